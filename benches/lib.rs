@@ -3,8 +3,8 @@
 use alnm_imaging::{Geometry, Image, LabelMap, Volume};
 use alnm_models::{FeatureTable, Labels};
 use ndarray::{Array2, Array3};
+use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 
 /// An image of 64 × 64 × 32 voxels of 1 × 1 × 2 mm: smooth tissue under a slowly varying bias, with noise.

@@ -14,7 +14,7 @@ use std::time::Instant;
 use alnm_models::cox::{CoxModel, CoxParams};
 use alnm_models::{FeatureTable, FollowUp};
 use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
+use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, Exp1, StandardNormal};
 
 fn main() -> Result<(), Box<dyn Error>> {

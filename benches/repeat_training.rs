@@ -15,8 +15,8 @@ use alnm_deep::{
     Backbone, Example, Head, Initialisation, Network, Preparation, Recomputation, TrainingEvent, TrainingParams,
 };
 use ndarray::Array2;
+use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 
 const SIDE: usize = 224;
 

@@ -12,8 +12,8 @@ use alnm_selection::{FeatureTable, Labels, Pipeline, Step};
 use alnm_stats::roc::{Direction, RocCurve};
 use anyhow::Result;
 use ndarray::Array2;
+use rand::rngs::ChaCha8Rng;
 use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 
 fn main() -> Result<()> {
     let (table, labels) = simulated()?;

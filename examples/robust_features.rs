@@ -16,8 +16,8 @@ use alnm_selection::FeatureTable;
 use alnm_selection::agreement_filter::AgreementParams;
 use anyhow::{Context, Result};
 use ndarray::{Array2, Array3};
+use rand::rngs::ChaCha8Rng;
 use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 
 const LESIONS: u64 = 12;
 

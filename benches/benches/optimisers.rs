@@ -20,8 +20,8 @@ use argmin::solver::linesearch::MoreThuenteLineSearch;
 use argmin::solver::quasinewton::LBFGS;
 use criterion::{Criterion, criterion_group, criterion_main};
 use ndarray::Array2;
+use rand::rngs::ChaCha8Rng;
 use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 
 /// Penalty λ of every problem.
 const LAMBDA: f64 = 0.05;

@@ -30,6 +30,7 @@ mod progress;
 mod regions;
 mod register;
 mod resample;
+mod saved;
 mod segment;
 mod separators;
 #[cfg(feature = "shell")]
@@ -46,11 +47,11 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::error::ErrorKind;
-use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use defaults::Defaults;
 use exit::Ending;
-use messages::{Colours, reasons};
+use messages::{Colours, Level, reasons};
 pub(crate) use options::Threads;
 
 /// Medical images and radiomics on files.
@@ -161,16 +162,14 @@ fn run(given: &[OsString]) -> anyhow::Result<Ending> {
     // Help is given whatever the configuration file holds.
     let defaults = Defaults::read();
     let of_file = defaults.as_ref().ok().and_then(|defaults| defaults.color);
-    let parsed = command_line(colours_before_parsing(given).or(of_file).unwrap_or_default())
-        .try_get_matches_from(given)
-        .and_then(|matches| Arguments::from_arg_matches(&matches));
+    let parsed = command_line().try_get_matches_from(given).and_then(|matches| Arguments::from_arg_matches(&matches));
     let Arguments { everywhere, command } = match parsed {
         Ok(arguments) => arguments,
         Err(told) if told.kind() == ErrorKind::DisplayVersion && words.contains(&"--verbose") => {
             output::print(&version::in_full())?;
             return Ok(Ending::Done);
         }
-        Err(told) => return answer(&told),
+        Err(told) => return answer(&told, colours_before_parsing(given).or(of_file).unwrap_or_default()),
     };
     everywhere.apply(defaults?);
     let start = Instant::now();
@@ -180,14 +179,12 @@ fn run(given: &[OsString]) -> anyhow::Result<Ending> {
 }
 
 /// The command line, the help of each command with the exit codes.
-fn command_line(colours: Colours) -> clap::Command {
-    let mut command = Arguments::command().color(match colours {
-        Colours::Auto => ColorChoice::Auto,
-        Colours::Always => ColorChoice::Always,
-        Colours::Never => ColorChoice::Never,
-    });
-    command =
-        command.after_help(format!("More: alnm help {}\n\n{}", topics::NAMES.replace(", ", " | "), exit::help_line()));
+fn command_line() -> clap::Command {
+    let mut command = Arguments::command().after_help(format!(
+        "More: alnm help {}\n\n{}",
+        topics::NAMES.replace(", ", " | "),
+        exit::help_line()
+    ));
     for each in command.get_subcommands_mut() {
         let own = each.get_after_help().map_or_else(String::new, |help| format!("{help}\n\n"));
         *each = std::mem::take(each).after_help(own + &exit::help_line());
@@ -205,7 +202,7 @@ fn colours_before_parsing(given: &[OsString]) -> Option<Colours> {
 }
 
 /// Help and version, which go to standard output, or a fault of the command line.
-fn answer(told: &clap::Error) -> anyhow::Result<Ending> {
+fn answer(told: &clap::Error, colours: Colours) -> anyhow::Result<Ending> {
     match told.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             if let Err(error) = told.print()
@@ -216,8 +213,15 @@ fn answer(told: &clap::Error) -> anyhow::Result<Ending> {
             Ok(Ending::Done)
         }
         _ => {
-            // A terminal that cannot be written to leaves the exit code.
-            let _ = told.print();
+            let text = told.render().to_string();
+            match text.strip_prefix("error: ") {
+                Some(fault) => {
+                    messages::set(Level::Error, colours);
+                    messages::write_line(Level::Error, fault.trim_end());
+                }
+                // Help instead of a command; a terminal that cannot be written to leaves the exit code.
+                None => drop(told.print()),
+            }
             Ok(Ending::WrongUse)
         }
     }

@@ -19,7 +19,7 @@ pub(crate) struct Completions {
     shell: Shell,
 }
 
-/// Write manual pages, one for the program and one for each command.
+/// Write manual pages, one for the program and one for each command, those of groups of commands too.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: alnm man ~/.local/share/man/man1")]
 pub(crate) struct Man {
@@ -32,7 +32,7 @@ pub(crate) struct Man {
 impl Completions {
     pub(crate) fn run(self) -> Result<()> {
         let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut crate::command_line(Default::default()), "alnm", &mut script);
+        clap_complete::generate(self.shell, &mut crate::command_line(), "alnm", &mut script);
         print_bytes(&script)
     }
 }
@@ -40,14 +40,10 @@ impl Completions {
 impl Man {
     pub(crate) fn run(self) -> Result<()> {
         refuse_stream(&self.folder, "manual pages")?;
-        let mut command = crate::command_line(Default::default());
+        let mut command = crate::command_line();
         command.build();
-        let of_commands = command.get_subcommands().filter(|each| each.get_name() != "help").map(|each| {
-            let name = format!("alnm-{}", each.get_name());
-            (name.clone(), each.clone().display_name(name))
-        });
-        let pages: Vec<(PathBuf, clap::Command)> = of_commands
-            .chain([("alnm".to_owned(), command.clone())])
+        let pages: Vec<(PathBuf, clap::Command)> = with_commands("alnm".to_owned(), &command)
+            .into_iter()
             .map(|(name, command)| (self.folder.join(name + ".1"), command))
             .collect();
         require_folder(&self.folder)?;
@@ -62,4 +58,12 @@ impl Man {
         inform(format_args!("{} pages in {}", pages.len(), self.folder.display()));
         Ok(())
     }
+}
+
+/// A command under the name of its page, and all commands below it, under the names of theirs.
+fn with_commands(name: String, command: &clap::Command) -> Vec<(String, clap::Command)> {
+    let below = command.get_subcommands().filter(|each| each.get_name() != "help");
+    let mut pages: Vec<_> = below.flat_map(|each| with_commands(format!("{name}-{}", each.get_name()), each)).collect();
+    pages.push((name.clone(), command.clone().display_name(name)));
+    pages
 }

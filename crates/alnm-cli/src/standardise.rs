@@ -18,6 +18,7 @@ use crate::messages::inform;
 use crate::options::ImageOutput;
 use crate::output::{Activity, Overwriting};
 use crate::progress::Counted;
+use crate::saved::SCALE;
 
 /// Learn one scale of intensities on some images, and bring others onto it.
 #[derive(Debug, Args)]
@@ -150,7 +151,7 @@ impl Learn {
         self.threads.start()?;
         let images = self.training_images()?;
         let standard = self.learned(&images)?;
-        let text = serde_json::to_string_pretty(&standard)? + "\n";
+        let text = SCALE.to_json(&standard)? + "\n";
         self.overwriting.write_file(&self.output, text.as_bytes())?;
         inform(format_args!("learned from {} images", images.len()));
         Ok(())
@@ -263,8 +264,9 @@ impl Apply {
             "--label, --roi and --roi-number choose a region of --mask; name the mask",
         )?;
         self.threads.start()?;
-        let standard: IntensityStandard = serde_json::from_str(&read_text(&self.scale)?)
-            .with_context(|| format!("{} is no scale of `alnm standardise learn`", self.scale.display()))?;
+        let standard: IntensityStandard = SCALE
+            .from_json(&read_text(&self.scale)?)
+            .with_context(|| format!("cannot read {}, which `alnm standardise learn` makes", self.scale.display()))?;
         let activity = Activity::start("reading");
         let chosen = self.choice.read(&self.input)?;
         let mask = self.mask.as_deref().map(|path| inside(&self.region, &chosen, path)).transpose()?;

@@ -4,10 +4,11 @@
 // A file that cannot be written must end the test, also in its helpers.
 #![allow(clippy::unwrap_used)]
 
+mod command;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 use std::sync::LazyLock;
 
 use alnm_conformance::damage::{bytes_variants, json_variants, refused_or_same};
@@ -18,6 +19,8 @@ use alnm_study::analysis::{Evaluation, Results};
 use alnm_study::cohort::{BloodCounts, FurtherOutcomes, Markers, Patient, PatientDates, Subtype, write_patients};
 use alnm_study::{Bundle, Study, StudySettings};
 use ndarray::Array3;
+
+use command::{ends_with, run};
 
 const TRAINING: usize = 32;
 const VALIDATION: usize = 16;
@@ -141,18 +144,12 @@ static FINISHED: LazyLock<Finished> = LazyLock::new(|| {
     Finished { results: serde_json::from_str(&results).unwrap(), root, patients }
 });
 
-fn alnm(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_alnm")).current_dir(folder).args(arguments).output().unwrap()
-}
-
 fn answer(folder: &Path, arguments: &[&str]) -> String {
-    let output = alnm(folder, arguments);
-    assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
+    ends_with(0, folder, arguments).results
 }
 
 fn complaint(folder: &Path, arguments: &[&str]) -> String {
-    let output = alnm(folder, arguments);
+    let output = run(folder, arguments);
     assert_ne!(output.status.code(), Some(0), "{arguments:?}");
     String::from_utf8(output.stderr).unwrap()
 }
@@ -321,7 +318,7 @@ fn what_is_odd_about_a_patient_is_said() {
         &format!("B,{files},50,24,0.5,4,2,250"),
         "C,cohort/images/P001,cohort/masks/absent.nii.gz,50,2,0.5,4,2,250",
     ]);
-    let output = alnm(folder, &["apply", "out/bundle.safetensors", "--cases", "odd.csv"]);
+    let output = run(folder, &["apply", "out/bundle.safetensors", "--cases", "odd.csv"]);
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(4), "{text}");
     assert!(text.contains("patient A: no risk") && text.contains("SII needs platelets"), "{text}");

@@ -6,9 +6,9 @@
 #[allow(dead_code, reason = "the tests of the readers use all of it")]
 #[path = "../../alnm-imaging/tests/dicom/builder.rs"]
 mod builder;
+mod command;
 
 use std::path::Path;
-use std::process::{Command, Output};
 
 use alnm_imaging::dicom::{Phase, SeriesAttributes, read_phases, read_series, write_series};
 use alnm_imaging::{Geometry, Image, Volume, read_image, read_mask, write_image};
@@ -16,22 +16,15 @@ use dicom_dictionary_std::{tags, uids};
 use ndarray::Array3;
 
 use builder::{DrawnRoi, SegmentFrame};
-
-fn alnm(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_alnm")).current_dir(folder).args(arguments).output().unwrap()
-}
+use command::{ends_with, run};
 
 fn succeed(folder: &Path, arguments: &[&str]) -> String {
-    let output = alnm(folder, arguments);
-    assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
+    ends_with(0, folder, arguments).results
 }
 
 /// The message of a command that ends with a code.
 fn fail(folder: &Path, code: i32, arguments: &[&str]) -> String {
-    let output = alnm(folder, arguments);
-    assert_eq!(output.status.code(), Some(code), "{arguments:?}");
-    String::from_utf8(output.stderr).unwrap()
+    ends_with(code, folder, arguments).messages
 }
 
 fn grid() -> Geometry {
@@ -343,12 +336,8 @@ fn regions_that_overlap_are_written_one_by_one() {
     std::fs::write(path.join("rs.dcm"), bytes).unwrap();
     assert!(fail(path, 1, &["convert", "rs.dcm", "all.nrrd", "--like", "image.nii.gz"]).contains("overlap"));
     let all = ["convert", "rs.dcm", "all.nii.gz", "--like", "image.nii.gz", "--all-regions"];
-    let said = alnm(path, &all);
-    let messages = String::from_utf8_lossy(&said.stderr);
-    assert!(
-        said.status.success() && messages.contains("\"marks\" has no closed contour; it is left out"),
-        "{messages}"
-    );
+    let messages = ends_with(0, path, &all).messages;
+    assert!(messages.contains("\"marks\" has no closed contour; it is left out"), "{messages}");
     let voxels =
         |name: &str| read_mask(path.join(name)).unwrap().as_slice().iter().filter(|voxel| **voxel == 1).count();
     assert_eq!((voxels("all-3.nii.gz"), voxels("all-9.nii.gz")), (2 * 3, 5 * 3));
@@ -420,7 +409,7 @@ fn volumes_are_listed_and_chosen() {
     }
     assert!(fail(folder.path(), 1, &["convert", "echoes", "a.nii"]).contains("2 volumes where one is asked for"));
     for (name, option) in [("a.nii", ["--echo", "90"]), ("b.nii", ["--volume", "2"])] {
-        let output = alnm(folder.path(), &["convert", "echoes", name, option[0], option[1]]);
+        let output = run(folder.path(), &["convert", "echoes", name, option[0], option[1]]);
         assert_eq!(output.status.code(), Some(0));
         let warned = String::from_utf8(output.stderr).unwrap();
         assert!(warned.contains("warning: ") && warned.contains("cut") && warned.contains("left out"), "{warned}");
@@ -475,7 +464,7 @@ fn contours_that_leave_the_image_are_cut_with_a_word() {
     let roi = DrawnRoi { number: 1, name: "GTV", contours: vec![("CLOSED_PLANAR", contour)] };
     let bytes = builder::file(builder::structure_set(&[roi]), uids::EXPLICIT_VR_LITTLE_ENDIAN);
     std::fs::write(folder.path().join("rs.dcm"), bytes).unwrap();
-    let output = alnm(folder.path(), &["convert", "rs.dcm", "m.nii", "--like", "image.nii.gz", "--edge", "inside"]);
+    let output = run(folder.path(), &["convert", "rs.dcm", "m.nii", "--like", "image.nii.gz", "--edge", "inside"]);
     assert_eq!(output.status.code(), Some(0));
     let warned = String::from_utf8(output.stderr).unwrap();
     assert!(warned.contains("\"GTV\" leave the image: 57.1 %"), "{warned}");

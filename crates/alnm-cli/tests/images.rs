@@ -3,8 +3,10 @@
 // A file that cannot be written must end the test, also in its helpers.
 #![allow(clippy::unwrap_used)]
 
+mod command;
+
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
 use alnm_imaging::dicom::{Phase, SeriesAttributes, write_series};
 use alnm_imaging::n4::N4Params;
@@ -13,22 +15,7 @@ use alnm_imaging::resample::{Interpolator, resample, spacing_grid};
 use alnm_imaging::{Geometry, Image, Volume, read_image, write_image, write_mask};
 use ndarray::Array3;
 
-fn alnm(folder: &Path, arguments: &str) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_alnm")).current_dir(folder).args(arguments.split_whitespace()).output().unwrap()
-}
-
-fn succeeds(folder: &Path, arguments: &str) {
-    let output = alnm(folder, arguments);
-    assert_eq!(output.status.code(), Some(0), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
-}
-
-/// A command that fails with an exit code and a message that holds some words.
-fn fails(folder: &Path, arguments: &str, code: i32, words: &str) {
-    let output = alnm(folder, arguments);
-    let message = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(code), "{arguments}: {message}");
-    assert!(message.contains(words), "{arguments}: {message}");
-}
+use command::{fails, succeeds};
 
 fn image() -> Volume<f32> {
     let geometry = Geometry::axis_aligned([24, 20, 12], [1.0, 1.0, 2.5]).unwrap();

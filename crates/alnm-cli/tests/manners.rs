@@ -15,6 +15,7 @@ use lines::{LINES, WAITING, WRITING, folder};
 
 #[path = "manners/lines.rs"]
 mod lines;
+mod mean_network;
 
 /// A command without settings of whoever runs the tests.
 fn bare(program: &str, folder: &Path) -> Command {
@@ -46,12 +47,11 @@ fn command_of(line: &'static str) -> Option<&'static str> {
 }
 
 /// What a command said, in the form of the snapshots: its code, and lines of standard output and standard error. How long
-/// something took is left out, and the name of a file that was not finished.
+/// something took is left out.
 fn said(output: &Output) -> String {
     let lines = |mark: &str, bytes: &[u8]| -> String {
-        let text = String::from_utf8_lossy(bytes).into_owned();
-        let lines = text.lines().map(|line| line.split(" at path ").next().unwrap_or_default());
-        lines.map(|line| format!("{mark} {}", without_times(line)).trim_end().to_owned() + "\n").collect()
+        let text = String::from_utf8_lossy(bytes);
+        text.lines().map(|line| format!("{mark} {}", without_times(line)).trim_end().to_owned() + "\n").collect()
     };
     let code = output.status.code().map_or_else(|| "a signal".to_owned(), |code| code.to_string());
     format!("code {code}\n{}{}", lines("1|", &output.stdout), lines("2|", &output.stderr))

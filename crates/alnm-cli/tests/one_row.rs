@@ -3,16 +3,15 @@
 // A file that cannot be written must end the test, also in its helpers.
 #![allow(clippy::unwrap_used)]
 
+mod command;
+
 use std::path::Path;
-use std::process::{Command, Output};
 
 use alnm_imaging::dicom::{Phase, SeriesAttributes, write_series};
 use alnm_imaging::{Geometry, Image, Volume, write_image, write_mask};
 use ndarray::Array3;
 
-fn alnm(folder: &Path, arguments: &str) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_alnm")).current_dir(folder).args(arguments.split_whitespace()).output().unwrap()
-}
+use command::alnm;
 
 fn grid() -> Geometry {
     Geometry::axis_aligned([12, 10, 6], [1.0, 1.0, 2.0]).unwrap()

@@ -3,11 +3,14 @@
 // A file that cannot be written must end the test, also in its helpers.
 #![allow(clippy::unwrap_used)]
 
+mod command;
+
 use std::path::Path;
-use std::process::{Command, Output};
 
 use alnm_models::{FeatureTable, Labels, LogisticModel, LogisticParams, Measurement, RiskModel, Variable};
 use ndarray::Array2;
+
+use command::{Said, ends_with, succeeds};
 
 /// A model of two variables on 60 rows, saved in the folder.
 fn save_model(folder: &Path) -> RiskModel {
@@ -27,20 +30,12 @@ fn save_model(folder: &Path) -> RiskModel {
     model
 }
 
-fn alnm(folder: &Path, arguments: &str) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_alnm")).current_dir(folder).args(arguments.split_whitespace()).output().unwrap()
-}
-
 fn answer(folder: &Path, arguments: &str) -> String {
-    let output = alnm(folder, arguments);
-    assert_eq!(output.status.code(), Some(0), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
+    succeeds(folder, arguments).results
 }
 
 fn complaint(folder: &Path, arguments: &str) -> String {
-    let output = alnm(folder, arguments);
-    assert_eq!(output.status.code(), Some(1), "{arguments}");
-    String::from_utf8(output.stderr).unwrap()
+    ends_with(1, folder, &arguments.split_whitespace().collect::<Vec<_>>()).messages
 }
 
 #[test]
@@ -116,14 +111,13 @@ fn mistakes_are_named() {
     assert!(complaint(path, "predict model.json --patient empty.csv").contains("patient 1: \"MTD\" is \"\""));
     // The others have their answers.
     write("some.csv", "id;AGE;mtd (CM)\nA;44;2,5\nB;;3\n");
-    let output = alnm(path, "predict model.json --patient some.csv -f csv");
-    let (table, messages) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
-    assert_eq!(output.status.code(), Some(4), "{messages}");
+    let predict = ["predict", "model.json", "--patient", "some.csv"];
+    let Said { results: table, messages } = ends_with(4, path, &[&predict[..], &["-f", "csv"]].concat());
     assert_eq!(messages, "error: patient B: \"age\" is \"\"; a number is needed\nerror: 1 of 2 patients failed\n");
     let rows: Vec<&str> = table.lines().collect();
     assert!(rows.len() == 3 && rows[1].starts_with("A,44,2.5,0.") && rows[2].starts_with("B,,,,"), "{table}");
-    let output = alnm(path, "predict model.json --patient some.csv --json");
-    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let told = ends_with(4, path, &[&predict[..], &["--json"]].concat()).results;
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
     assert!(told[0]["risk"].is_number() && told[1]["error"].is_string(), "{told}");
     assert!(complaint(path, "predict model.json --patient none.csv").contains("no patient"));
     assert!(complaint(path, "predict other.json --patient unit.csv").contains("the file is not a saved risk model"));

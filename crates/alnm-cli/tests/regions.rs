@@ -74,7 +74,7 @@ fn habitats_are_learned_on_some_patients_and_mapped_in_another() {
     fails(path, "regions learn-habitats x.json a --features peak,speed", 1, "no map speed");
     fails(path, "regions learn-habitats x.json a --features peak --order-by time", 2, "--order-by");
     std::fs::write(path.join("bad.json"), "{}").unwrap();
-    fails(path, "regions habitats bad.json c x.nii.gz", 1, "holds no habitats");
+    fails(path, "regions habitats bad.json c x.nii.gz", 1, "which `alnm regions learn-habitats` makes");
 }
 
 #[test]
@@ -98,6 +98,9 @@ fn scales_are_learned_saved_and_applied() {
     assert!((scored.as_slice().iter().sum::<f64>() / scored.as_slice().len() as f64).abs() < 1e-6);
     fails(path, "standardise learn nyul x.json", 2, "no image to learn from");
     fails(path, "standardise learn nyul nyul.json a.nii.gz", 1, "--force");
-    std::fs::write(path.join("bad.json"), r#"{"method":"site","mean":0,"standard_deviation":-1}"#).unwrap();
+    let edited = std::fs::read_to_string(path.join("z.json"))
+        .unwrap()
+        .replace("\"standard_deviation\": 1", "\"standard_deviation\": -1");
+    std::fs::write(path.join("bad.json"), edited).unwrap();
     fails(path, "standardise apply bad.json c.nii.gz x.nii.gz", 1, "standard deviation");
 }

@@ -3,33 +3,20 @@
 // A file that cannot be written must end the test, also in its helpers.
 #![allow(clippy::unwrap_used)]
 
+mod command;
+
 use std::io::BufReader;
 use std::path::Path;
-use std::process::{Command, Output};
 
 use alnm_imaging::dicom::{Phase, SeriesAttributes, write_series};
 use alnm_imaging::{Geometry, Image, LabelMap, Volume, write_image, write_mask};
 use ndarray::Array3;
 use serde_json::Value;
 
+use command::{fails, succeeds};
+
 const YELLOW: [u8; 3] = [240, 228, 66];
 const BLUE: [u8; 3] = [86, 180, 233];
-
-fn alnm(folder: &Path, arguments: &str) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_alnm")).current_dir(folder).args(arguments.split_whitespace()).output().unwrap()
-}
-
-fn succeeds(folder: &Path, arguments: &str) {
-    let output = alnm(folder, arguments);
-    assert_eq!(output.status.code(), Some(0), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
-}
-
-fn fails(folder: &Path, arguments: &str, code: i32, words: &str) {
-    let output = alnm(folder, arguments);
-    let message = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(code), "{arguments}: {message}");
-    assert!(message.contains(words), "{arguments}: {message}");
-}
 
 fn geometry() -> Geometry {
     Geometry::axis_aligned([40, 30, 12], [1.0, 1.0, 2.0]).unwrap()

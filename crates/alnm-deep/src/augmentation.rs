@@ -1,8 +1,8 @@
 //! Random changes of training images, each a function of (seed, epoch, sample) alone.
 
 use ndarray::Array2;
+use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use serde::{Deserialize, Serialize};
 

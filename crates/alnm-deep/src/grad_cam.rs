@@ -2,7 +2,7 @@
 
 use ndarray::Array2;
 use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
+use rand::rngs::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{DeepError, Result};

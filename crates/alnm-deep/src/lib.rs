@@ -23,6 +23,7 @@ mod parameter_group;
 mod predictor;
 mod preparation;
 mod pth;
+mod safetensors;
 mod saved_file;
 mod saved_network;
 mod state_dict;

@@ -5,16 +5,14 @@ use std::fs;
 use std::io::Read;
 use std::path::{Component, Path};
 
-use safetensors::SafeTensors;
-use safetensors::tensor::Dtype;
-
 use crate::error::{DeepError, Result};
 use crate::half_precision::{from_bfloat16, from_binary16};
 use crate::pth;
+use crate::safetensors::{LENGTH, NumberKind, SafetensorsFile, TensorBytes};
 use crate::state_dict::{MAXIMUM_FILE_BYTES, StateDict, StateTensor};
 
 /// Bytes that tell what a file is: the length of a header, and its first bracket.
-const START: usize = 9;
+const START: usize = LENGTH + 1;
 
 /// Refuses what does not begin as a safetensors file does, by a sentence that says so.
 fn check_start(path: &Path, start: &[u8]) -> Result<()> {
@@ -67,7 +65,7 @@ pub fn read_state_dict(path: &Path) -> Result<StateDict> {
     }
     if !start.starts_with(b"PK\x03\x04") {
         check_start(path, &start)?;
-        return tensors_of(path, &read_limited(path)?);
+        return tensors_of(path, parsed(path, &read_limited(path)?)?.tensors);
     }
     let tensors = pth::read(path).map_err(|reason| DeepError::file(path, reason))?;
     Ok(tensors.into_iter().map(|(name, tensor)| (modern_name(&name), tensor)).collect())
@@ -117,43 +115,34 @@ fn modern_name(name: &str) -> String {
     })
 }
 
-fn tensors_of(path: &Path, bytes: &[u8]) -> Result<StateDict> {
-    let file = SafeTensors::deserialize(bytes).map_err(|error| damaged(path, bytes, &error))?;
-    file.iter()
-        .filter(|(name, _)| !name.ends_with("num_batches_tracked"))
-        .map(|(name, view)| {
-            let values = match view.dtype() {
-                Dtype::F16 => from_binary16(view.data()),
-                Dtype::BF16 => from_bfloat16(view.data()),
-                Dtype::F32 => view.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
-                Dtype::F64 => view.data().as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b) as f32).collect(),
-                other => {
-                    return Err(DeepError::file(
-                        path,
-                        format!("{name} holds {other:?}; 16-, 32- and 64-bit floats are read"),
-                    ));
-                }
-            };
-            Ok((modern_name(name), StateTensor::new(view.shape().to_vec(), values)?))
-        })
-        .collect()
+fn parsed<'a>(path: &Path, bytes: &'a [u8]) -> Result<SafetensorsFile<'a>> {
+    SafetensorsFile::parse(bytes).map_err(|reason| DeepError::file(path, reason))
 }
 
-/// The reason for which a file that begins as a safetensors file cannot be read as one.
-fn damaged(path: &Path, bytes: &[u8], error: &safetensors::SafeTensorError) -> DeepError {
-    let header = bytes.first_chunk().map_or(0, |length| u64::from_le_bytes(*length));
-    if header > bytes.len().saturating_sub(8) as u64 {
-        return DeepError::file(path, "the file is cut off within its header, or is no safetensors file");
-    }
-    DeepError::file(path, format!("the file is damaged or cut off, or is no safetensors file: {error}"))
+fn tensors_of(path: &Path, tensors: Vec<(String, TensorBytes<'_>)>) -> Result<StateDict> {
+    let kept = tensors.into_iter().filter(|(name, _)| !name.ends_with("num_batches_tracked"));
+    kept.map(|(name, TensorBytes { kind, shape, bytes })| {
+        let values = match kind {
+            NumberKind::F16 => from_binary16(bytes),
+            NumberKind::BF16 => from_bfloat16(bytes),
+            NumberKind::F32 => bytes.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
+            NumberKind::F64 => bytes.as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b) as f32).collect(),
+            other => {
+                let reason = format!("{name} holds {other:?}; 16-, 32- and 64-bit floats are read");
+                return Err(DeepError::file(path, reason));
+            }
+        };
+        Ok((modern_name(&name), StateTensor::new(shape, values)?))
+    })
+    .collect()
 }
 
 /// The tensors and the metadata of a safetensors file.
 pub(crate) fn read_safetensors(path: &Path) -> Result<(StateDict, HashMap<String, String>)> {
     let bytes = read_limited(path)?;
     check_start(path, &bytes[..bytes.len().min(START)])?;
-    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|error| damaged(path, &bytes, &error))?;
-    Ok((tensors_of(path, &bytes)?, header.metadata().clone().unwrap_or_default()))
+    let file = parsed(path, &bytes)?;
+    Ok((tensors_of(path, file.tensors)?, file.metadata))
 }
 
 #[cfg(test)]

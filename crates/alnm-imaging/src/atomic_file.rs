@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tempfile::NamedTempFile;
+use tempfile::TempPath;
 
 /// What the names of files that are not finished begin with; the rest is drawn by chance.
 const PREFIX: &str = ".unfinished-";
@@ -43,8 +43,9 @@ pub struct AtomicFile {
 
 #[derive(Debug)]
 enum Sink {
-    /// A file with another name until it is complete.
-    Hidden(BufWriter<NamedTempFile>),
+    /// A file with another name until it is complete. It is written to without its name, so that an error does not tell
+    /// that name, which nobody chose.
+    Hidden(BufWriter<File>, TempPath),
     /// What cannot be replaced.
     Direct(BufWriter<File>),
 }
@@ -67,11 +68,11 @@ impl AtomicFile {
         builder.prefix(PREFIX);
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let file = builder.tempfile_in(folder_of(&target))?;
+        let (file, name) = builder.tempfile_in(folder_of(&target)).map_err(without_name)?.into_parts();
         if let Some(existing) = existing {
-            file.as_file().set_permissions(existing.permissions())?;
+            file.set_permissions(existing.permissions())?;
         }
-        Ok(Self { target, sink: Sink::Hidden(BufWriter::new(file)) })
+        Ok(Self { target, sink: Sink::Hidden(BufWriter::new(file), name) })
     }
 
     /// Brings what was written to the disk and gives the file its name.
@@ -91,10 +92,9 @@ impl AtomicFile {
     /// As [`AtomicFile::commit`], and [`io::ErrorKind::AlreadyExists`] when a file has the name.
     pub fn commit_new(self) -> io::Result<()> {
         match self.sink {
-            Sink::Hidden(file) => {
-                let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
-                file.as_file().sync_all()?;
-                file.persist_noclobber(&self.target)?;
+            Sink::Hidden(file, name) => {
+                sync(file)?;
+                name.persist_noclobber(&self.target)?;
                 sync_folder(folder_of(&self.target))
             }
             Sink::Direct(_) => Err(io::ErrorKind::AlreadyExists.into()),
@@ -104,10 +104,9 @@ impl AtomicFile {
     /// [`AtomicFile::commit`] but for the entry in the folder, for which [`sync_folder`] waits: once for many files.
     pub(crate) fn commit_without_folder(self) -> io::Result<()> {
         match self.sink {
-            Sink::Hidden(file) => {
-                let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
-                file.as_file().sync_all()?;
-                file.persist(&self.target)?;
+            Sink::Hidden(file, name) => {
+                sync(file)?;
+                name.persist(&self.target)?;
             }
             Sink::Direct(mut file) => file.flush()?,
         }
@@ -118,15 +117,13 @@ impl AtomicFile {
 impl Write for AtomicFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.sink {
-            Sink::Hidden(file) => file.write(bytes),
-            Sink::Direct(file) => file.write(bytes),
+            Sink::Hidden(file, _) | Sink::Direct(file) => file.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match &mut self.sink {
-            Sink::Hidden(file) => file.flush(),
-            Sink::Direct(file) => file.flush(),
+            Sink::Hidden(file, _) | Sink::Direct(file) => file.flush(),
         }
     }
 }
@@ -134,10 +131,21 @@ impl Write for AtomicFile {
 impl Seek for AtomicFile {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         match &mut self.sink {
-            Sink::Hidden(file) => file.seek(to),
-            Sink::Direct(file) => file.seek(to),
+            Sink::Hidden(file, _) | Sink::Direct(file) => file.seek(to),
         }
     }
+}
+
+/// Writes what is buffered, waits until it is on the disk, and closes the file, so that it can be renamed everywhere.
+fn sync(file: BufWriter<File>) -> io::Result<()> {
+    file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
+}
+
+/// The error of the system alone, without the hidden file's name, which [`tempfile`] adds.
+fn without_name(error: io::Error) -> io::Error {
+    let named = error.get_ref().and_then(|named| named.source());
+    let of_system = named.and_then(|error| error.downcast_ref::<io::Error>()).and_then(io::Error::raw_os_error);
+    of_system.map_or(error, io::Error::from_raw_os_error)
 }
 
 /// Writes a file by a function that is given where to write, so that it is there as a whole or not at all: see
@@ -217,6 +225,14 @@ mod tests {
         assert!(names(folder.path()).is_empty());
         write_atomically(&path, |file| file.write_all(b"x")).unwrap();
         assert_eq!(names(folder.path()), ["a"]);
+    }
+
+    #[test]
+    fn errors_do_not_tell_the_hidden_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let missing = AtomicFile::create(folder.path().join("none/a")).unwrap_err();
+        assert_eq!(missing.kind(), io::ErrorKind::NotFound);
+        assert_eq!(missing.to_string(), io::Error::from_raw_os_error(missing.raw_os_error().unwrap()).to_string());
     }
 
     #[test]

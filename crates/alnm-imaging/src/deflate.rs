@@ -11,6 +11,7 @@
 mod encoder;
 
 use std::io::{self, BufRead, Cursor, Read, Write};
+use std::ops::Range;
 
 use flate2::bufread::{MultiGzDecoder, ZlibDecoder};
 use flate2::{Decompress, FlushDecompress, Status};
@@ -128,21 +129,46 @@ pub(crate) fn write_compressed(
 ) -> io::Result<()> {
     sink.write_all(wrapper.header())?;
     sink.write_all(&EMPTY_BLOCK)?;
-    let checksum = write_blocks(sink, effort, Checksum::new(wrapper), before)?;
+    let checksum = write_blocks(sink, effort, Checksum::new(wrapper), &before)?;
     let checksum = match image {
-        Some(image) => crate::with_volume!(image, volume => write_blocks(sink, effort, checksum, volume.as_slice()))?,
+        Some(image) => crate::with_volume!(image, volume => write_blocks(sink, effort, checksum, &volume.as_slice()))?,
         None => checksum,
     };
     sink.write_all(&LAST_BLOCK)?;
     sink.write_all(&checksum.trailer())
 }
 
+/// Numbers of some type, as bytes.
+trait Numbers: Sync {
+    fn count(&self) -> usize;
+
+    /// Bytes of a number.
+    fn width(&self) -> usize;
+
+    /// Appends some of them, little endian.
+    fn append(&self, numbers: Range<usize>, bytes: &mut Vec<u8>);
+}
+
+impl<T: VoxelBytes> Numbers for &[T] {
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn width(&self) -> usize {
+        T::BYTES
+    }
+
+    fn append(&self, numbers: Range<usize>, bytes: &mut Vec<u8>) {
+        self[numbers].iter().for_each(|number| number.extend_little_endian(bytes));
+    }
+}
+
 /// Deflates numbers block by block; returns the checksum of all data so far.
-fn write_blocks<T: VoxelBytes>(
+fn write_blocks(
     sink: &mut dyn Write,
     effort: Effort,
     mut checksum: Checksum,
-    numbers: &[T],
+    numbers: &dyn Numbers,
 ) -> io::Result<Checksum> {
     struct Block {
         deflated: Vec<u8>,
@@ -150,16 +176,19 @@ fn write_blocks<T: VoxelBytes>(
     }
     let wrapper = checksum.wrapper;
     // Larger numbers repeat as wholes, or not at all.
-    let effort = if T::BYTES > 2 { Effort::Least } else { effort };
-    let deflate = |(encoder, bytes): &mut (Encoder, Vec<u8>), numbers: &[T]| {
+    let effort = if numbers.width() > 2 { Effort::Least } else { effort };
+    let numbers_of_block = BLOCK / numbers.width();
+    let deflate = |(encoder, bytes): &mut (Encoder, Vec<u8>), block: usize| {
+        let start = block * numbers_of_block;
         bytes.clear();
-        numbers.iter().for_each(|number| number.extend_little_endian(bytes));
+        numbers.append(start..(start + numbers_of_block).min(numbers.count()), bytes);
         Block { deflated: encoder.deflate(bytes), checksum: wrapper.checksum_of(bytes) }
     };
-    let numbers_of_block = BLOCK / T::BYTES;
-    for batch in numbers.chunks(numbers_of_block * BLOCKS_AT_ONCE) {
-        let new = || (Encoder::new(effort, T::BYTES), Vec::with_capacity(BLOCK));
-        let blocks: Vec<Block> = batch.par_chunks(numbers_of_block).map_init(new, deflate).collect();
+    let count = numbers.count().div_ceil(numbers_of_block);
+    for first in (0..count).step_by(BLOCKS_AT_ONCE) {
+        let new = || (Encoder::new(effort, numbers.width()), Vec::with_capacity(BLOCK));
+        let batch = first..(first + BLOCKS_AT_ONCE).min(count);
+        let blocks: Vec<Block> = batch.into_par_iter().map_init(new, deflate).collect();
         for block in blocks {
             sink.write_all(&block.deflated)?;
             checksum = checksum.followed_by(block.checksum);

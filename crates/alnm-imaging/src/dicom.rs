@@ -97,7 +97,7 @@ pub use derived_object::DerivedSeries;
 pub use folder::{DicomFolder, OtherObjects, read_phase, read_phases, read_series};
 pub use mask_file::MaskFile;
 pub use measurement_report::{
-    MeasuredRegion, Measurement, MeasurementReportParams, MeasurementReportWriter, SegmentReference,
+    MeasuredRegion, MeasuredValue, MeasurementReportParams, MeasurementReportWriter, SegmentReference,
 };
 pub use object_identity::ObjectIdentity;
 pub use parametric_map::{ParametricMapParams, ParametricMapWriter};

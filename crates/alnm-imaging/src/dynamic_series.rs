@@ -1,10 +1,8 @@
 //! The phases of a dynamic series.
 
 use crate::error::{ImagingError, Result};
+use crate::geometry_difference::SAME_GRID;
 use crate::volume::Image;
-
-/// Tolerance of the grids of phases, relative to the spacing.
-pub(crate) const SAME_GRID: f64 = 1e-3;
 
 /// All phases of a dynamic series, such as one with contrast agent: at least one image, all on one grid, with their
 /// times.

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// Tolerance of the grids of phases, relative to the spacing.
+pub(crate) const SAME_GRID: f64 = 1e-3;
+
 /// A field of a [`Geometry`](crate::Geometry).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]

@@ -17,7 +17,7 @@ mod mixture;
 mod model;
 mod params;
 
-pub use choice::CountScore;
+pub use choice::{ClusteringsFound, CountScore};
 pub use k_means::KMeans;
 pub use mixture::HabitatMixture;
 pub use model::{HabitatModel, voxel_features};

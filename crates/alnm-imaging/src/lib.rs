@@ -25,6 +25,8 @@ pub mod n4;
 pub mod nifti;
 pub mod nrrd;
 pub mod otsu;
+#[doc(hidden)]
+pub mod parallel;
 pub mod region;
 pub mod resample;
 pub mod standardisation;

@@ -5,10 +5,10 @@ use std::io::{self, Read, Write};
 use ndarray::Array3;
 use serde::{Deserialize, Serialize};
 
-use crate::dynamic_series::SAME_GRID;
 use crate::error::{FileProblem, ImagingError};
 use crate::format::{FileFormat, MAX_VOXEL_BYTES};
 use crate::geometry::Geometry;
+use crate::geometry_difference::SAME_GRID;
 use crate::volume::{Image, PixelType, Volume, Voxel};
 
 /// Which byte of a number comes first.

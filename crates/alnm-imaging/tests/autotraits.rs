@@ -4,7 +4,7 @@ use alnm_imaging::dce::{DynamicSeries, Kinetics, KineticsParams, KineticsRule, T
 #[cfg(feature = "dicom")]
 use alnm_imaging::dicom::{
     CodedConcept, ColourPage, Contour, ContourHoles, DerivedSeries, DicomFolder, FractionMeaning, Instance, MaskFile,
-    MeasuredRegion, Measurement, MeasurementReportParams, MeasurementReportWriter, ParametricMapParams,
+    MeasuredRegion, MeasuredValue, MeasurementReportParams, MeasurementReportWriter, ParametricMapParams,
     ParametricMapWriter, Phase, Segment, SegmentAlgorithm, SegmentReference, Segmentation, SegmentationKind,
     SegmentationParams, SegmentationWriter, Series, SeriesAttributes, SeriesProblem, SourceImages, StructureSet,
     StructureSetParams, StructureSetRoi, StructureSetWriter,
@@ -115,7 +115,7 @@ fn public_types_are_send_sync_and_unpin() {
         Instance,
         MaskFile,
         MeasuredRegion,
-        Measurement,
+        MeasuredValue,
         MeasurementReportParams,
         MeasurementReportWriter,
         ParametricMapParams,

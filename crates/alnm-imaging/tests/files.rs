@@ -14,8 +14,8 @@ use alnm_imaging::{
 };
 use ndarray::Array3;
 use proptest::prelude::*;
+use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 
 const NAMES: [&str; 8] = ["a.nrrd", "a.nhdr", "a.nii", "a.nii.gz", "a.hdr", "a.mha", "a.mhd", "a.img.gz"];
 

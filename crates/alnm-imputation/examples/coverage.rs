@@ -18,8 +18,8 @@ use alnm_imputation::{ChainedEquationsParams, ImputationMethod, VariablePlan};
 use alnm_models::{FeatureTable, Labels, LogisticModel, LogisticParams};
 use alnm_stats::Interval;
 use alnm_stats::missing::Missing;
+use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 use rayon::prelude::*;
 

@@ -17,8 +17,8 @@ use alnm_imputation::pooling::PoolingParams;
 use alnm_imputation::{ChainedEquationsParams, VariablePlan};
 use alnm_models::{FeatureTable, Labels, LogisticModel, LogisticParams, Measurement, RiskModel, Variable};
 use alnm_stats::roc::{Direction, RocCurve};
+use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 
 const PREDICTORS: [&str; 2] = ["log SII", "grade"];

@@ -237,7 +237,7 @@ impl<'a> State<'a> {
         for &row in rows {
             let value = formula.evaluate_at(&parts.iter().map(|&part| self.values[part][row]).collect::<Vec<_>>());
             if !value.is_finite() {
-                return Err(not_finite(&coded[v].name, formula.text(), value, row));
+                return Err(ImputationError::not_finite(&coded[v].name, formula.text(), value, row));
             }
             self.set(v, row, value);
         }

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use crate::error::{ImputationError, Result};
-use crate::formula::Formula;
+use crate::formula::PassiveFormula;
 #[cfg(feature = "learning")]
 use crate::plan::{ImputationMethod, VariablePlan};
 
@@ -20,7 +20,7 @@ pub(crate) struct Coded {
     pub(crate) levels: Vec<f64>,
     /// The places of its columns in the design.
     pub(crate) columns: Range<usize>,
-    pub(crate) formula: Option<Formula>,
+    pub(crate) formula: Option<PassiveFormula>,
 }
 
 impl Coded {
@@ -31,7 +31,12 @@ impl Coded {
         Ok(Self::of_levels(&plan.name, levels, plan.formula().cloned(), first_column))
     }
 
-    pub(crate) fn of_levels(name: &str, levels: Vec<f64>, formula: Option<Formula>, first_column: usize) -> Self {
+    pub(crate) fn of_levels(
+        name: &str,
+        levels: Vec<f64>,
+        formula: Option<PassiveFormula>,
+        first_column: usize,
+    ) -> Self {
         let width = if levels.is_empty() { 1 } else { levels.len() - 1 };
         Self { name: name.to_owned(), levels, columns: first_column..first_column + width, formula }
     }
@@ -74,7 +79,7 @@ impl Coded {
 }
 
 /// Places of the variables of a formula; the check of the plan made sure that all are there.
-pub(crate) fn places_of(formula: &Formula, coded: &[Coded]) -> Vec<usize> {
+pub(crate) fn places_of(formula: &PassiveFormula, coded: &[Coded]) -> Vec<usize> {
     formula.variables().iter().filter_map(|name| coded.iter().position(|c| c.name == *name)).collect()
 }
 

@@ -1,13 +1,13 @@
 //! Random numbers from explicit seeds.
 
+use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 #[cfg(feature = "learning")]
 use rand_distr::ChiSquared;
 use rand_distr::{Distribution, StandardNormal};
 
 /// One stream of random numbers.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Draws(ChaCha8Rng);
 
 impl Draws {

@@ -81,6 +81,15 @@ impl ImputationError {
     pub(crate) fn column(column: &str, reason: impl Into<String>) -> Self {
         Self::Column { column: column.to_owned(), reason: reason.into() }
     }
+
+    /// A value that a passive formula cannot have, in a row from 0.
+    pub(crate) fn not_finite(name: &str, formula: &str, value: f64, row: usize) -> Self {
+        let reason = format!(
+            "its formula {formula:?} gives {value} in row {row} (counted from 0); impute its parts by a method that keeps their \
+             range, as predictive mean matching does"
+        );
+        Self::column(name, reason)
+    }
 }
 
 /// Refuses a confidence level outside (0, 1).

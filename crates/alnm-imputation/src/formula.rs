@@ -25,8 +25,8 @@ const DEEPEST: usize = 60;
 /// A formula over the columns of a table.
 ///
 /// ```
-/// use alnm_imputation::formula::Formula;
-/// let index = Formula::parse("neutrophils * platelets / lymphocytes")?;
+/// use alnm_imputation::formula::PassiveFormula;
+/// let index = PassiveFormula::parse("neutrophils * platelets / lymphocytes")?;
 /// assert_eq!(index.variables(), ["neutrophils", "platelets", "lymphocytes"]);
 /// let value = index.evaluate(|name| if name == "platelets" { 200.0 } else { 2.0 });
 /// assert_eq!(value, 200.0);
@@ -35,7 +35,7 @@ const DEEPEST: usize = 60;
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(try_from = "String", into = "String"))]
-pub struct Formula {
+pub struct PassiveFormula {
     text: String,
     expression: Expression,
     variables: Vec<String>,
@@ -70,7 +70,7 @@ const FUNCTIONS: [(&str, Function); 6] = [
     ("abs", Function::Abs),
 ];
 
-impl Formula {
+impl PassiveFormula {
     /// Reads a formula.
     ///
     /// # Errors
@@ -279,13 +279,13 @@ impl<'a> Reader<'a> {
     }
 }
 
-impl fmt::Display for Formula {
+impl fmt::Display for PassiveFormula {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
 }
 
-impl TryFrom<String> for Formula {
+impl TryFrom<String> for PassiveFormula {
     type Error = ImputationError;
 
     fn try_from(text: String) -> Result<Self> {
@@ -293,8 +293,8 @@ impl TryFrom<String> for Formula {
     }
 }
 
-impl From<Formula> for String {
-    fn from(formula: Formula) -> Self {
+impl From<PassiveFormula> for String {
+    fn from(formula: PassiveFormula) -> Self {
         formula.text
     }
 }
@@ -310,7 +310,7 @@ mod tests {
             "Ki-67 (%)" => 10.0,
             _ => f64::NAN,
         };
-        Formula::parse(text).expect("a formula").evaluate(of)
+        PassiveFormula::parse(text).expect("a formula").evaluate(of)
     }
 
     #[test]
@@ -333,7 +333,7 @@ mod tests {
 
     #[test]
     fn what_is_no_formula_is_refused_with_its_place() {
-        let reason = |text: &str| match Formula::parse(text) {
+        let reason = |text: &str| match PassiveFormula::parse(text) {
             Err(ImputationError::Formula { reason, .. }) => reason,
             other => panic!("{other:?}"),
         };

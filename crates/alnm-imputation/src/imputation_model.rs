@@ -14,7 +14,7 @@ use crate::coding::{Coded, places_of};
 use crate::conditional::ConditionalModel;
 use crate::draws::Draws;
 use crate::error::{ImputationError, Result, not_finite};
-use crate::formula::Formula;
+use crate::formula::PassiveFormula;
 #[cfg(feature = "learning")]
 use crate::plan::VariablePlan;
 
@@ -27,7 +27,7 @@ pub(crate) const MOST_ITERATIONS: usize = 100_000;
 pub(crate) struct ModelledVariable {
     name: String,
     unit: String,
-    formula: Option<Formula>,
+    formula: Option<PassiveFormula>,
     /// The values that a categorical variable takes, ascending; empty for numbers.
     levels: Vec<f64>,
     /// Where chains start: the median of training, or the most frequent level.
@@ -267,7 +267,7 @@ impl Patient<'_> {
             let parts = places_of(formula, coded);
             let value = formula.evaluate_at(&parts.iter().map(|&part| self.values[part]).collect::<Vec<_>>());
             if !value.is_finite() {
-                return Err(not_finite(&coded[v].name, formula.text(), value, self.row));
+                return Err(ImputationError::not_finite(&coded[v].name, formula.text(), value, self.row));
             }
             self.set(v, value);
         }
@@ -364,7 +364,7 @@ mod saved {
                 })?;
             }
             for v in &variables {
-                for part in v.formula.iter().flat_map(Formula::variables) {
+                for part in v.formula.iter().flat_map(PassiveFormula::variables) {
                     let found = variables.iter().find(|other| other.name == *part);
                     require(found.is_some_and(|other| other.formula.is_none()), || {
                         format!("the formula of {:?} takes {part:?}, which is no variable with a model", v.name)

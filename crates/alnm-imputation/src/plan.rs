@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::error::{ImputationError, Result, require_imputations};
-use crate::formula::Formula;
+use crate::formula::PassiveFormula;
 use crate::imputation_model::MOST_ITERATIONS;
 
 /// The model that a variable is imputed by, which also says what its values are.
@@ -26,7 +26,7 @@ pub enum ImputationMethod {
     /// Some values in ascending order, by Bayesian proportional-odds regression (mice's `polr`).
     ProportionalOdds,
     /// Not by a model: computed from other variables.
-    Passive(Formula),
+    Passive(PassiveFormula),
 }
 
 impl ImputationMethod {
@@ -102,7 +102,7 @@ impl VariablePlan {
     /// # Errors
     /// [`ImputationError::Formula`] when the formula cannot be read.
     pub fn passive(name: &str, formula: &str) -> Result<Self> {
-        Ok(Self::new(name, ImputationMethod::Passive(Formula::parse(formula)?)))
+        Ok(Self::new(name, ImputationMethod::Passive(PassiveFormula::parse(formula)?)))
     }
 
     /// Sets the model that missing values are drawn from.
@@ -124,7 +124,7 @@ impl VariablePlan {
     }
 
     /// The formula of a passive variable.
-    pub(crate) fn formula(&self) -> Option<&Formula> {
+    pub(crate) fn formula(&self) -> Option<&PassiveFormula> {
         match &self.method {
             ImputationMethod::Passive(formula) => Some(formula),
             _ => None,

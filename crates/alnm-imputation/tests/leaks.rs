@@ -10,8 +10,8 @@ use alnm_models::{FeatureTable, Labels, LogisticParams};
 use alnm_selection::folds::FoldOrder;
 use alnm_selection::lasso::LassoParams;
 use ndarray::Array2;
+use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 
 const ROWS: usize = 120;
 const TRAINING: usize = 80;

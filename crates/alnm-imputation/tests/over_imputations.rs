@@ -11,8 +11,8 @@ use alnm_selection::lasso::LassoParams;
 use alnm_stats::calibration::recalibrate;
 use alnm_stats::roc::{Direction, RocCurve};
 use ndarray::Array2;
+use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 
 /// Eight features of which two carry the outcome; a sixth of the values is missing.
 fn cohort(seed: u64) -> (FeatureTable, Labels) {

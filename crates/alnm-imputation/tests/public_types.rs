@@ -1,7 +1,7 @@
 //! Public types can be sent to and shared between threads, and parameters and results survive a round trip as JSON.
 
 use alnm_imputation::convergence::Trace;
-use alnm_imputation::formula::Formula;
+use alnm_imputation::formula::PassiveFormula;
 use alnm_imputation::patient::{ImputedVariable, IncompleteAssessment};
 use alnm_imputation::pooling::{
     EstimatedCoefficients, PooledCalibration, PooledCoefficients, PooledEstimate, PooledProbability, PoolingParams,
@@ -23,7 +23,7 @@ fn all_types_can_cross_threads() {
     auto_traits::<CompletedTraining>();
     auto_traits::<EstimatedCoefficients>();
     auto_traits::<FeatureVote>();
-    auto_traits::<Formula>();
+    auto_traits::<PassiveFormula>();
     auto_traits::<ImputationError>();
     auto_traits::<ImputationEvent>();
     auto_traits::<ImputationEventKind>();

@@ -52,6 +52,7 @@ mod variable;
 pub mod variance_inflation;
 
 pub use alnm_selection::{FeatureTable, Labels, cross_fitting, folds};
+#[cfg(feature = "regression")]
 pub use alnm_stats::survival::FollowUp;
 pub use covariance::CovarianceMatrix;
 pub use error::{ModelError, Result};

@@ -26,6 +26,7 @@ use alnm_stats::describe::mean;
 #[cfg(feature = "regression")]
 use alnm_stats::ordinal::{ordinal_c, ordinal_performance};
 use alnm_stats::roc::{Direction, RocCurve};
+#[cfg(feature = "regression")]
 use alnm_stats::survival::{
     ConcordanceParams, FollowUp, calibration_at, harrell_c, prediction_error, time_dependent_auc, uno_c,
 };
@@ -274,6 +275,7 @@ pub fn count_performance(counts: &[u64], means: &[f64], level: f64) -> Result<Ou
 /// # Errors
 /// [`crate::ModelError::Statistics`] for risks outside [0, 1] or of another number, a time beyond the follow-up, no
 /// event by the time, and a level outside (0, 1).
+#[cfg(feature = "regression")]
 pub fn time_to_event_performance(
     follow_up: &FollowUp,
     risks: &[f64],

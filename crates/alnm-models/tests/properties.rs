@@ -26,8 +26,8 @@ use alnm_stats::data_table::Tabulate;
 use alnm_stats::roc::{Direction, RocCurve};
 use ndarray::Array2;
 use proptest::prelude::*;
+use rand::rngs::ChaCha8Rng;
 use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 
 /// Features of which the first two carry the outcome.
 fn cohort(rows: usize, features: usize, seed: u64) -> (FeatureTable, Labels) {

@@ -236,7 +236,7 @@ fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>> {
         }
     }
     if certificates.is_empty() {
-        return Err(problem("holds no certificate; a file of authorities is in PEM".to_owned()));
+        return Err(problem("the file holds no certificate; a file of authorities is in PEM".to_owned()));
     }
     Ok(certificates)
 }

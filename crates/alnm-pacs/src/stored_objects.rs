@@ -87,7 +87,8 @@ impl LocalObjects {
                     }
                 }
             } else if !found.take(path, &mut by_uid) {
-                let problem = "is no DICOM object that can be stored; name DICOM files and folders of them".to_owned();
+                let problem =
+                    "the file is no DICOM object that can be stored; name DICOM files and folders of them".to_owned();
                 return Err(PacsError::File { path: path.to_owned(), problem });
             }
         }

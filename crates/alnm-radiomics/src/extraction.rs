@@ -18,7 +18,7 @@ use crate::image_features::{BoxedRegion, ImageFeatures, image_features};
 use crate::level_map::runs;
 use crate::parameters::{ImageTypeParameters, Parameters, Settings};
 use crate::preparation::Prepared;
-use crate::region::check_label;
+use crate::region::{check_label, region_mask};
 use crate::shape_features::ShapeFeatures;
 use crate::voxel_hash::voxel_hashes;
 use crate::warning::Warning;
@@ -569,11 +569,6 @@ pub(crate) fn each_once(warnings: Vec<Warning>) -> Vec<Warning> {
         }
     }
     told
-}
-
-/// Which voxels of a box have the label, in raster order.
-pub(crate) fn region_mask(mask: &LabelMap, label: u32, bounding_box: VoxelBox) -> Vec<bool> {
-    bounding_box.cut_slice(mask.as_slice(), mask.geometry().shape(), |voxel| voxel == label)
 }
 
 #[cfg(test)]

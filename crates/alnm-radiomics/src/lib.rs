@@ -27,6 +27,7 @@ mod normalisation;
 mod pairs_and_runs;
 mod parameter_error;
 pub mod parameters;
+#[cfg(feature = "perturbation")]
 pub mod perturbation;
 mod preparation;
 mod principal_axes;
@@ -61,7 +62,7 @@ pub use image_type::ImageType;
 pub use level_map::{LevelMap, Offset};
 pub use parameters::Parameters;
 pub use python_text::float as python_float;
-pub use series_table::{DeltaKind, MissingValues, NamedImage, NamedRegion, SeriesExtractor, SeriesRow};
+pub use series_table::{DeltaKind, MissingFeatures, NamedImage, NamedRegion, SeriesExtractor, SeriesRow};
 pub use size_matrix::{SizeCell, SizeMatrix};
 pub use voxel_maps::{FeatureMap, MapExtraction};
 pub use warning::Warning;

@@ -123,3 +123,8 @@ pub(crate) fn region_values<T: alnm_imaging::Voxel>(
     let voxels = volume.as_slice().iter().zip(mask.as_slice());
     voxels.filter(|(_, voxel)| **voxel == label).map(|(value, _)| value.to_f64()).collect()
 }
+
+/// Which voxels of a box have the label, in raster order.
+pub(crate) fn region_mask(mask: &LabelMap, label: u32, bounding_box: VoxelBox) -> Vec<bool> {
+    bounding_box.cut_slice(mask.as_slice(), mask.geometry().shape(), |voxel| voxel == label)
+}

@@ -84,7 +84,7 @@ impl DeltaKind {
 /// Why a region has no values in an image.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct MissingValues {
+pub struct MissingFeatures {
     /// The region.
     pub region: String,
     /// The image.
@@ -100,7 +100,7 @@ pub struct SeriesRow {
     /// A value for each of [`SeriesExtractor::columns`]; NaN where a region has none in an image.
     pub values: Vec<f64>,
     /// Which regions have none in which image, and why.
-    pub missing: Vec<MissingValues>,
+    pub missing: Vec<MissingFeatures>,
 }
 
 /// Extracts every feature of every region in every phase and map of a patient, as one row.
@@ -206,7 +206,7 @@ impl SeriesExtractor {
         let shape_columns = self.of_shape.as_ref().map_or(Vec::new(), |extractor| extractor.feature_columns(dimension));
         let jobs: Vec<(usize, usize)> =
             (0..regions.len()).flat_map(|region| (0..images.len()).map(move |image| (region, image))).collect();
-        let extracted: Vec<(Vec<f64>, Option<MissingValues>)> =
+        let extracted: Vec<(Vec<f64>, Option<MissingFeatures>)> =
             jobs.par_iter().map(|&(region, image)| self.values(&columns, &images[image], &regions[region])).collect();
         let of_shape: Vec<Vec<f64>> =
             regions.par_iter().map(|region| self.shape(&shape_columns, images, region)).collect();
@@ -238,13 +238,13 @@ impl SeriesExtractor {
         columns: &[String],
         image: &NamedImage<'_>,
         region: &NamedRegion<'_>,
-    ) -> (Vec<f64>, Option<MissingValues>) {
+    ) -> (Vec<f64>, Option<MissingFeatures>) {
         let found =
             finite_part(image, region).and_then(|(voxels, mask)| self.of_images.execute(&voxels, &mask, region.label));
         match found {
             Ok(extraction) => (ordered(columns, &extraction.features), None),
             Err(error) => {
-                let missing = MissingValues { region: region.name.to_owned(), image: image.name.to_owned(), error };
+                let missing = MissingFeatures { region: region.name.to_owned(), image: image.name.to_owned(), error };
                 (vec![f64::NAN; columns.len()], Some(missing))
             }
         }

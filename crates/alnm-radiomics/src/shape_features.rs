@@ -1,11 +1,11 @@
 //! The features of the shape of a prepared region.
 
 use crate::error::{RadiomicsError, Result};
-use crate::extraction::region_mask;
 use crate::feature::{FeatureClass, FeatureValue, Selection};
 use crate::image_features::named;
 use crate::parameters::Settings;
 use crate::preparation::Prepared;
+use crate::region::region_mask;
 use crate::warning::Warning;
 use crate::{shape, shape2d};
 

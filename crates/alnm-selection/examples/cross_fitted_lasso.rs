@@ -14,8 +14,8 @@ use alnm_selection::folds::{FoldOrder, Folds};
 use alnm_selection::{FeatureTable, Labels, Pipeline, Step};
 use alnm_stats::delong::auc_estimate;
 use alnm_stats::roc::{Direction, RocCurve};
+use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 
 const PATIENTS: usize = 120;
 const FEATURES: usize = 40;

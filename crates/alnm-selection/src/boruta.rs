@@ -10,8 +10,8 @@ use alnm_stats::data_table::{Cell, Tabulate};
 use alnm_stats::{Labels, distribution};
 use ndarray::Array2;
 use rand::SeedableRng;
+use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
-use rand_chacha::ChaCha8Rng;
 
 use crate::FeatureTable;
 use crate::error::{Result, SelectionError};

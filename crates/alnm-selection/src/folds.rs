@@ -2,8 +2,8 @@
 
 use alnm_stats::Labels;
 use rand::SeedableRng;
+use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
-use rand_chacha::ChaCha8Rng;
 
 use crate::error::{Result, SelectionError};
 

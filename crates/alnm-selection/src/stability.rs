@@ -5,8 +5,8 @@ use alnm_stats::Labels;
 use alnm_stats::cells;
 use alnm_stats::data_table::{Cell, Tabulate};
 use rand::SeedableRng;
+use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
-use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use crate::FeatureTable;

@@ -11,8 +11,8 @@ use alnm_stats::correlation::{Correlation, PairRows, correlation_matrix};
 use alnm_stats::roc::{Direction, RocCurve};
 use ndarray::Array2;
 use proptest::prelude::*;
+use rand::rngs::ChaCha8Rng;
 use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 
 /// Independent features of which the first `informative` carry the outcome.
 fn cohort(rows: usize, features: usize, informative: usize, seed: u64) -> (FeatureTable, Labels) {

@@ -10,13 +10,13 @@ use alnm_stats::calibration::{
 };
 use alnm_stats::data_table::{Digits, Tabulate};
 use alnm_stats::decision_curve::{DecisionCurve, DecisionIntervalParams};
-use alnm_stats::sample_size::{ExternalValidationParams, PredictorDistribution, external_validation};
+use alnm_stats::sample_size::{ExternalValidationSizeParams, PredictorDistribution, external_validation};
 use alnm_stats::{Labels, StatsError};
 
 fn main() -> Result<(), StatsError> {
     // How many patients: 40 % events, an expected area of 0.8, and log odds as the development cohort had them.
     let predictor = PredictorDistribution::Normal { mean: -0.5, standard_deviation: 1.4 };
-    let size = external_validation(ExternalValidationParams::new(0.4, 0.8, predictor))?;
+    let size = external_validation(ExternalValidationSizeParams::new(0.4, 0.8, predictor))?;
     println!("Patients needed\n{}", size.to_table().to_markdown(Digits::Significant(3)));
 
     // A third hospital, whose risks are too extreme: the log odds are half as far apart as the model says.

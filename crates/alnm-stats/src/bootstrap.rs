@@ -2,8 +2,8 @@
 //!
 //! Resample `b` draws from its own stream of a ChaCha8 generator, so results do not depend on the number of threads.
 
+use rand::rngs::ChaCha8Rng;
 use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use crate::describe::{QuantileType, mean, quantile_of_sorted, sorted, standard_deviation};

@@ -4,31 +4,18 @@
 //! over after them, as [`crate::linear::dot`] does: wherever two columns stand, and whatever the processor and the number
 //! of threads, their product has the same bits.
 
-use ndarray::parallel::prelude::*;
-use ndarray::{Array2, ArrayViewMut2, Axis};
+#[cfg(feature = "inference")]
+mod all_pairs;
+
 use pulp::Simd;
+
+#[cfg(feature = "inference")]
+pub(crate) use all_pairs::of_all_pairs;
 
 /// Interleaved parts of a sum.
 const LANES: usize = 8;
 /// Columns of one tile of products.
 const TILE: (usize, usize) = (2, 3);
-/// Bytes of the columns that a thread keeps at hand while all others pass by.
-const BLOCK_BYTES: usize = 512 << 10;
-/// Rows and columns of a block that is mirrored by one thread.
-const MIRRORED: usize = 64;
-
-/// The symmetric matrix of the products of columns of equal length; `finish` makes of each product what is wanted.
-pub(crate) fn of_all_pairs(columns: &[Vec<f64>], finish: impl Fn(f64) -> f64 + Sync) -> Array2<f64> {
-    let p = columns.len();
-    let mut products = Array2::zeros((p, p));
-    let bytes = columns.first().map_or(0, Vec::len).max(1) * size_of::<f64>();
-    let block = (BLOCK_BYTES / bytes).clamp(TILE.0, 256).next_multiple_of(TILE.0);
-    products.axis_chunks_iter_mut(Axis(0), block).into_par_iter().enumerate().for_each(|(number, rows)| {
-        by_widest_vectors(LowerRows { columns, first: number * block, rows, finish: &finish });
-    });
-    mirror(products.view_mut());
-    products
-}
 
 /// A matrix that is filled tile by tile.
 trait InTiles {
@@ -131,38 +118,6 @@ mod wide {
     }
 }
 
-/// Some rows of the matrix, up to the diagonal.
-struct LowerRows<'a, F> {
-    columns: &'a [Vec<f64>],
-    /// Number of the first row.
-    first: usize,
-    rows: ArrayViewMut2<'a, f64>,
-    finish: &'a F,
-}
-
-impl<F: Fn(f64) -> f64> InTiles for LowerRows<'_, F> {
-    #[inline(always)]
-    fn fill(mut self, tile: impl Fn([&[f64]; 2], [&[f64]; 3]) -> [[f64; 3]; 2]) {
-        let last = self.first + self.rows.nrows() - 1;
-        for j in (0..=last).step_by(TILE.1) {
-            // Columns beyond the last are the last again.
-            let right = [j, last.min(j + 1), last.min(j + 2)];
-            let start = (j.saturating_sub(self.first)) / TILE.0 * TILE.0;
-            for i in (start..self.rows.nrows()).step_by(TILE.0) {
-                let left = [self.first + i, last.min(self.first + i + 1)];
-                let tile = tile(left.map(|k| &self.columns[k][..]), right.map(|k| &self.columns[k][..]));
-                for (row, products) in left.iter().zip(tile) {
-                    for (column, product) in right.iter().zip(products) {
-                        if column <= row {
-                            self.rows[[row - self.first, *column]] = (self.finish)(product);
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
 /// The symmetric matrix of the products of columns with weights, row by row; all have one length.
 pub(crate) fn weighted(columns: &[Vec<f64>], weights: &[f64]) -> Vec<f64> {
     let size = columns.len();
@@ -243,29 +198,6 @@ fn tile<S: Simd>(simd: S, a: [&[f64]; 2], b: [&[f64]; 3]) -> [[f64; 3]; 2] {
     products
 }
 
-/// Copies what lies below the diagonal to above it: the lower left quarter to the upper right one, then within the other
-/// two.
-fn mirror(matrix: ArrayViewMut2<'_, f64>) {
-    let p = matrix.nrows();
-    if p < 2 {
-        return;
-    }
-    let half = p.div_ceil(2);
-    let (upper, lower) = matrix.split_at(Axis(0), half);
-    let (upper_left, mut upper_right) = upper.split_at(Axis(1), half);
-    let (lower_left, lower_right) = lower.split_at(Axis(1), half);
-    upper_right.axis_chunks_iter_mut(Axis(0), MIRRORED).into_par_iter().enumerate().for_each(|(number, mut rows)| {
-        let below = lower_left.slice(ndarray::s![.., number * MIRRORED..number * MIRRORED + rows.nrows()]);
-        // In squares, so that what is read and what is written stay in the cache.
-        for (mut target, source) in
-            rows.axis_chunks_iter_mut(Axis(1), MIRRORED).zip(below.axis_chunks_iter(Axis(0), MIRRORED))
-        {
-            target.assign(&source.t());
-        }
-    });
-    rayon::join(|| mirror(upper_left), || mirror(lower_right));
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -280,6 +212,7 @@ mod tests {
         parts.iter().sum::<f64>() + (whole..a.len()).map(|k| a[k] * b[k]).sum::<f64>()
     }
 
+    #[cfg(feature = "inference")]
     #[test]
     fn every_product_has_the_bits_of_the_plain_sum() {
         for (rows, p) in [(0, 3), (1, 1), (7, 2), (8, 5), (29, 64), (130, 131), (40_000, 7)] {

@@ -1,8 +1,8 @@
 //! Permutation tests.
 
 use rand::SeedableRng;
+use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
-use rand_chacha::ChaCha8Rng;
 
 use crate::error::{Result, require_count, require_some};
 use crate::{Alternative, TestResult};

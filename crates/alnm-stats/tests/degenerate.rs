@@ -3,7 +3,7 @@
 
 use alnm_stats::agreement::{bland_altman, cohen_kappa};
 use alnm_stats::calibration::{
-    IsotonicCalibration, PlattScaling, PooledEstimate, SmoothCalibrationParams, brier, brier_decomposition,
+    IsotonicCalibration, PlattScaling, RandomEffectsMean, SmoothCalibrationParams, brier, brier_decomposition,
     calibration_by_centre, expected_observed, hosmer_lemeshow, recalibrate, reliability_bins, smooth_calibration,
     spiegelhalter,
 };
@@ -16,7 +16,7 @@ use alnm_stats::multiplicity::Adjustment;
 use alnm_stats::ordinal::{ordinal_c, ordinal_performance};
 use alnm_stats::rank_sum::{RankMethod, mann_whitney};
 use alnm_stats::roc::{Direction, RocCurve};
-use alnm_stats::sample_size::{ExternalValidationParams, PredictorDistribution, external_validation};
+use alnm_stats::sample_size::{ExternalValidationSizeParams, PredictorDistribution, external_validation};
 use alnm_stats::signed_rank::wilcoxon;
 use alnm_stats::survival::{
     ConcordanceParams, FollowUp, KaplanMeier, KaplanMeierParams, calibration_at, harrell_c, integrated_brier, log_rank,
@@ -267,11 +267,11 @@ fn one_class_of_outcomes_is_refused_or_said() {
 
 #[test]
 fn centres_that_agree_have_no_variance_between_them() {
-    let pooled = PooledEstimate::of(&[1.0, 1.0], &[0.2, 0.2], 0.95).expect("a level").expect("two centres");
+    let pooled = RandomEffectsMean::of(&[1.0, 1.0], &[0.2, 0.2], 0.95).expect("a level").expect("two centres");
     assert_eq!((pooled.between_variance, pooled.i_squared), (0.0, 0.0));
     assert!(pooled.prediction.lower.is_infinite(), "two centres leave no degrees of freedom");
-    assert!(PooledEstimate::of(&[1.0], &[0.2], 0.95).expect("a level").is_none());
-    assert!(PooledEstimate::of(&[1.0, 2.0], &[0.2, 0.0], 0.95).expect("a level").is_none());
+    assert!(RandomEffectsMean::of(&[1.0], &[0.2], 0.95).expect("a level").is_none());
+    assert!(RandomEffectsMean::of(&[1.0, 2.0], &[0.2, 0.0], 0.95).expect("a level").is_none());
 }
 
 #[test]
@@ -389,7 +389,7 @@ fn ordered_outcomes_of_one_category_are_undefined() {
 
 #[test]
 fn validations_of_a_predictor_that_does_not_vary_have_no_size() {
-    let params = ExternalValidationParams::new(0.2, 0.7, PredictorDistribution::Observed(vec![-1.0; 5]));
+    let params = ExternalValidationSizeParams::new(0.2, 0.7, PredictorDistribution::Observed(vec![-1.0; 5]));
     assert_eq!(
         external_validation(params).expect_err("refused").to_string(),
         "sample size for the calibration slope is undefined; the linear predictor must vary among patients whose risks \

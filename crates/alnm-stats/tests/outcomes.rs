@@ -15,7 +15,7 @@ use alnm_stats::multiplicity::Adjustment;
 use alnm_stats::restricted_spline::RestrictedSpline;
 use alnm_stats::roc::Direction;
 use alnm_stats::sample_size::{
-    ExternalValidationParams, ExternalValidationSize, NetBenefitTarget, PredictorDistribution, external_validation,
+    ExternalValidationSize, ExternalValidationSizeParams, NetBenefitTarget, PredictorDistribution, external_validation,
 };
 use alnm_stats::survival::{
     ConcordanceParams, FollowUp, KaplanMeier, KaplanMeierParams, SurvivalInterval, calibration_at, harrell_c,
@@ -325,9 +325,9 @@ fn sample_sizes_of_external_validations_are_those_of_pmvalsampsize() {
     let golden = Golden::read(include_str!("golden/calibration_expected.csv"));
     let drawn: Vec<f64> = fields(include_str!("golden/linear_predictors.csv")).map(|row| number(row[0])).collect();
     let normal = PredictorDistribution::Normal { mean: -5.0, standard_deviation: 2.5 };
-    let heart = |predictor| ExternalValidationParams::new(0.018, 0.8, predictor).with_observed_expected_width(1.0);
+    let heart = |predictor| ExternalValidationSizeParams::new(0.018, 0.8, predictor).with_observed_expected_width(1.0);
     let with_threshold =
-        ExternalValidationParams::new(0.43, 0.82, PredictorDistribution::BetaRisk { alpha: 1.33, beta: 1.75 });
+        ExternalValidationSizeParams::new(0.43, 0.82, PredictorDistribution::BetaRisk { alpha: 1.33, beta: 1.75 });
     // Sizes for the slope from a million draws vary about the integral; a thousand given draws leave no room.
     let cases = [
         ("heart_valve", heart(normal.clone()), 0.004),

@@ -5,7 +5,7 @@ use alnm_stats::bootstrap::{Bootstrap, Resampling};
 use alnm_stats::calibration::{
     BrierDecomposition, BrierScore, CalibrationByCentre, CalibrationCurve, CalibrationError, CalibrationPoint,
     CalibrationSmoother, CentreCalibration, ExpectedObserved, HosmerLemeshow, IsotonicCalibration, IsotonicPoint,
-    PlattScaling, PooledEstimate, Recalibration, ReliabilityBins, RiskGroup, SmoothCalibration,
+    PlattScaling, RandomEffectsMean, Recalibration, ReliabilityBins, RiskGroup, SmoothCalibration,
     SmoothCalibrationParams, SmoothCalibrations, Validation, WaldEstimate,
 };
 use alnm_stats::confusion::{ClassificationMetrics, ConfusionTable};
@@ -35,7 +35,7 @@ use alnm_stats::restricted_spline::RestrictedSpline;
 use alnm_stats::roc::{CutoffCriterion, CutoffWeights, Direction, OperatingPoint, PartialArea, PartialFocus, RocCurve};
 use alnm_stats::root::Root;
 use alnm_stats::sample_size::{
-    ExternalValidationCriteria, ExternalValidationParams, ExternalValidationSize, NetBenefitTarget,
+    ExternalValidationCriteria, ExternalValidationSize, ExternalValidationSizeParams, NetBenefitTarget,
     PredictorDistribution, SampleSize, SampleSizeCriteria, SampleSizeParams, ThresholdAccuracy,
 };
 use alnm_stats::survival::{
@@ -105,7 +105,7 @@ fn public_types_are_send_sync_and_unpin() {
         Direction,
         ExpectedObserved,
         ExternalValidationCriteria,
-        ExternalValidationParams,
+        ExternalValidationSizeParams,
         ExternalValidationSize,
         FisherMethod,
         FollowUp,
@@ -153,7 +153,7 @@ fn public_types_are_send_sync_and_unpin() {
         PermutationParams,
         PermutationTest,
         PlattScaling,
-        PooledEstimate,
+        RandomEffectsMean,
         PrecisionRecallCurve,
         PredictionError,
         PredictorDistribution,

@@ -2,7 +2,7 @@
 #![cfg(feature = "serde")]
 
 use alnm_stats::bootstrap::Resampling;
-use alnm_stats::calibration::{CalibrationCurve, HosmerLemeshow, hosmer_lemeshow, lowess_curve};
+use alnm_stats::calibration::{CalibrationCurve, HosmerLemeshow, PlattScaling, hosmer_lemeshow, lowess_curve};
 use alnm_stats::confusion::{ClassificationMetrics, ConfusionTable};
 use alnm_stats::decision_curve::{DecisionCurve, even_thresholds};
 use alnm_stats::delong::{AucEstimate, auc_estimate};
@@ -76,8 +76,14 @@ fn curves_are_checked() {
     );
     reads_back::<CalibrationCurve>(
         &lowess_curve(&labels(), &risks()).expect("risks"),
-        &[("/curve/x", json!([0.1]), "they must be equal"), ("/curve/x/1", json!(5.0), "must ascend and be finite")],
+        &[
+            ("/curve/x", json!([0.1]), "they must be equal"),
+            ("/curve/x/1", json!(5.0), "must ascend and be finite"),
+            ("/error/emax", json!(0.01), "Emax is 0.01; that of the curve is"),
+        ],
     );
+    let platt = PlattScaling::fit(&labels(), &risks()).expect("both classes");
+    reads_back::<PlattScaling>(&platt, &[("/slope", json!("steep"), "invalid type")]);
 }
 
 #[test]

@@ -28,23 +28,23 @@ use crate::scores::ScoreInputs;
 use crate::store::{Fingerprint, Store};
 use crate::study::Study;
 use crate::table::CohortTable;
-use crate::variables::{DL_SCORE, RAD_SCORE, SII, StudyVariable, VARIABLES, clinical_names};
+use crate::ten_models::specifications;
+use crate::variables::{DL_SCORE, RAD_SCORE, StudyVariable, VARIABLES};
 
-/// Confidence level of every interval.
-pub const LEVEL: f64 = 0.95;
+pub use crate::ten_models::{INTEGRATED, LEVEL};
+
 /// Groups of the Hosmer-Lemeshow test.
 pub const RISK_GROUPS: usize = 10;
 /// The name of the evaluation of the training centre by fits without the judged patients.
 pub(crate) const CROSS_FITTED: &str = "training, cross-fitted";
 /// The name of the evaluation of all validation centres together.
 const POOLED: &str = "validation, all centres";
-/// The name of the model that holds everything.
-pub const INTEGRATED: &str = "Integrated";
 /// The name of the cutoff that the integrated model carries.
 pub(crate) const CUTOFF: &str = "Youden, training";
 
 /// Calibration of a model in a cohort; parts that are undefined there are absent.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Calibration {
     /// The Hosmer-Lemeshow test with its groups.
     pub hosmer_lemeshow: Option<HosmerLemeshow>,
@@ -56,6 +56,7 @@ pub struct Calibration {
 
 /// The ten models in one cohort.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Evaluation {
     /// Name of the cohort.
     pub cohort: String,
@@ -71,6 +72,7 @@ pub struct Evaluation {
 
 /// What is learned from the variables and scores of the training centre.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Learned {
     /// Table 2.
     pub odds_ratios: Vec<UnivariateOddsRatio>,
@@ -104,6 +106,7 @@ impl Learned {
 
 /// Everything that the study reports.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Results {
     /// Table 1, training centre.
     pub table_one: TableOne,
@@ -279,25 +282,6 @@ impl<'a> FoldInputs<'a> {
     pub(crate) fn deep(&self, fold: usize) -> &FeatureTable {
         self.of_folds.map_or(&self.of_all.deep, |tables| &tables[fold])
     }
-}
-
-/// The study's ten models: of clinical variables, the index SII, RadScore and DLScore, alone and together.
-pub(crate) fn specifications() -> Vec<ModelSpecification> {
-    let with = |name: &str, parts: &[&[&str]]| ModelSpecification::new(name, parts.concat());
-    let clinical = &clinical_names()[..];
-    let (sii, radiomic, deep) = (&[SII][..], &[RAD_SCORE][..], &[DL_SCORE][..]);
-    vec![
-        with("Clinical", &[clinical]),
-        with("SII", &[sii]),
-        with("Rad", &[radiomic]),
-        with("DL", &[deep]),
-        with("Clinical+SII", &[clinical, sii]),
-        with("Clinical+Rad", &[clinical, radiomic]),
-        with("Clinical+DL", &[clinical, deep]),
-        with("Rad+SII", &[radiomic, sii]),
-        with("DL+SII", &[deep, sii]),
-        with(INTEGRATED, &[clinical, sii, radiomic, deep]),
-    ]
 }
 
 fn requests() -> Vec<UnivariateRequest> {

@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
-use crate::analysis::{FoldInputs, INTEGRATED, LEVEL, specifications};
+use crate::analysis::{FoldInputs, INTEGRATED, LEVEL};
 use crate::cohort::{Cohort, Patient};
 use crate::cross_fit::CrossFit;
 use crate::deep::{FineTuning, NetworkFeatures};
@@ -21,6 +21,7 @@ use crate::scores::ScoreInputs;
 use crate::store::{Fingerprint, Store};
 use crate::study::Study;
 use crate::table::{CohortTable, FOLDS};
+use crate::ten_models::specifications;
 
 /// The models that are compared: of the scores alone, and of everything.
 const COMPARED: [&str; 3] = ["Rad", "DL", INTEGRATED];
@@ -29,6 +30,7 @@ const FEWEST_OF_A_SCANNER: usize = 10;
 
 /// A model's areas under one way of preparing the features.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct ComparedAreas {
     /// How the features were prepared.
     pub features: String,
@@ -44,6 +46,7 @@ pub struct ComparedAreas {
 
 /// The study with and without harmonisation between scanners.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct HarmonisationComparison {
     /// Scanners with their number of training and validation patients.
     pub scanners: Vec<(String, usize, usize)>,
@@ -55,6 +58,7 @@ pub struct HarmonisationComparison {
 
 /// The study with another network.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct BackboneComparison {
     /// torchvision's name of the network.
     pub backbone: String,

@@ -15,7 +15,7 @@ use alnm_stats::delong::{AucEstimate, auc_estimate};
 use alnm_stats::proportion::{Proportion, ProportionInterval};
 use alnm_stats::roc::{Direction, RocCurve};
 use alnm_stats::{Interval, Labels, cells};
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use serde::Serialize;
 
 use crate::bundle::Bundle;
@@ -71,7 +71,25 @@ impl ExternalValidationParams {
     pub fn with_resamples(self, resamples: usize) -> Self {
         Self { resamples, ..self }
     }
+
+    /// The parameters when all are in range.
+    ///
+    /// # Errors
+    /// Names the first that is not.
+    pub fn check(self) -> Result<ExternalValidator> {
+        let Self { level, thresholds, resamples, .. } = &self;
+        ensure!(*level > 0.0 && *level < 1.0, "level of the intervals is {level}; it must be above 0 and below 1");
+        if let Some(other) = thresholds.iter().find(|threshold| !(0.0..1.0).contains(*threshold)) {
+            bail!("a threshold of the net benefit is {other}; it must be at least 0 and below 1");
+        }
+        ensure!(*resamples >= 1, "number of resamples is {resamples}; it must be at least 1");
+        Ok(ExternalValidator(self))
+    }
 }
+
+/// Judges bundles on patients that they were not learned from; [`ExternalValidationParams::check`] gives it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExternalValidator(ExternalValidationParams);
 
 /// Verdicts at a cutoff of the model.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -288,19 +306,19 @@ pub struct ExternalValidation {
     pub completed: Option<CompletedPatients>,
 }
 
-impl ExternalValidation {
+impl ExternalValidator {
     /// Judges the risks of scored patients with these outcomes; `without_risk` are patients that could not be scored.
     ///
     /// # Errors
-    /// When the numbers of patients and outcomes differ, fewer than two patients of an outcome have a risk, or a
-    /// parameter lies outside its range.
-    pub fn new(
+    /// When the numbers of patients and outcomes differ, or fewer than two patients of an outcome have a risk.
+    pub fn judge(
+        &self,
         bundle: &Bundle,
         scored: &[ScoredPatient],
         outcomes: &[bool],
         mut without_risk: Vec<UnscoredPatient>,
-        params: ExternalValidationParams,
-    ) -> Result<Self> {
+    ) -> Result<ExternalValidation> {
+        let params = &self.0;
         ensure!(
             scored.len() == outcomes.len(),
             "there are {} scored patients and {} outcomes; each patient needs one",
@@ -351,13 +369,13 @@ impl ExternalValidation {
                 hosmer_lemeshow: hosmer_lemeshow(&labels, risks, RISK_GROUPS).ok(),
             })
         });
-        Ok(Self {
+        Ok(ExternalValidation {
             auc: auc_estimate(&RocCurve::new(&labels, &risks, Direction::HigherIsPositive)?, level)?,
             brier: brier(&labels, &risks)?,
             expected_observed: expected_observed(&labels, &risks, level)?,
             hosmer_lemeshow: hosmer_lemeshow(&labels, &risks, RISK_GROUPS).ok(),
             verdicts: bundle.model().cutoffs().iter().map(verdict).collect::<Result<_>>()?,
-            net_benefit: net_benefit(&labels, &risks, lines.as_ref().map(|[_, (_, risks)]| &risks[..]), &params)?,
+            net_benefit: net_benefit(&labels, &risks, lines.as_ref().map(|[_, (_, risks)]| &risks[..]), params)?,
             recalibrated: recalibrated.collect::<Result<_>>()?,
             drift: drift(bundle, scored),
             geometry_outside: scored
@@ -370,10 +388,12 @@ impl ExternalValidation {
             without_risk,
             labels,
             risks,
-            params,
+            params: params.clone(),
         })
     }
+}
 
+impl ExternalValidation {
     /// Every figure as a row: part, name, where it is taken (a cutoff, a threshold, a variable), estimate and interval;
     /// one number a cell.
     ///

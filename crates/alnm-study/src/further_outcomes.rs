@@ -18,11 +18,12 @@ use anyhow::{Context, Result};
 use ndarray::Array2;
 use serde::Serialize;
 
-use crate::analysis::{CROSS_FITTED, FoldInputs, INTEGRATED, LEVEL, specifications};
+use crate::analysis::{CROSS_FITTED, FoldInputs, INTEGRATED, LEVEL};
 use crate::cohort::{NodalStage, Patient, Recurrence};
 use crate::cross_fit::{CrossFit, FoldVariables};
 use crate::study::Study;
 use crate::table::CohortTable;
+use crate::ten_models::specifications;
 
 /// Names of the models that are fitted to each further outcome, of those of metastasis.
 const MODELS: [&str; 2] = ["Clinical", INTEGRATED];

@@ -254,6 +254,7 @@ impl CohortFeatures {
 
 /// Enhancement of a lesion over the phases of a dynamic series.
 #[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
 pub struct TimeIntensity {
     /// The patient.
     pub patient: String,

@@ -45,6 +45,8 @@ pub mod store;
 #[cfg(feature = "learning")]
 mod study;
 pub mod table;
+#[cfg(feature = "learning")]
+mod ten_models;
 pub mod variables;
 #[cfg(feature = "report")]
 mod workflow;

@@ -14,16 +14,18 @@ use alnm_stats::roc::{Direction, RocCurve};
 use anyhow::Result;
 use serde::Serialize;
 
-use crate::analysis::{CUTOFF, INTEGRATED, LEVEL, specifications};
+use crate::analysis::CUTOFF;
 use crate::cohort::Patient;
 use crate::measurements::{MEASUREMENTS, MeasuredColumn};
 use crate::patient_completion::PatientCompletion;
 use crate::scoring::assess_completed;
 use crate::table::CohortTable;
+use crate::ten_models::{INTEGRATED, LEVEL, specifications};
 use crate::variables::{DL_SCORE, RAD_SCORE};
 
 /// An estimate with its interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct EstimateWithInterval {
     /// The estimate.
     pub estimate: f64,
@@ -33,6 +35,7 @@ pub struct EstimateWithInterval {
 
 /// How many values of a column a centre lacks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct MissingOfCentre {
     /// The column.
     pub column: String,
@@ -46,6 +49,7 @@ pub struct MissingOfCentre {
 
 /// A coefficient of the integrated model, per unit, on the scale of log odds.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct ImputedCoefficient {
     /// The variable, or the intercept.
     pub term: String,
@@ -63,6 +67,7 @@ pub struct ImputedCoefficient {
 
 /// The area under the ROC curve of a model in a cohort.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct ImputedArea {
     /// The model.
     pub model: String,
@@ -109,6 +114,7 @@ pub struct HandedOnFigures {
 
 /// What missing values do to the models.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct MissingValues {
     /// Columns with missing values, centre by centre.
     pub missing: Vec<MissingOfCentre>,

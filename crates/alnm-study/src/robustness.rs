@@ -29,6 +29,7 @@ const RESAMPLES_PER_SELECTION: usize = 5;
 
 /// The integrated model in the subgroups of one cohort.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct CohortSubgroups {
     /// Name of the cohort; the training centre is judged by cross-fitted risks.
     pub cohort: String,
@@ -40,6 +41,7 @@ pub struct CohortSubgroups {
 
 /// Another kind of model on the variables of the integrated one.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct AlternativeModel {
     /// Kind of model.
     pub model: String,
@@ -51,6 +53,7 @@ pub struct AlternativeModel {
 
 /// How often bootstraps of the whole selection keep a feature.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct SelectionFrequency {
     /// The score.
     pub score: String,
@@ -64,6 +67,7 @@ pub struct SelectionFrequency {
 
 /// Whether the training cohort is large enough.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct SampleSizeRemark {
     /// Training patients.
     pub patients: usize,
@@ -80,6 +84,7 @@ pub struct SampleSizeRemark {
 
 /// What a reader asks after the main results.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Robustness {
     /// By molecular subtype and by age.
     pub subgroups: Vec<CohortSubgroups>,

@@ -22,6 +22,7 @@ pub const MRMR_FEATURES: usize = 20;
 
 /// Features of the two kinds with the selections to be fitted to them.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct ScoreInputs {
     /// Radiomic features of all patients.
     pub radiomic: FeatureTable,
@@ -37,6 +38,7 @@ pub struct ScoreInputs {
 
 /// The fitted selections.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Scores {
     /// Of the radiomic features.
     pub radiomic: FittedPipeline,

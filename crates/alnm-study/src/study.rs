@@ -9,7 +9,7 @@ use alnm_deep::Backbone;
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 
-use crate::cohort::{self, Acquisition, Cohort, Problem, ProblemPolicy};
+use crate::cohort::{self, Cohort, PatientAcquisition, Problem, ProblemPolicy};
 use crate::further_outcomes::OutcomeModel;
 use crate::leave_one_centre_out::LeaveOneCentreOut;
 use crate::missing_values::MissingValues;
@@ -19,6 +19,7 @@ use crate::progress::{LogStyle, Progress, ProgressLog, StepCost};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum BackboneSize {
     /// ResNet50 on images of 224 × 224 pixels, as in the study.
     Full,
@@ -133,7 +134,7 @@ pub struct Study {
     /// What the steps cost.
     pub costs: Vec<StepCost>,
     /// How the images of the cohort were made, once it was opened.
-    pub acquisitions: Vec<Acquisition>,
+    pub acquisitions: Vec<PatientAcquisition>,
     /// What missing values do to the models, where there are any, once the models were fitted.
     pub missing_values: Option<MissingValues>,
     /// Models of further outcomes, where the table has such, once the models were fitted.

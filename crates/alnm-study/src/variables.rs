@@ -27,6 +27,7 @@ pub const DL_SCORE: &str = "DLScore";
 
 /// What a variable is computed from.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub enum Origin {
     /// A clinical variable of the patient, under the name of its column.
     Clinical(&'static str, fn(&Patient) -> f64),
@@ -38,6 +39,7 @@ pub enum Origin {
 
 /// A variable that a model may hold.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct StudyVariable {
     /// Name in tables and models.
     pub name: &'static str,

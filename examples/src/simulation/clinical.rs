@@ -1,9 +1,9 @@
 //! Clinical variables and blood counts with the distributions of the published Table 1.
 
 use alnm_study::cohort::{BloodCounts, Markers, Subtype};
+use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
 /// Standard deviation of the logarithm between quartiles of a log-normal variable.

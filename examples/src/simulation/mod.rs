@@ -16,9 +16,9 @@ use alnm_study::cohort::{CohortDescription, FurtherOutcomes, Patient, PatientDat
 use alnm_study::progress::RunningStep;
 use alnm_study::store::{Fingerprint, write_file};
 use anyhow::{Context, Result, bail, ensure};
+use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};

@@ -1,8 +1,8 @@
 //! Breast-like tissue with one lesion, imaged by a scanner over the phases of a dynamic contrast-enhanced series.
 
 use alnm_imaging::{Geometry, LabelMap, Volume};
+use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
 use super::field::RandomField;

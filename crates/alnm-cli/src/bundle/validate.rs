@@ -100,7 +100,9 @@ impl Validate {
         }
         let params =
             ExternalValidationParams::default().with_level(self.level.0).with_resamples(self.resamples as usize);
-        ExternalValidation::new(bundle, &scored, &outcomes, without, params)
+        let validator = params.check()?;
+        validator
+            .judge(bundle, &scored, &outcomes, without)
             .with_context(|| format!("cannot judge the bundle on {}", centres.join(", ")))
     }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use alnm_imaging::dicom::{
-    CodedConcept, DerivedSeries, MaskFile, MeasuredRegion, Measurement, MeasurementReportParams, Segment,
+    CodedConcept, DerivedSeries, MaskFile, MeasuredRegion, MeasuredValue, MeasurementReportParams, Segment,
     SegmentReference, Segmentation, SegmentationParams, SourceImages,
 };
 use alnm_imaging::{FileFormat, LabelMap};
@@ -192,12 +192,12 @@ fn parameter_texts(arguments: &ExtractArgs) -> Result<Vec<String>> {
 
 /// A feature under its code of the IBSI, or where that defines none under the name of PyRadiomics, as
 /// pyradiomics-dcm names it.
-fn measurement(feature: &ComputedFeature, has_hounsfield_units: bool) -> Measurement {
+fn measurement(feature: &ComputedFeature, has_hounsfield_units: bool) -> MeasuredValue {
     let concept = match feature.ibsi {
         Some(code) => CodedConcept::new(code, "IBSI", feature.name.as_str()),
         None => CodedConcept::new(feature.name.as_str(), "99PYRADIOMICS", feature.name.as_str()),
     };
-    Measurement::new(concept, feature.value, unit(feature, has_hounsfield_units), feature.column.as_str())
+    MeasuredValue::new(concept, feature.value, unit(feature, has_hounsfield_units), feature.column.as_str())
 }
 
 /// What a feature is measured in.

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::server::ServerOptions;
 use super::transfer::Transfer;
-use crate::output::print;
+use crate::output::{print, refuse_stream, require_folder};
 
 /// Fetch studies from a PACS by DICOMweb into a folder, as STUDY/SERIES/OBJECT.dcm. What lies there whole is not fetched
 /// again, so that the same command goes on after an interruption.
@@ -78,6 +78,10 @@ impl Fetch {
             "{} is a DICOM node; fetching goes by DICOMweb, so name its https:// address",
             self.server
         );
+        if let Some(folder) = &self.folder {
+            refuse_stream(folder, "folder of objects")?;
+            require_folder(folder)?;
+        }
         let query = self.query()?;
         let params = FetchParams::default().with_modalities(&self.modality).with_series_instance_uids(&self.series);
         let choice = params.check()?;

@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
-use alnm_pacs::{LocalObjects, Resend, StoreJournal, StoreReport};
+use alnm_pacs::{DicomNode, DicomWeb, LocalObjects, Resend, StoreJournal, StoreReport};
 use anyhow::{Result, bail, ensure};
 
 use super::server::ServerOptions;
 use super::transfer::Transfer;
-use crate::output::warn;
+use crate::exit::wrong_use;
+use crate::output::{is_standard_stream, warn};
 
 /// Store DICOM files in a PACS, by DICOMweb or C-STORE. What is there already is not sent again: a DICOMweb server is
 /// asked, and for a DICOM node, which cannot be asked, a journal is kept.
@@ -47,39 +48,40 @@ impl Store {
             "--journal is for DICOM nodes; {} is asked what it has, so leave the option away",
             self.server
         );
+        let target = if is_node {
+            Target::Node(Box::new(self.options.node(&self.server, &self.calling)?))
+        } else {
+            Target::Web(Box::new(self.options.dicom_web(&self.server)?))
+        };
+        // Until the transfer begins there is nothing to keep, and Ctrl-C ends the command at once.
+        let found = if self.check { None } else { Some(self.objects()?) };
         let mut transfer = Transfer::start();
-        let done = if is_node { self.to_node(&mut transfer) } else { self.to_web(&mut transfer) };
+        let done = match &found {
+            None => target.verify(&mut transfer),
+            Some(found) => self.store(&target, found, &mut transfer),
+        };
         transfer.finish();
         done
     }
 
-    fn to_web(&self, transfer: &mut Transfer) -> Result<()> {
-        let server = self.options.dicom_web(&self.server)?;
-        if self.check {
-            server.verify(&mut |event| transfer.show(event))?;
-            transfer.say(&format!("{} answers searches", server.url()));
-            return Ok(());
-        }
-        let found = self.objects()?;
-        let resend = if self.again { Resend::All } else { Resend::Never };
-        let report = server.store(&found.objects, resend, &mut |event| transfer.show(event))?;
-        tell(&report, &found, transfer)
-    }
-
-    fn to_node(&self, transfer: &mut Transfer) -> Result<()> {
-        let node = self.options.node(&self.server, &self.calling)?;
-        if self.check {
-            node.echo(&mut |event| transfer.show(event))?;
-            transfer.say(&format!("{} answers C-ECHO", node.name()));
-            return Ok(());
-        }
-        let found = self.objects()?;
-        let mut journal = self.journal.as_ref().map(StoreJournal::open).transpose()?;
-        let report = node.store(&found.objects, journal.as_mut(), &mut |event| transfer.show(event))?;
-        tell(&report, &found, transfer)
+    fn store(&self, target: &Target, found: &LocalObjects, transfer: &mut Transfer) -> Result<()> {
+        let report = match target {
+            Target::Web(server) => {
+                let resend = if self.again { Resend::All } else { Resend::Never };
+                server.store(&found.objects, resend, &mut |event| transfer.show(event))?
+            }
+            Target::Node(node) => {
+                let mut journal = self.journal.as_ref().map(StoreJournal::open).transpose()?;
+                node.store(&found.objects, journal.as_mut(), &mut |event| transfer.show(event))?
+            }
+        };
+        tell(&report, found, transfer)
     }
 
     fn objects(&self) -> Result<LocalObjects> {
+        if self.files.iter().any(|path| is_standard_stream(path)) {
+            return Err(wrong_use("standard input (-) is no place of DICOM objects; name files and folders"));
+        }
         let found = LocalObjects::find(&self.files)?;
         if !found.foreign.is_empty() {
             warn(format_args!("{} files are no DICOM objects and are left out", found.foreign.len()));
@@ -95,6 +97,29 @@ impl Store {
             "there is no DICOM file; name DICOM files and folders of them"
         );
         Ok(found)
+    }
+}
+
+/// Where objects go.
+enum Target {
+    Web(Box<DicomWeb>),
+    Node(Box<DicomNode>),
+}
+
+impl Target {
+    /// Sees whether the server is there and lets this program in.
+    fn verify(&self, transfer: &mut Transfer) -> Result<()> {
+        match self {
+            Self::Web(server) => {
+                server.verify(&mut |event| transfer.show(event))?;
+                transfer.say(&format!("{} answers searches", server.url()));
+            }
+            Self::Node(node) => {
+                node.echo(&mut |event| transfer.show(event))?;
+                transfer.say(&format!("{} answers C-ECHO", node.name()));
+            }
+        }
+        Ok(())
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use alnm_imaging::habitat::{ClusterCount, ClusterMethod, CountCriterion, HabitatModel, HabitatParams, voxel_features};
+use alnm_imaging::habitat::{
+    ClusterCount, ClusterMethod, ClusteringsFound, CountCriterion, HabitatModel, HabitatParams, voxel_features,
+};
 use alnm_imaging::region::Roi;
 use alnm_imaging::{LabelMap, Volume};
 use anyhow::{Context, Result};
@@ -16,6 +18,7 @@ use crate::messages::inform;
 use crate::options::ImageOutput;
 use crate::output::{Activity, Overwriting};
 use crate::progress::Counted;
+use crate::saved::HABITATS;
 
 /// Suffixes of maps, in the order in which they are looked for.
 const SUFFIXES: [&str; 6] = ["nii.gz", "nii", "nrrd", "nhdr", "mha", "mhd"];
@@ -122,11 +125,12 @@ impl LearnHabitats {
         };
         let patients = self.patients.par_iter().map(of_patient).collect::<Result<Vec<_>>>()?;
         progress.finish();
-        let activity = Activity::start("learning");
-        let model = learner.learn(&self.features, &patients)?;
-        let text = serde_json::to_string_pretty(&model)? + "\n";
+        let progress = Counted::start("clusterings", 0);
+        let observer = |clusterings: ClusteringsFound| progress.set(clusterings.found, clusterings.all, "");
+        let model = learner.learn_with(&self.features, &patients, &observer)?;
+        progress.finish();
+        let text = HABITATS.to_json(&model)? + "\n";
         self.overwriting.write_file(&self.output, text.as_bytes())?;
-        activity.finish();
         for score in model.scores() {
             inform(format_args!("{} habitats: {:.4}", score.count, score.score));
         }
@@ -185,8 +189,9 @@ impl MapHabitats {
             "--label, --roi and --roi-number choose a region of --mask; name the mask",
         )?;
         self.threads.start()?;
-        let model: HabitatModel = serde_json::from_str(&read_text(&self.model)?)
-            .with_context(|| format!("{} holds no habitats of `alnm regions learn-habitats`", self.model.display()))?;
+        let model: HabitatModel = HABITATS.from_json(&read_text(&self.model)?).with_context(|| {
+            format!("cannot read {}, which `alnm regions learn-habitats` makes", self.model.display())
+        })?;
         let activity = Activity::start("mapping");
         let maps = read_maps(&self.maps, model.features())?;
         let maps: Vec<&Volume<f32>> = maps.iter().collect();

@@ -7,6 +7,8 @@ use alnm_imaging::{Geometry, Image, Volume, write_image, write_mask};
 use alnm_models::{FeatureTable, Labels, LogisticModel, LogisticParams, RiskModel, Variable};
 use ndarray::{Array2, Array3};
 
+use super::mean_network::mean_network;
+
 /// Command lines as a shell takes them, by the command that they are of.
 pub(crate) const LINES: &[&str] = &[
     "alnm no-such-command",
@@ -238,6 +240,13 @@ pub(crate) const LINES: &[&str] = &[
     "alnm deep-features image.nrrd mask.nrrd --weights empty -o none/out.csv",
     "alnm deep-features image.nrrd --weights empty -o out.csv",
     "alnm deep-features empty.csv --weights empty -o out.csv",
+    "alnm deep-features image.nrrd mask.nrrd --onnx mean.onnx -o out.csv && head -n 1 out.csv",
+    "alnm deep-features image.nrrd mask.nrrd --onnx mean.onnx --output middle -o out.csv",
+    "alnm deep-features image.nrrd mask.nrrd --onnx empty -o out.csv",
+    "alnm deep-features image.nrrd mask.nrrd --onnx mean.onnx -o - | head -n 1 | cut -d , -f 3-",
+    "alnm deep-features image.nrrd mask.nrrd --onnx mean.onnx -o /dev/full",
+    "alnm deep-features image.nrrd mask.nrrd --onnx mean.onnx --label 7 -o out.csv",
+    "alnm deep-features cases.csv --onnx mean.onnx -o out.csv; ls out.csv",
     "alnm grad-cam image.nrrd mask.nrrd out.nrrd",
     "alnm grad-cam image.nrrd mask.nrrd out.nrrd --weights missing.safetensors",
     "alnm grad-cam image.nrrd mask.nrrd out.nrrd --weights empty",
@@ -251,6 +260,18 @@ pub(crate) const LINES: &[&str] = &[
     "alnm predict empty --patient patients.csv -o there.csv",
     "alnm predict empty --patient patients.csv --format csv --json",
     "alnm predict model.json --patient patients.csv --level 95",
+    "alnm predict model.json --patient patients.csv",
+    "alnm predict model.json --patient patients.csv --json | head -n 1",
+    "alnm predict - --patient patients.csv -f csv < model.json | head -n 1",
+    "alnm predict model.json --patient - < patients.csv",
+    "alnm predict model.json --patient patients.csv > /dev/full",
+    "alnm predict model.json --patient patients.csv | true",
+    "alnm predict model.json --patient patients.csv -o /dev/full",
+    "alnm predict model.json --patient patients.csv -o out.csv && head -n 1 out.csv",
+    "alnm predict model.json --patient text.csv",
+    "alnm calculator model.json - | head -n 1",
+    "alnm calculator model.json - > /dev/full",
+    "alnm calculator model.json full.png --force",
     "alnm calculator missing.json out.html",
     "alnm calculator empty out.html",
     "alnm calculator empty there.csv",
@@ -268,6 +289,51 @@ pub(crate) const LINES: &[&str] = &[
     "alnm validate empty cohort",
     "alnm validate empty cohort -o there.csv",
     "alnm validate empty cohort --risks there.csv",
+    // study
+    "alnm study",
+    "alnm study cohort",
+    "alnm study cohort --check",
+    "alnm study cohort --out out",
+    "alnm study empty --check",
+    "alnm study missing --check",
+    "alnm study image.nrrd --out out",
+    "alnm study --template out && ls out && alnm study out --check --quiet",
+    "alnm study --template out > /dev/full",
+    "alnm study --template cohort",
+    "alnm study --template empty",
+    "alnm study --template out --out results",
+    "alnm study cohort --out out --epochs 0",
+    "alnm study cohort --out out --quality-sheet sheet.html",
+    "alnm study cohort --check --quality-sheet -",
+    "alnm study cohort --check --quality-sheet there.csv",
+    "alnm study cohort --out out --backbone-weights weights",
+    // fetch, store
+    "alnm fetch",
+    "alnm fetch http://127.0.0.1:1/dicom-web out",
+    "alnm fetch http://127.0.0.1:1/dicom-web --list --all --attempts 1",
+    "alnm fetch http://127.0.0.1:1/dicom-web there.csv --all --attempts 1",
+    "alnm fetch http://127.0.0.1:1/dicom-web - --all --attempts 1",
+    "alnm fetch http://127.0.0.1:1/dicom-web out --list",
+    "alnm fetch http://127.0.0.1:1/dicom-web out --study 1.x",
+    "alnm fetch http://127.0.0.1:1/dicom-web out --date 2024",
+    "alnm fetch http://127.0.0.1:1/dicom-web out --match x",
+    "alnm fetch http://127.0.0.1:1/dicom-web out --all --most x",
+    "alnm fetch dicom://A@h:104 out --all",
+    "alnm fetch ftp://127.0.0.1 out --all",
+    "alnm fetch http://127.0.0.1:1/dicom-web out --all --user anna --password-file missing",
+    "alnm fetch https://127.0.0.1:1/dicom-web out --all --ca missing.pem",
+    "alnm fetch https://127.0.0.1:1/dicom-web out --all --ca empty",
+    "alnm store",
+    "alnm store http://127.0.0.1:1/dicom-web",
+    "alnm store http://127.0.0.1:1/dicom-web missing.dcm",
+    "alnm store http://127.0.0.1:1/dicom-web empty",
+    "alnm store http://127.0.0.1:1/dicom-web image.nrrd",
+    "alnm store http://127.0.0.1:1/dicom-web -",
+    "alnm store http://127.0.0.1:1/dicom-web --check --attempts 1",
+    "alnm store dicom://A@127.0.0.1:1 --check --attempts 1",
+    "alnm store dicom://h:104 cohort",
+    "alnm store dicom://A@h:104 cohort --journal there.csv --again",
+    "alnm store http://127.0.0.1:1/dicom-web cohort --journal out.csv",
     // view
     "alnm view image.nrrd",
     "alnm view missing.nrrd out.png",
@@ -289,6 +355,7 @@ pub(crate) const LINES: &[&str] = &[
     "alnm man",
     "alnm man -",
     "alnm man out --quiet && alnm man out",
+    "alnm man out && ls out | grep -e '-[a-z]*-'",
     "alnm man there.csv",
 ];
 
@@ -318,6 +385,7 @@ pub(crate) const WAITING: &[&str] = &[
     "calculator pipe out.html",
     "apply pipe image.nrrd mask.nrrd",
     "validate pipe cohort",
+    "store http://127.0.0.1:1/dicom-web pipe",
     "view pipe out.png",
     "view image.nrrd pipe out.html",
     "n4 image.nrrd out.nrrd --iterations 1000000 --convergence 1e-30",
@@ -343,6 +411,10 @@ pub(crate) const WRITING: &[&str] = &[
     "agreement mask.nrrd mask.nrrd --consensus majority --consensus-out out.nrrd -o out.csv",
     "extract image.nrrd mask.nrrd -o out.csv --quiet",
     "extract image.nrrd mask.nrrd -o out.csv --append --quiet",
+    "deep-features image.nrrd mask.nrrd --onnx mean.onnx -o out.csv",
+    "predict model.json --patient patients.csv -o out.csv",
+    "calculator model.json out.html",
+    "study --template out",
     "view image.nrrd mask.nrrd out.png",
     "view image.nrrd mask.nrrd out.html",
     "man out",
@@ -377,6 +449,8 @@ pub(crate) fn folder() -> tempfile::TempDir {
     std::fs::write(path.join("semicolons.csv"), "id;image;MASK;Ward\na;image.nrrd;mask.nrrd;7\n").unwrap();
     std::fs::write(path.join("patients.csv"), "age\n50\n").unwrap();
     std::fs::write(path.join("model.json"), &*MODEL).unwrap();
+    std::fs::write(path.join("mean.onnx"), mean_network()).unwrap();
+    std::fs::create_dir(path.join("cohort")).unwrap();
     for name in ["full.png", "full.nrrd"] {
         std::os::unix::fs::symlink("/dev/full", path.join(name)).unwrap();
     }

@@ -3,7 +3,7 @@
 use candle_core::{DType, Device, Tensor as Array, Var};
 use candle_nn::{BatchNorm, Conv2d, Conv2dConfig, Linear, Module, ModuleT};
 use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
+use rand::rngs::ChaCha8Rng;
 
 use super::pooling::{adaptive_pool, average_pool, max_pool};
 use super::{CandleDevice, CandlePrecision, Failure};

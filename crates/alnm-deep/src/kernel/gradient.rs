@@ -1,5 +1,6 @@
 //! The gradients of a convolution with respect to its input and its weight.
 
+use alnm_imaging::parallel::for_each_part;
 use rayon::prelude::*;
 
 use super::convolution::Convolution;
@@ -106,8 +107,8 @@ impl Convolution {
         let rows = STRIDED_ROWS.next_multiple_of(self.stride);
         let blocks = height.div_ceil(rows);
         let size = height * width * channels;
-        gradient.as_mut_slice().par_chunks_mut(size).enumerate().for_each(|(image, target)| {
-            target.par_chunks_mut(rows * width * channels).enumerate().for_each(|(block, target)| {
+        for_each_part(gradient.as_mut_slice(), size, &|image, target| {
+            for_each_part(target, rows * width * channels, &|block, target| {
                 debug_assert!(block < blocks);
                 for class in &classes {
                     let pixels: Vec<(usize, usize)> = (block * rows..height.min((block + 1) * rows))

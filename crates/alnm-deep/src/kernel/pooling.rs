@@ -1,5 +1,6 @@
 //! Pooling of activations.
 
+use alnm_imaging::parallel::for_each_part;
 use rayon::prelude::*;
 
 use crate::tensor::Tensor;
@@ -30,7 +31,7 @@ impl Window {
 pub(crate) fn maximum(input: &Tensor, window: Window, mut output: Tensor) -> Tensor {
     let [_, height, width, channels] = input.shape();
     let [_, out_height, out_width, _] = output.shape();
-    output.as_mut_slice().par_chunks_mut(out_width * channels).enumerate().for_each(|(row, into)| {
+    for_each_part(output.as_mut_slice(), out_width * channels, &|row, into| {
         let (image, y) = (input.image(row / out_height), row % out_height);
         for (x, into) in into.chunks_exact_mut(channels).enumerate() {
             into.fill(f32::NEG_INFINITY);
@@ -149,7 +150,7 @@ impl Averaging {
 pub(crate) fn average_pool(input: &Tensor, averaging: Averaging, mut output: Tensor) -> Tensor {
     let [_, height, width, channels] = input.shape();
     let [_, out_height, out_width, _] = output.shape();
-    output.as_mut_slice().par_chunks_mut(channels).enumerate().for_each(|(index, into)| {
+    for_each_part(output.as_mut_slice(), channels, &|index, into| {
         let image = input.image(index / (out_height * out_width));
         let (rows, columns) =
             (averaging.span(index / out_width % out_height, height), averaging.span(index % out_width, width));
@@ -173,7 +174,7 @@ pub(crate) fn average_pool_backward(output_gradient: &Tensor, averaging: Averagi
     let [_, height, width, channels] = gradient.shape();
     let [_, out_height, out_width, _] = output_gradient.shape();
     let size = height * width * channels;
-    gradient.as_mut_slice().par_chunks_mut(size).enumerate().for_each(|(image, into)| {
+    for_each_part(gradient.as_mut_slice(), size, &|image, into| {
         into.fill(0.0);
         for (position, source) in output_gradient.image(image).chunks_exact(channels).enumerate() {
             let (rows, columns) =

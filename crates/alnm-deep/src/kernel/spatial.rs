@@ -3,6 +3,7 @@
 //! Activations have the channel the fastest, as in the rest of the engine; what lies under a window is copied to a row of
 //! a matrix block by block, and the product kernels do the rest.
 
+use alnm_imaging::parallel::for_each_part;
 use rayon::prelude::*;
 
 use super::convolution::cuts;
@@ -160,7 +161,7 @@ impl SpatialConvolution {
     pub(crate) fn forward_depthwise(&self, input: &[f32], weight: &[f32], epilogue: Epilogue<'_>, output: &mut [f32]) {
         let ([depth, height, width], channels) = (self.spans, self.inputs);
         let residual = if let Residual::Of(values) = epilogue.residual { Some(values) } else { None };
-        output.par_chunks_mut((width.output * channels).max(1)).enumerate().for_each(|(row, line)| {
+        for_each_part(output, (width.output * channels).max(1), &|row, line| {
             let (y, rest) = (row % height.output, row / height.output);
             let (z, image) = (rest % depth.output, rest / depth.output);
             for (x, into) in line.chunks_exact_mut(channels).enumerate() {
@@ -206,9 +207,9 @@ impl SpatialConvolution {
         let [depth, height, width] = self.spans;
         let line = width.output * self.outputs;
         let block = TRANSPOSED_LINES * height.stride;
-        output.par_chunks_mut((height.output * line).max(1)).enumerate().for_each(|(plane, target)| {
+        for_each_part(output, (height.output * line).max(1), &|plane, target| {
             let (z, image) = (plane % depth.output, plane / depth.output);
-            target.par_chunks_mut((block * line).max(1)).enumerate().for_each(|(index, target)| {
+            for_each_part(target, (block * line).max(1), &|index, target| {
                 let lines = index * block..height.output.min((index + 1) * block);
                 for class in weight.classes.iter().filter(|class| class.remainders[0] == z % depth.stride) {
                     let rows: Vec<usize> = lines.clone().filter(|y| y % height.stride == class.remainders[1]).collect();

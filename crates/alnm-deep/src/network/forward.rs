@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
+use alnm_imaging::parallel::for_each_part;
 use rand::distr::{Distribution, Uniform};
-use rand_chacha::ChaCha8Rng;
-use rayon::prelude::*;
+use rand::rngs::ChaCha8Rng;
 
 use super::retention::Retention;
 use super::{EPSILON, MOMENTUM, Network, RunningStatistics, check_input};
@@ -237,7 +237,7 @@ pub(crate) fn concatenate(parts: Vec<&Tensor>, workspace: &Workspace) -> Tensor 
     let [images, height, width, _] = parts[0].shape();
     let channels = parts.iter().map(|part| part.channels()).sum();
     let mut output = workspace.take([images, height, width, channels]);
-    output.as_mut_slice().par_chunks_mut(channels).enumerate().for_each(|(row, mut into)| {
+    for_each_part(output.as_mut_slice(), channels, &|row, mut into| {
         for part in &parts {
             let (target, rest) = into.split_at_mut(part.channels());
             target.copy_from_slice(&part.as_slice()[row * part.channels()..][..part.channels()]);

@@ -2,7 +2,7 @@
 
 use rand::SeedableRng;
 use rand::distr::Uniform;
-use rand_chacha::ChaCha8Rng;
+use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, Normal};
 use serde::{Deserialize, Serialize};
 

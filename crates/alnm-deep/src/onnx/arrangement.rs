@@ -1,5 +1,6 @@
 //! Operations that move elements and change none.
 
+use alnm_imaging::parallel::for_each_part;
 use rayon::prelude::*;
 
 use super::value::{Dense, Floats, Layout, Value, axis_of, broadcast_strides, count_of, for_each_run, strides_of};
@@ -375,7 +376,7 @@ pub(super) fn padded(
         output.stored_mut().copy_from_slice(floats.stored());
         return Ok(output);
     };
-    output.stored_mut().par_chunks_mut(last.len().max(1)).enumerate().for_each(|(mut line, into)| {
+    for_each_part(output.stored_mut(), last.len().max(1), &|mut line, into| {
         let mut start = Some(0);
         for (axis, sources) in outer.iter().enumerate().rev() {
             let source = sources[line % sources.len()];

@@ -1,6 +1,6 @@
 //! Operations on single elements.
 
-use rayon::prelude::*;
+use alnm_imaging::parallel::for_each_part;
 
 use super::value::{Dense, Floats, Layout, Value, broadcast_shape, broadcast_strides, for_each_run};
 use crate::kernel::workspace::Workspace;
@@ -112,7 +112,7 @@ impl Function {
     /// Applies the function to every number.
     pub(super) fn apply(self, values: &mut [f32]) {
         fn map(values: &mut [f32], function: impl Fn(f32) -> f32 + Sync) {
-            values.par_chunks_mut(CHUNK).for_each(|chunk| chunk.iter_mut().for_each(|value| *value = function(*value)));
+            for_each_part(values, CHUNK, &|_, chunk| chunk.iter_mut().for_each(|value| *value = function(*value)));
         }
         match self {
             Self::Abs => map(values, f32::abs),
@@ -245,16 +245,18 @@ impl Arithmetic {
 
     fn of_floats(self, first: &Floats, second: &Floats, workspace: &Workspace) -> Result<Floats, String> {
         match self {
-            Self::Add => combine(first, second, workspace, |x, y| x + y),
-            Self::Sub => combine(first, second, workspace, |x, y| x - y),
-            Self::Mul => combine(first, second, workspace, |x, y| x * y),
-            Self::Div => combine(first, second, workspace, |x, y| x / y),
-            Self::Pow => combine(first, second, workspace, power),
-            Self::Min => combine(first, second, workspace, |x, y| if y < x || y.is_nan() { y } else { x }),
-            Self::Max => combine(first, second, workspace, |x, y| if y > x || y.is_nan() { y } else { x }),
-            Self::Mod { of_dividend: true } => combine(first, second, workspace, |x, y| x % y),
-            Self::Mod { of_dividend: false } => combine(first, second, workspace, |x, y| x - y * (x / y).floor()),
-            Self::PRelu => combine(first, second, workspace, |x, slope| if x < 0.0 { slope * x } else { x }),
+            Self::Add => combine(first, second, workspace, &|x: f32, y: f32| x + y),
+            Self::Sub => combine(first, second, workspace, &|x: f32, y: f32| x - y),
+            Self::Mul => combine(first, second, workspace, &|x: f32, y: f32| x * y),
+            Self::Div => combine(first, second, workspace, &|x: f32, y: f32| x / y),
+            Self::Pow => combine(first, second, workspace, &power),
+            Self::Min => combine(first, second, workspace, &|x: f32, y: f32| if y < x || y.is_nan() { y } else { x }),
+            Self::Max => combine(first, second, workspace, &|x: f32, y: f32| if y > x || y.is_nan() { y } else { x }),
+            Self::Mod { of_dividend: true } => combine(first, second, workspace, &|x: f32, y: f32| x % y),
+            Self::Mod { of_dividend: false } => {
+                combine(first, second, workspace, &|x: f32, y: f32| x - y * (x / y).floor())
+            }
+            Self::PRelu => combine(first, second, workspace, &|x: f32, slope: f32| if x < 0.0 { slope * x } else { x }),
         }
     }
 }
@@ -292,12 +294,70 @@ fn pattern_length(shape: &[usize], other: &[usize]) -> Option<usize> {
     (other.len() <= shape.len() && count == shape[1] && other.get(place) == Some(&count)).then_some(count)
 }
 
+/// A function of two numbers, by its loops: each is compiled for each function, and nothing else is.
+pub(super) trait OfTwo: Sync {
+    /// Numbers of either side, which stand `step` apart: 0 repeats the first.
+    fn run(&self, into: &mut [f32], first: Steps<'_>, second: Steps<'_>);
+
+    /// Rows with the same numbers beside each, which are the second ones, or the first where `is_turned`.
+    fn rows(&self, into: &mut [f32], rows: &[f32], beside: &[f32], is_turned: bool);
+}
+
+/// Numbers, and how far each is from the next that is taken.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Steps<'a> {
+    numbers: &'a [f32],
+    step: usize,
+}
+
+impl<'a> Steps<'a> {
+    fn one_by_one(numbers: &'a [f32]) -> Self {
+        Self { numbers, step: 1 }
+    }
+
+    fn the_same(number: &'a f32) -> Self {
+        Self { numbers: std::slice::from_ref(number), step: 0 }
+    }
+}
+
+impl<F: Fn(f32, f32) -> f32 + Sync> OfTwo for F {
+    fn run(&self, into: &mut [f32], first: Steps<'_>, second: Steps<'_>) {
+        let (Some(a), Some(b)) = (first.numbers.first(), second.numbers.first()) else { return };
+        match (first.step, second.step) {
+            (1, 1) => each_pair(into, first.numbers, second.numbers, self),
+            (1, 0) => into.iter_mut().zip(first.numbers).for_each(|(into, x)| *into = self(*x, *b)),
+            (0, 1) => into.iter_mut().zip(second.numbers).for_each(|(into, y)| *into = self(*a, *y)),
+            _ => into.iter_mut().enumerate().for_each(|(place, into)| {
+                *into = self(first.numbers[place * first.step], second.numbers[place * second.step]);
+            }),
+        }
+    }
+
+    fn rows(&self, into: &mut [f32], rows: &[f32], beside: &[f32], is_turned: bool) {
+        let length = beside.len();
+        for (into, row) in into.chunks_exact_mut(length).zip(rows.chunks_exact(length)) {
+            if is_turned {
+                each_pair(into, beside, row, self);
+            } else {
+                each_pair(into, row, beside, self);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn each_pair(into: &mut [f32], first: &[f32], second: &[f32], function: &impl Fn(f32, f32) -> f32) {
+    for ((into, x), y) in into.iter_mut().zip(first).zip(second) {
+        *into = function(*x, *y);
+    }
+}
+
 /// The result of two tensors, element by element, by the rule of broadcasting.
 pub(super) fn combine(
     first: &Floats,
     second: &Floats,
     workspace: &Workspace,
-    function: impl Fn(f32, f32) -> f32 + Sync,
+    function: &dyn OfTwo,
 ) -> Result<Floats, String> {
     let shape = broadcast_shape(first.shape(), second.shape())?;
     let layout = common_layout(first, second);
@@ -307,58 +367,52 @@ pub(super) fn combine(
     };
     if first.shape() == second.shape() {
         let (first, second) = (first.in_layout(layout, workspace), second.in_layout(layout, workspace));
-        let sources = first.stored().par_chunks(CHUNK).zip(second.stored().par_chunks(CHUNK));
-        output.stored_mut().par_chunks_mut(CHUNK).zip(sources).for_each(|(into, (first, second))| {
-            for ((into, x), y) in into.iter_mut().zip(first).zip(second) {
-                *into = function(*x, *y);
-            }
+        for_each_part(output.stored_mut(), CHUNK, &|chunk, into| {
+            let [first, second] = [&first, &second].map(|floats| &floats.stored()[chunk * CHUNK..]);
+            function.run(into, Steps::one_by_one(first), Steps::one_by_one(second));
         });
     } else if let Some(length) = pattern(first, second).filter(|length| *length == 1 || layout == Layout::ChannelsLast)
     {
         let first = first.in_layout(layout, workspace);
-        with_pattern(first.stored(), second.stored(), length, output.stored_mut(), &function);
+        with_pattern(first.stored(), &second.stored()[..length], false, output.stored_mut(), function);
     } else if let Some(length) = pattern(second, first).filter(|length| *length == 1 || layout == Layout::ChannelsLast)
     {
         let second = second.in_layout(layout, workspace);
-        with_pattern(second.stored(), first.stored(), length, output.stored_mut(), &|x, y| function(y, x));
+        with_pattern(second.stored(), &first.stored()[..length], true, output.stored_mut(), function);
     } else {
         // A layout with the channels last was chosen for the cases above alone.
         let mut plain = Floats::take(workspace, shape.clone(), Layout::Plain)?;
         let (first, second) = (first.in_order(workspace), second.in_order(workspace));
         let strides = [&first, &second].map(|floats| broadcast_strides(floats.shape(), &shape));
-        let (first, second, into) = (first.stored(), second.stored(), plain.stored_mut());
+        let (first, second) = (first.stored(), second.stored());
         let length = shape.last().copied().unwrap_or(1);
-        let steps = strides.each_ref().map(|strides| strides.last().copied().unwrap_or(0));
+        let [a, b] = strides.each_ref().map(|strides| strides.last().copied().unwrap_or(0));
         let mut runs = Vec::new();
         for_each_run(&shape, [&strides[0], &strides[1]], |_, offsets| runs.push(offsets));
-        into.par_chunks_mut(length.max(1)).zip(runs).for_each(|(into, [a, b])| {
-            for (place, into) in into.iter_mut().enumerate() {
-                *into = function(first[a + place * steps[0]], second[b + place * steps[1]]);
-            }
+        for_each_part(plain.stored_mut(), length.max(1), &|run, into| {
+            let [first, second] = [(first, runs[run][0], a), (second, runs[run][1], b)]
+                .map(|(numbers, start, step)| Steps { numbers: &numbers[start..], step });
+            function.run(into, first, second);
         });
         return Ok(plain);
     }
     Ok(output)
 }
 
-/// Combines rows of `length` numbers with the same `length` numbers.
-fn with_pattern(
-    rows: &[f32],
-    pattern: &[f32],
-    length: usize,
-    into: &mut [f32],
-    function: &(impl Fn(f32, f32) -> f32 + Sync),
-) {
+/// Combines rows with the same numbers beside each; see [`OfTwo::rows`].
+fn with_pattern(rows: &[f32], pattern: &[f32], is_turned: bool, into: &mut [f32], function: &dyn OfTwo) {
+    let length = pattern.len();
     let chunk = (CHUNK / length.max(1)).max(1) * length.max(1);
-    into.par_chunks_mut(chunk).zip(rows.par_chunks(chunk)).for_each(|(into, rows)| {
-        if let [value] = pattern {
-            into.iter_mut().zip(rows).for_each(|(into, x)| *into = function(*x, *value));
-            return;
-        }
-        for (into, row) in into.chunks_exact_mut(length).zip(rows.chunks_exact(length)) {
-            for ((into, x), y) in into.iter_mut().zip(row).zip(pattern) {
-                *into = function(*x, *y);
+    for_each_part(into, chunk, &|number, into| {
+        let rows = &rows[number * chunk..];
+        match pattern {
+            [] => {}
+            [value] => {
+                let (rows, value) = (Steps::one_by_one(rows), Steps::the_same(value));
+                let (first, second) = if is_turned { (value, rows) } else { (rows, value) };
+                function.run(into, first, second);
             }
+            _ => function.rows(into, rows, pattern, is_turned),
         }
     });
 }

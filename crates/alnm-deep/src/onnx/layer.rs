@@ -140,7 +140,7 @@ impl ConvolutionLayer {
         if residual.is_some_and(|residual| residual.shape() != shape) {
             let output = self.run(input, None, false, workspace)?;
             let mut sum = match residual {
-                Some(residual) => combine(&output, residual, workspace, |x, y| x + y)?,
+                Some(residual) => combine(&output, residual, workspace, &|x: f32, y: f32| x + y)?,
                 None => output,
             };
             if relu {
@@ -450,7 +450,7 @@ impl GeneralProduct {
             None => Ok(product),
             Some(addend) => {
                 let beta = self.beta;
-                let sum = combine(&product, addend, workspace, |x, y| x + beta * y)?;
+                let sum = combine(&product, addend, workspace, &move |x: f32, y: f32| x + beta * y)?;
                 if sum.shape() != product.shape() {
                     return Err(format!("the shape {:?} cannot be added to {:?}", addend.shape(), product.shape()));
                 }

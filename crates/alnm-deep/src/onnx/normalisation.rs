@@ -1,5 +1,6 @@
 //! Normalisations by moments of the input or by stored ones.
 
+use alnm_imaging::parallel::for_each_part;
 use rayon::prelude::*;
 
 use super::value::{Floats, Layout, axis_of};
@@ -50,7 +51,7 @@ impl ChannelAffine {
         let floor = if relu { 0.0 } else { f32::NEG_INFINITY };
         let positions: usize = floats.shape()[2..].iter().product();
         if floats.layout() == Layout::Plain {
-            floats.stored_mut().par_chunks_mut(positions.max(1)).enumerate().for_each(|(index, plane)| {
+            for_each_part(floats.stored_mut(), positions.max(1), &|index, plane| {
                 let (scale, shift) = (self.scale[index % channels], self.shift[index % channels]);
                 plane.iter_mut().for_each(|value| *value = (*value * scale + shift).max(floor));
             });
@@ -107,7 +108,7 @@ pub(super) fn instance_normalised(
         return Ok(floats);
     }
     if floats.layout() == Layout::Plain {
-        floats.stored_mut().par_chunks_mut(positions).enumerate().for_each(|(index, plane)| {
+        for_each_part(floats.stored_mut(), positions, &|index, plane| {
             let (mean, variance) = mean_and_variance(plane);
             let factor = (f64::from(scale[index % channels]) / (variance + f64::from(epsilon)).sqrt()) as f32;
             let (mean, bias) = (mean as f32, bias[index % channels]);
@@ -156,7 +157,7 @@ pub(super) fn group_normalised(
     let (scale, bias) = (of_all(scale)?, of_all(bias)?);
     let positions: usize = shape[2..].iter().product();
     let (each, size) = (channels / groups, channels / groups * positions);
-    floats.stored_mut().par_chunks_mut(size.max(1)).enumerate().for_each(|(index, group)| {
+    for_each_part(floats.stored_mut(), size.max(1), &|index, group| {
         let (mean, variance) = mean_and_variance(group);
         let inverse = 1.0 / (variance + f64::from(epsilon)).sqrt();
         for (place, plane) in group.chunks_exact_mut(positions.max(1)).enumerate() {

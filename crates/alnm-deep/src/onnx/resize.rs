@@ -1,6 +1,6 @@
 //! Resampling of positions to another grid.
 
-use rayon::prelude::*;
+use alnm_imaging::parallel::for_each_part;
 
 use super::value::{Floats, Layout, count_of};
 use crate::kernel::workspace::Workspace;
@@ -123,7 +123,7 @@ impl Resampling {
             next[axis] = sizes[axis];
             let mut output = Floats::take(workspace, next, Layout::ChannelsLast)?;
             let source = current.stored();
-            output.stored_mut().par_chunks_mut(inner).enumerate().for_each(|(line, into)| {
+            for_each_part(output.stored_mut(), inner, &|line, into| {
                 let (outer, place) = (line / taps.len(), line % taps.len());
                 let from = |at: usize| &source[(outer * shape[axis] + at) * inner..][..inner];
                 match taps[place][..] {

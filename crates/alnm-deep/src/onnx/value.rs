@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use alnm_imaging::parallel::for_each_part;
 use rayon::prelude::*;
 
 use crate::kernel::microkernel::Buffer;
@@ -242,7 +243,7 @@ pub(super) fn transpose_matrices(from: &[f32], rows: usize, columns: usize, into
         return;
     }
     from.par_chunks_exact(size).zip(into.par_chunks_exact_mut(size)).for_each(|(from, into)| {
-        into.par_chunks_mut(BLOCK * rows).enumerate().for_each(|(strip, into)| {
+        for_each_part(into, BLOCK * rows, &|strip, into| {
             let first = strip * BLOCK;
             let here = into.len() / rows;
             for start in (0..rows).step_by(BLOCK) {

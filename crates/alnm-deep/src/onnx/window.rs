@@ -1,5 +1,6 @@
 //! Windows that step over positions of one to three dimensions: pooling, and the geometry of convolutions.
 
+use alnm_imaging::parallel::for_each_part;
 use rayon::prelude::*;
 
 use super::value::{Floats, Layout, count_of};
@@ -113,7 +114,7 @@ pub(super) fn pooled(
     let (batch_size, channels) = (positions.iter().product::<usize>() * channels, *channels);
     let [depth, height, width] = spans;
     let line = width.output * channels;
-    output.stored_mut().par_chunks_mut(line.max(1)).enumerate().for_each(|(row, into)| {
+    for_each_part(output.stored_mut(), line.max(1), &|row, into| {
         let (y, z) = (row % height.output, row / height.output % depth.output);
         let sample = &input.stored()[row / (height.output * depth.output) * batch_size..][..batch_size];
         for (x, into) in into.chunks_exact_mut(channels.max(1)).enumerate() {

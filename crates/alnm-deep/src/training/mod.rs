@@ -9,9 +9,9 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use ndarray::Array2;
+use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use self::checkpoint::State;

@@ -1,8 +1,8 @@
 //! How the loss answers to the learning rate: a range test (Smith 2017).
 
+use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::checkpoint::State;

@@ -1,9 +1,7 @@
 //! Concepts that a coding scheme names.
 
-use dicom_dictionary_std::tags;
 use serde::{Deserialize, Serialize};
 
-use super::item::Item;
 use crate::error::{ImagingError, Result};
 
 /// A concept as DICOM names it (PS3.3 8.8): a code, the scheme to which the code belongs, and its meaning in words.
@@ -58,14 +56,5 @@ impl CodedConcept {
             requirement: "value, scheme (at most 16 characters) and meaning (at most 64) must not be empty, nor hold \
                           a backslash or a control",
         })
-    }
-
-    pub(super) fn item(&self) -> Item {
-        const LONGEST: usize = 16;
-        let tag = if self.value.chars().count() > LONGEST { tags::LONG_CODE_VALUE } else { tags::CODE_VALUE };
-        Item::new()
-            .text(tag, &self.value)
-            .text(tags::CODING_SCHEME_DESIGNATOR, &self.scheme)
-            .text(tags::CODE_MEANING, &self.meaning)
     }
 }

@@ -83,7 +83,7 @@ impl Item {
 
     /// A sequence of one coded concept.
     pub(super) fn code(self, tag: Tag, code: &CodedConcept) -> Self {
-        self.item(tag, code.item())
+        self.item(tag, of_concept(code))
     }
 
     fn uid(&self, tag: Tag) -> String {
@@ -116,4 +116,14 @@ impl Item {
             .text(tags::SERIES_INSTANCE_UID, uid_from(&["series", &digest]));
         object.data_set(syntax, &instance_uid)
     }
+}
+
+/// A concept as an item of a sequence of codes.
+fn of_concept(concept: &CodedConcept) -> Item {
+    const LONGEST: usize = 16;
+    let tag = if concept.value.chars().count() > LONGEST { tags::LONG_CODE_VALUE } else { tags::CODE_VALUE };
+    Item::new()
+        .text(tag, &concept.value)
+        .text(tags::CODING_SCHEME_DESIGNATOR, &concept.scheme)
+        .text(tags::CODE_MEANING, &concept.meaning)
 }

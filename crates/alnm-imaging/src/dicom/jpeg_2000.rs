@@ -1,8 +1,13 @@
 //! JPEG 2000 and HTJ2K (ITU-T T.800 and T.814): frames of one component, or of three colours.
 
+use std::ffi::c_void;
+use std::io::{Cursor, Read};
 use std::panic::{UnwindSafe, catch_unwind};
 
-use jpeg2k::Image;
+use openjp2::openjpeg::{
+    opj_stream_set_read_function, opj_stream_set_seek_function, opj_stream_set_skip_function, opj_stream_set_user_data,
+};
+use openjp2::{CODEC_FORMAT, Codec, Stream, opj_dparameters, opj_image, opj_stream_t};
 
 use super::problem::{malformed, unsupported};
 use crate::error::FileProblem;
@@ -50,25 +55,82 @@ fn components<const N: usize>(stream: &[u8], size: [usize; 2]) -> Result<[Vec<i3
             codestream.len()
         )));
     }
-    let image = contained(|| Image::from_bytes(codestream))?;
-    let image = image.map_err(|error| malformed(format!("a JPEG 2000 frame: {error}")))?;
-    let components = image.components();
+    let image = contained(|| decoded(codestream))?.ok_or_else(|| malformed("a JPEG 2000 frame that is damaged"))?;
+    let components: Vec<&[i32]> =
+        image.comps().unwrap_or_default().iter().map(|component| component.data().unwrap_or_default()).collect();
     if components.len() != N {
         return Err(malformed(format!("a JPEG 2000 frame of {} components where {N} belong", components.len())));
     }
-    if let Some(other) = components.iter().find(|component| component.data().len() != size[0] * size[1]) {
-        return Err(malformed(format!(
-            "a JPEG 2000 frame of {} pixels where {size:?} (rows, columns) belong",
-            other.data().len()
-        )));
+    if let Some(other) = components.iter().find(|samples| samples.len() != size[0] * size[1]) {
+        let found = other.len();
+        return Err(malformed(format!("a JPEG 2000 frame of {found} pixels where {size:?} (rows, columns) belong")));
     }
-    Ok(std::array::from_fn(|component| components[component].data().to_vec()))
+    Ok(std::array::from_fn(|component| components[component].to_vec()))
 }
 
 /// What the decoder gives. On damaged streams its counters overflow, which is a panic where a build checks for overflow; it
 /// ends the frame and not the program.
 fn contained<T>(decode: impl FnOnce() -> T + UnwindSafe) -> Result<T, FileProblem> {
     catch_unwind(decode).map_err(|_| malformed("a JPEG 2000 frame on which the decoder gave up"))
+}
+
+/// Bytes that the decoder reads at a time.
+const READ_AT_ONCE: usize = 1 << 20;
+
+/// The image of a codestream; none where the decoder refuses it.
+#[allow(unsafe_code)]
+fn decoded(codestream: &[u8]) -> Option<Box<opj_image>> {
+    // Declared before the stream, so that it lives longer.
+    let mut unread = Cursor::new(codestream);
+    let mut stream = Stream::new_custom(READ_AT_ONCE, true);
+    let handle = (&raw mut stream).cast::<opj_stream_t>();
+    // SAFETY: behind the handle is a stream. It hands the functions the pointer to `unread`, which outlives it and is not
+    // used otherwise until then, and the first of them a buffer of its own with its length.
+    unsafe {
+        opj_stream_set_read_function(handle, Some(read));
+        opj_stream_set_skip_function(handle, Some(skip));
+        opj_stream_set_seek_function(handle, Some(seek));
+        opj_stream_set_user_data(handle, (&raw mut unread).cast(), None);
+    }
+    stream.set_stream_length(codestream.len() as u64);
+    let mut decoder = Codec::new_decoder(CODEC_FORMAT::OPJ_CODEC_J2K)?;
+    decoder.setup_decoder(&mut opj_dparameters::default());
+    let mut image = decoder.read_header(&mut stream)?;
+    let is_whole = decoder.decode(&mut stream, &mut image) == 1 && decoder.end_decompress(&mut stream) == 1;
+    is_whole.then_some(image)
+}
+
+/// Reads on, and tells how many bytes were read; all bits set at the end.
+#[allow(unsafe_code)]
+unsafe extern "C" fn read(into: *mut c_void, bytes: usize, unread: *mut c_void) -> usize {
+    // SAFETY: `decoded` says what the stream hands over; it keeps no reference to either while this function runs.
+    let (into, unread) =
+        unsafe { (std::slice::from_raw_parts_mut(into.cast::<u8>(), bytes), &mut *unread.cast::<Cursor<&[u8]>>()) };
+    unread.read(into).ok().filter(|read| *read > 0).unwrap_or(usize::MAX)
+}
+
+/// Passes over bytes, at most to the end, and tells where that leads to.
+#[allow(unsafe_code)]
+unsafe extern "C" fn skip(bytes: i64, unread: *mut c_void) -> i64 {
+    // SAFETY: as in `read`.
+    let unread = unsafe { &mut *unread.cast::<Cursor<&[u8]>>() };
+    go_to(unread, unread.position().saturating_add_signed(bytes)) as i64
+}
+
+/// Goes to a byte, at most to the end, and tells whether it is there.
+#[allow(unsafe_code)]
+unsafe extern "C" fn seek(byte: i64, unread: *mut c_void) -> i32 {
+    // SAFETY: as in `read`.
+    let unread = unsafe { &mut *unread.cast::<Cursor<&[u8]>>() };
+    let byte = byte.cast_unsigned();
+    i32::from(go_to(unread, byte) == byte)
+}
+
+/// Goes to a byte, or to the end where there are fewer, and gives the place.
+fn go_to(unread: &mut Cursor<&[u8]>, byte: u64) -> u64 {
+    let place = byte.min(unread.get_ref().len() as u64);
+    unread.set_position(place);
+    place
 }
 
 /// What the size segment of a codestream, which comes first, announces.

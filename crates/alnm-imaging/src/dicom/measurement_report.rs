@@ -24,7 +24,7 @@ const REPORT: ObjectKind =
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 #[must_use]
-pub struct Measurement {
+pub struct MeasuredValue {
     /// What was measured: a code of the IBSI (scheme IBSI), or of a private scheme.
     pub concept: CodedConcept,
     /// The value. One that is not finite is written as a measurement without a value, with the reason.
@@ -35,7 +35,7 @@ pub struct Measurement {
     pub column: String,
 }
 
-impl Measurement {
+impl MeasuredValue {
     /// What was measured, its value and unit, and the name of its column.
     pub fn new(concept: CodedConcept, value: f64, unit: CodedConcept, column: impl Into<String>) -> Self {
         Self { concept, value, unit, column: column.into() }
@@ -96,12 +96,12 @@ pub struct MeasuredRegion {
     /// The segment that holds its voxels.
     pub segment: SegmentReference,
     /// The measurements.
-    pub measurements: Vec<Measurement>,
+    pub measurements: Vec<MeasuredValue>,
 }
 
 impl MeasuredRegion {
     /// A region with its segment and measurements.
-    pub fn new(name: impl Into<String>, segment: SegmentReference, measurements: Vec<Measurement>) -> Self {
+    pub fn new(name: impl Into<String>, segment: SegmentReference, measurements: Vec<MeasuredValue>) -> Self {
         Self { name: name.into(), segment, measurements }
     }
 }
@@ -118,7 +118,7 @@ impl MeasuredRegion {
 ///
 /// ```
 /// use alnm_imaging::dicom::{
-///     CodedConcept, DicomFolder, MeasuredRegion, Measurement, MeasurementReportParams, Phase, SegmentReference,
+///     CodedConcept, DicomFolder, MeasuredRegion, MeasuredValue, MeasurementReportParams, Phase, SegmentReference,
 ///     Segmentation, SegmentationParams, SeriesAttributes, SourceImages, write_series,
 /// };
 /// use alnm_imaging::{Geometry, Volume};
@@ -133,7 +133,7 @@ impl MeasuredRegion {
 /// let segmentation = SegmentationParams::default().check()?.encode(&mask, &source)?;
 /// let segmentation = Segmentation::from_bytes(&segmentation)?;
 ///
-/// let volume = Measurement::new(
+/// let volume = MeasuredValue::new(
 ///     CodedConcept::new("YEKZ", "IBSI", "Volume (voxel counting)"),
 ///     1.28,
 ///     CodedConcept::new("mm3", "UCUM", "cubic millimeter"),
@@ -367,7 +367,7 @@ fn image_library(source: &SourceImages) -> Item {
 }
 
 /// A measurement (TID 300).
-fn number(measurement: &Measurement) -> Item {
+fn number(measurement: &MeasuredValue) -> Item {
     let column = CodedConcept::new("COLUMN", "99ALNM", "Column of the table");
     let number = item(CONTAINS, "NUM", &measurement.concept)
         .item(tags::CONTENT_SEQUENCE, text(MODIFIER, &column, &measurement.column));

@@ -1,12 +1,9 @@
 //! By what the phases of a dynamic series are told apart.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-
-use super::slice::Slice;
 
 /// An attribute by which the phases of a dynamic series are told apart.
 ///
@@ -68,27 +65,6 @@ impl PhaseKey {
     /// Whether slices of one value are one phase, however many other places lack it.
     pub(super) fn is_number(self) -> bool {
         matches!(self, Self::TemporalPosition | Self::AcquisitionNumber | Self::DimensionIndex)
-    }
-
-    /// The value of each slice, as a number that orders them.
-    pub(super) fn values(self, slices: &[Slice]) -> Vec<Option<f64>> {
-        let each = |value: fn(&Slice) -> Option<f64>| slices.iter().map(value).collect();
-        match self {
-            Self::TemporalPosition => each(|slice| slice.temporal_position.map(|number| number as f64)),
-            Self::TriggerTime => each(|slice| slice.trigger_time),
-            Self::AcquisitionTime => each(|slice| slice.acquisition_time),
-            Self::ContentTime => each(|slice| slice.content_time),
-            Self::AcquisitionNumber => each(|slice| slice.making.acquisition.map(|number| number as f64)),
-            Self::InstanceNumber => each(|slice| slice.instance_number.map(|number| number as f64)),
-            Self::DimensionIndex => {
-                let distinct: BTreeMap<&[i64], f64> =
-                    slices.iter().map(|slice| (slice.dimension_indices.as_slice(), 0.0)).collect();
-                let ranks: BTreeMap<&[i64], f64> =
-                    distinct.into_keys().zip(0_u32..).map(|(indices, rank)| (indices, f64::from(rank))).collect();
-                let rank = |slice: &Slice| ranks.get(slice.dimension_indices.as_slice()).copied();
-                slices.iter().map(|slice| rank(slice).filter(|_| !slice.dimension_indices.is_empty())).collect()
-            }
-        }
     }
 }
 

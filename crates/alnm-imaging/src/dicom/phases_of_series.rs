@@ -2,8 +2,9 @@
 
 use super::series::{Series, continue_after_midnight};
 use super::series_problem::SeriesProblem;
-use crate::dynamic_series::{DynamicSeries, SAME_GRID};
+use crate::dynamic_series::DynamicSeries;
 use crate::error::{FileProblem, ImagingError};
+use crate::geometry_difference::SAME_GRID;
 
 /// Series of one phase each, in order of time.
 pub(super) fn of_series(series: &[Series]) -> Result<DynamicSeries, FileProblem> {

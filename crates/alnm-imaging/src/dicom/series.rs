@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use rayon::prelude::*;
 use serde::Serialize;
 
 use super::acquisition::Acquisition;
@@ -16,18 +15,19 @@ use super::pixels::{PixelFormat, colours_unasked, decode_frame};
 use super::problem::malformed;
 use super::series_problem::SeriesProblem;
 use super::series_warning::SeriesWarning;
-use super::slice::{ScannerModel, SeriesIdentity, Slice};
+use super::slice::{ScannerModel, SeriesIdentity, Slice, Tile};
 use super::sorting::{Sorted, SortedKind, Sorting};
 use super::stored_file::{Frames, Opened};
-use super::tiling::Tile;
 use super::uid::is_uid;
 use super::volume_choice::VolumeChoice;
 use super::volume_kind::VolumeKind;
 use super::write::{SeriesAttributes, fitting_short_text, fitting_text, is_code};
-use crate::dynamic_series::{DynamicSeries, SAME_GRID};
+use crate::dynamic_series::DynamicSeries;
 use crate::error::{FileProblem, ImagingError, Result};
 use crate::format::MAX_VOXEL_BYTES;
 use crate::geometry::Geometry;
+use crate::geometry_difference::SAME_GRID;
+use crate::parallel::try_for_each_part;
 use crate::volume::{Image, PixelType, Volume};
 use crate::voxel_data::VoxelBytes;
 
@@ -556,10 +556,9 @@ impl Series {
         let files = MultiFrameFiles::new(slices.iter().map(|&i| &self.slices[i]))?;
         let plane = geometry.size()[0] * geometry.size()[1];
         let mut volume = Volume::filled(geometry, T::default());
-        let planes = volume.as_mut_slice().par_chunks_mut(plane).zip(slices);
         let mosaics = Mosaics::new(slices.iter().map(|&i| &self.slices[i]), &files)?;
-        planes.try_for_each(|(voxels, &i)| {
-            let slice = &self.slices[i];
+        try_for_each_part(volume.as_mut_slice(), plane, &|number, voxels| -> Result<()> {
+            let slice = &self.slices[slices[number]];
             match &slice.tile {
                 Some(tile) => mosaics.copy(slice, *tile, voxels),
                 None => files.decode(slice, voxels).map_err(|problem| problem.at(slice.path()))?,

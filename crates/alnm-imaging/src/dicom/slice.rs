@@ -10,7 +10,6 @@ use super::palette::Palette;
 use super::pixels::PixelFormat;
 use super::plane::axes_of;
 use super::stored_file::StoredFile;
-use super::tiling::Tile;
 use super::uptake::PetScan;
 use super::volume_kind::Making;
 
@@ -67,6 +66,17 @@ pub(super) enum PixelSpacing {
     Detector,
     /// Nothing.
     Unknown,
+}
+
+/// A rectangle of a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Tile {
+    /// First row and column.
+    pub(super) start: [usize; 2],
+    /// Columns of the whole frame.
+    pub(super) frame_columns: usize,
+    /// Rows of the whole frame.
+    pub(super) frame_rows: usize,
 }
 
 /// One plane: where it lies, when it was taken and how its pixels are stored.

@@ -313,7 +313,7 @@ impl Places {
         }
         let mut problem = None;
         for key in PhaseKey::ALL.into_iter().filter(|key| wanted.is_none_or(|wanted| wanted == *key)) {
-            let values = key.values(slices);
+            let values = values_of(key, slices);
             let is_even = key != PhaseKey::InstanceNumber || fewest == most;
             if !is_even || !self.tells_apart(&values) {
                 continue;
@@ -469,4 +469,25 @@ fn slice_spacing(locations: &[f64]) -> Result<(Option<f64>, Option<SeriesWarning
         });
     }
     Err(SeriesProblem::UnevenSpacing { distance: gap, after, before, spacing: median })
+}
+
+/// The value of a key in each slice, as a number that orders them.
+fn values_of(key: PhaseKey, slices: &[Slice]) -> Vec<Option<f64>> {
+    let each = |value: fn(&Slice) -> Option<f64>| slices.iter().map(value).collect();
+    match key {
+        PhaseKey::TemporalPosition => each(|slice| slice.temporal_position.map(|number| number as f64)),
+        PhaseKey::TriggerTime => each(|slice| slice.trigger_time),
+        PhaseKey::AcquisitionTime => each(|slice| slice.acquisition_time),
+        PhaseKey::ContentTime => each(|slice| slice.content_time),
+        PhaseKey::AcquisitionNumber => each(|slice| slice.making.acquisition.map(|number| number as f64)),
+        PhaseKey::InstanceNumber => each(|slice| slice.instance_number.map(|number| number as f64)),
+        PhaseKey::DimensionIndex => {
+            let distinct: BTreeMap<&[i64], f64> =
+                slices.iter().map(|slice| (slice.dimension_indices.as_slice(), 0.0)).collect();
+            let ranks: BTreeMap<&[i64], f64> =
+                distinct.into_keys().zip(0_u32..).map(|(indices, rank)| (indices, f64::from(rank))).collect();
+            let rank = |slice: &Slice| ranks.get(slice.dimension_indices.as_slice()).copied();
+            slices.iter().map(|slice| rank(slice).filter(|_| !slice.dimension_indices.is_empty())).collect()
+        }
+    }
 }

@@ -1,17 +1,6 @@
 //! Frames in which the slices of a volume lie side by side.
 
-use super::slice::Slice;
-
-/// A rectangle of a frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Tile {
-    /// First row and column.
-    pub(super) start: [usize; 2],
-    /// Columns of the whole frame.
-    pub(super) frame_columns: usize,
-    /// Rows of the whole frame.
-    pub(super) frame_rows: usize,
-}
+use super::slice::{Slice, Tile};
 
 /// A frame that is cut into tiles of one size, which are counted along its rows.
 #[derive(Debug, Clone, Copy)]

@@ -1,8 +1,10 @@
 //! How many clusters there are.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use ndarray::{Array2, ArrayView2, Axis};
+use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -36,9 +38,27 @@ pub(super) struct Chosen {
     pub(super) scores: Vec<CountScore>,
 }
 
-pub(super) fn choose(params: &HabitatParams, points: ArrayView2<'_, f64>) -> Result<Chosen> {
+/// How far the learning of habitats is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ClusteringsFound {
+    /// Runs of k-means that came to their end.
+    pub found: usize,
+    /// All of them: the starts of each number of clusters and, for the gap statistic, those of uniform samples.
+    pub all: usize,
+}
+
+/// The clusters of points; the observer hears of each run of k-means.
+pub(super) fn choose(
+    params: &HabitatParams,
+    points: ArrayView2<'_, f64>,
+    observer: &(dyn Fn(ClusteringsFound) + Sync),
+) -> Result<Chosen> {
+    let (ended, all) = (AtomicUsize::new(0), clusterings(params));
+    let ended = || observer(ClusteringsFound { found: ended.fetch_add(1, Ordering::Relaxed) + 1, all });
     let clustered = |count: usize| -> Result<(KMeans, Option<HabitatMixture>)> {
-        let clusters = KMeans::new(points, count, params.starts, params.max_iterations, params.seed)?;
+        let (starts, iterations) = (params.starts, params.max_iterations);
+        let clusters = KMeans::best_of_starts(points, count, starts, iterations, params.seed, &ended)?;
         let mixture = match params.method {
             ClusterMethod::KMeans => None,
             ClusterMethod::GaussianMixture => {
@@ -58,7 +78,7 @@ pub(super) fn choose(params: &HabitatParams, points: ArrayView2<'_, f64>) -> Res
     let mut scores = Vec::with_capacity(found.len());
     for (count, (clusters, mixture)) in (fewest..).zip(&found) {
         let (score, error) = match by {
-            CountCriterion::Gap => gap(params, points, clusters)?,
+            CountCriterion::Gap => gap(params, points, clusters, &ended)?,
             CountCriterion::Bic => (mixture.as_ref().map_or(f64::NAN, |mixture| mixture.bic(points.nrows())), 0.0),
             CountCriterion::Silhouette => {
                 let labels = match mixture {
@@ -72,6 +92,18 @@ pub(super) fn choose(params: &HabitatParams, points: ArrayView2<'_, f64>) -> Res
     }
     let (clusters, mixture) = found.swap_remove(best(&scores, by));
     Ok(Chosen { clusters, mixture, scores })
+}
+
+/// Runs of k-means that learning takes.
+fn clusterings(params: &HabitatParams) -> usize {
+    let starts = params.starts.max(1);
+    match params.count {
+        ClusterCount::Fixed(_) => starts,
+        ClusterCount::Best { fewest, most, by } => {
+            let references = if by == CountCriterion::Gap { REFERENCES } else { 0 };
+            (most + 1 - fewest) * (starts + references)
+        }
+    }
 }
 
 /// The place of the best number.
@@ -91,7 +123,12 @@ fn best(scores: &[CountScore], by: CountCriterion) -> usize {
 }
 
 /// Gap and its standard error, s · √(1 + 1 / B).
-fn gap(params: &HabitatParams, points: ArrayView2<'_, f64>, clusters: &KMeans) -> Result<(f64, f64)> {
+fn gap(
+    params: &HabitatParams,
+    points: ArrayView2<'_, f64>,
+    clusters: &KMeans,
+    ended: &(dyn Fn() + Sync),
+) -> Result<(f64, f64)> {
     let limits: Vec<[f64; 2]> = points
         .columns()
         .into_iter()
@@ -108,7 +145,7 @@ fn gap(params: &HabitatParams, points: ArrayView2<'_, f64>, clusters: &KMeans) -
             let [low, high] = limits[feature];
             low + (high - low) * generator.random::<f64>()
         });
-        let found = KMeans::new(uniform.view(), count, 1, params.max_iterations, params.seed)?;
+        let found = KMeans::best_of_starts(uniform.view(), count, 1, params.max_iterations, params.seed, ended)?;
         Ok(found.inertia.max(f64::MIN_POSITIVE).ln())
     };
     let logarithms = (0..REFERENCES).into_par_iter().map(of_reference).collect::<Result<Vec<f64>>>()?;

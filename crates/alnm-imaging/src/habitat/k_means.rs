@@ -1,8 +1,8 @@
 //! k-means.
 
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
+use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use super::params::invalid;
@@ -65,16 +65,29 @@ impl KMeans {
         max_iterations: usize,
         seed: u64,
     ) -> Result<Self> {
+        Self::best_of_starts(points, clusters, starts, max_iterations, seed, &|| {})
+    }
+
+    /// As [`KMeans::new`], which tells of each start that came to its end.
+    pub(super) fn best_of_starts(
+        points: ArrayView2<'_, f64>,
+        clusters: usize,
+        starts: usize,
+        max_iterations: usize,
+        seed: u64,
+        ended: &(dyn Fn() + Sync),
+    ) -> Result<Self> {
         check_points(points, clusters)?;
-        let mut best: Option<Self> = None;
-        for start in 0..starts.max(1) {
+        let of_start = |start: usize| {
             let mut generator = ChaCha8Rng::seed_from_u64(seed);
+            // A stream for each start, so that none depends on the others.
             generator.set_stream(start as u64);
             let found = lloyd(points, plus_plus(points, clusters, &mut generator), max_iterations);
-            if best.as_ref().is_none_or(|best| found.inertia < best.inertia) {
-                best = Some(found);
-            }
-        }
+            ended();
+            found
+        };
+        let found: Vec<Self> = (0..starts.max(1)).into_par_iter().map(of_start).collect();
+        let best = found.into_iter().reduce(|best, next| if next.inertia < best.inertia { next } else { best });
         best.ok_or_else(|| invalid("starts", "0".to_owned(), "there must be at least one"))
     }
 }

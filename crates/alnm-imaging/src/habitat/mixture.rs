@@ -4,8 +4,7 @@ use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 use rayon::prelude::*;
 
 use super::k_means::{CHUNK, KMeans, check_points};
-use super::model::MOST_FEATURES;
-use super::params::invalid;
+use super::params::{MOST_FEATURES, invalid};
 use crate::error::Result;
 
 /// Added to the variances, so that a cluster of few points has an inverse.

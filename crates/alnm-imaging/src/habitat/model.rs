@@ -3,16 +3,13 @@
 use ndarray::{Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
-use super::choice::{CountScore, choose};
+use super::choice::{ClusteringsFound, CountScore, choose};
 use super::k_means::nearest;
 use super::mixture::HabitatMixture;
-use super::params::{HabitatLearner, invalid};
+use super::params::{HabitatLearner, MOST_FEATURES, invalid};
 use crate::error::{ImagingError, Result};
 use crate::region::Roi;
 use crate::volume::{LabelMap, Volume};
-
-/// Most features of a voxel.
-pub(super) const MOST_FEATURES: usize = 64;
 
 /// The values of maps in the voxels of a region, (voxels in raster order, maps).
 ///
@@ -163,6 +160,20 @@ impl HabitatLearner {
     /// them, or fewer finite voxels than clusters; when the feature that orders is none of them; and when a covariance
     /// has no inverse.
     pub fn learn<T: AsRef<str>>(&self, features: &[T], patients: &[Array2<f64>]) -> Result<HabitatModel> {
+        self.learn_with(features, patients, &|_| {})
+    }
+
+    /// As [`HabitatLearner::learn`]; the observer hears of each run of k-means that came to its end, from the threads that
+    /// made them.
+    ///
+    /// # Errors
+    /// As [`HabitatLearner::learn`].
+    pub fn learn_with<T: AsRef<str>>(
+        &self,
+        features: &[T],
+        patients: &[Array2<f64>],
+        observer: &(dyn Fn(ClusteringsFound) + Sync),
+    ) -> Result<HabitatModel> {
         let params = self.params();
         check_features(features)?;
         let count = features.len();
@@ -194,7 +205,7 @@ impl HabitatLearner {
             means.push(mean);
             standard_deviations.push(variance.sqrt());
         }
-        let chosen = choose(params, points.view())?;
+        let chosen = choose(params, points.view(), observer)?;
         let found = chosen.mixture.as_ref().map_or(&chosen.clusters.centres, |mixture| &mixture.means);
         let mut order: Vec<usize> = (0..found.nrows()).collect();
         order.sort_by(|&a, &b| found[[a, params.order_by]].total_cmp(&found[[b, params.order_by]]));

@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{ImagingError, Result};
 
+/// Most features of a voxel.
+pub(super) const MOST_FEATURES: usize = 64;
+
 pub(super) const OPERATION: &str = "habitats";
 
 /// How voxels are clustered.

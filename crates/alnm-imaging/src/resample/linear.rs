@@ -1,9 +1,8 @@
 //! Linear interpolation: on x, then y, then z, each as `a + (b − a)·d`, the order in which ITK rounds.
 
-use rayon::prelude::*;
-
 use super::sampling::{Sampling, is_inside, sample_lines};
 use crate::geometry::Geometry;
+use crate::parallel::for_each_part;
 use crate::volume::{Volume, Voxel};
 
 /// Two neighbours on an axis and how far the position lies from the first towards the second.
@@ -59,7 +58,7 @@ fn separable<T: Voxel>(volume: &Volume<T>, positions: &[Vec<f64>; 3], grid: &Geo
     // Slices of the image are interpolated in their plane once and serve all slices of the result between them, so a
     // task takes a run of slices.
     let run = depth.div_ceil(4 * rayon::current_num_threads()).max(1);
-    result.as_mut_slice().par_chunks_mut(width * height * run).enumerate().for_each(|(task, slices)| {
+    for_each_part(result.as_mut_slice(), width * height * run, &|task, slices| {
         let mut planes = Planes::new(volume, &axes, width, height);
         for (slice, z) in slices.chunks_mut(width * height).zip(&axes[2][task * run..]) {
             let Some(z) = z else { continue };

@@ -1,9 +1,8 @@
 //! Nearest neighbour.
 
-use rayon::prelude::*;
-
 use super::sampling::{Sampling, is_inside, sample_lines};
 use crate::geometry::Geometry;
+use crate::parallel::for_each_part;
 use crate::volume::{Volume, Voxel};
 
 /// ITK rounds half an index up. The last position inside an axis of `size` voxels rounds to one behind them: its half
@@ -27,8 +26,8 @@ pub(super) fn sample<T: Voxel>(volume: &Volume<T>, sampling: &Sampling<'_>, grid
             });
             let [width, height, _] = grid.size();
             let mut result = Volume::filled(grid.clone(), outside);
-            result.as_mut_slice().par_chunks_mut(width * height).zip(&indices[2]).for_each(|(slice, z)| {
-                let Some(z) = z else { return };
+            for_each_part(result.as_mut_slice(), width * height, &|z, slice| {
+                let Some(z) = indices[2][z] else { return };
                 for (row, y) in slice.chunks_mut(width).zip(&indices[1]) {
                     let Some(y) = y else { continue };
                     let source = &voxels[(z * size[1] + y) * size[0]..][..size[0]];

@@ -1,8 +1,7 @@
 //! Where the voxels of one grid lie in another.
 
-use rayon::prelude::*;
-
 use crate::geometry::Geometry;
+use crate::parallel::for_each_part;
 use crate::volume::{Volume, Voxel};
 
 /// Continuous indices into an image for every voxel of a grid, with the bits that ITK gives them.
@@ -151,7 +150,7 @@ pub(super) fn sample_lines<T: Voxel>(
 ) -> Volume<T> {
     let [width, height, _] = grid.size();
     let mut result = Volume::filled(grid.clone(), outside);
-    result.as_mut_slice().par_chunks_mut(width).enumerate().for_each(|(line, voxels)| {
+    for_each_part(result.as_mut_slice(), width, &|line, voxels| {
         for (voxel, position) in voxels.iter_mut().zip(lines.line(line % height, line / height)) {
             if (0..3).all(|axis| is_inside(position[axis], image_size[axis])) {
                 *voxel = evaluate(position);
@@ -171,7 +170,7 @@ pub(super) fn sample_separable<T: Voxel, A: Sync>(
 ) -> Volume<T> {
     let [width, height, _] = grid.size();
     let mut result = Volume::filled(grid.clone(), outside);
-    result.as_mut_slice().par_chunks_mut(width).enumerate().for_each(|(line, voxels)| {
+    for_each_part(result.as_mut_slice(), width, &|line, voxels| {
         let (Some(y), Some(z)) = (&axes[1][line % height], &axes[2][line / height]) else { return };
         for (voxel, x) in voxels.iter_mut().zip(&axes[0]) {
             if let Some(x) = x {

@@ -5,8 +5,8 @@ use alnm_imaging::mask::MaskParams;
 use alnm_imaging::read_image;
 use dicom_core::VR;
 use dicom_dictionary_std::{tags, uids};
+use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 
 use crate::builder::{
     DrawnRoi, SegmentFrame, classic, dataset, decimals, file, fragments, pixels, segmentation, sequence, short,

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use alnm_imaging::dicom::{
-    CodedConcept, ContourHoles, DerivedSeries, DicomFolder, FractionMeaning, MeasuredRegion, Measurement,
+    CodedConcept, ContourHoles, DerivedSeries, DicomFolder, FractionMeaning, MeasuredRegion, MeasuredValue,
     MeasurementReportParams, ParametricMapParams, Phase, Segment, SegmentAlgorithm, SegmentReference, Segmentation,
     SegmentationKind, SegmentationParams, SeriesAttributes, SourceImages, StructureSet, StructureSetParams, decode,
     write_series,
@@ -255,12 +255,12 @@ fn a_report_holds_every_bit_of_a_value() {
     let segment = SegmentReference::of(&Segmentation::from_bytes(&bytes).unwrap(), 1).unwrap();
     assert!(SegmentReference::of(&Segmentation::from_bytes(&bytes).unwrap(), 2).is_err());
     let values = [std::f64::consts::PI * 1e-7, 12.0, f64::NAN, -1.0 / 3.0];
-    let measurements: Vec<Measurement> = values
+    let measurements: Vec<MeasuredValue> = values
         .iter()
         .zip(["Q4LE", "a-code-of-more-than-16-characters", "ECT3", "KE2A"])
         .map(|(&value, code)| {
             let concept = CodedConcept::new(code, "IBSI", code);
-            Measurement::new(concept, value, CodedConcept::new("1", "UCUM", "no units"), format!("column_{code}"))
+            MeasuredValue::new(concept, value, CodedConcept::new("1", "UCUM", "no units"), format!("column_{code}"))
         })
         .collect();
     let region = MeasuredRegion::new("Lesion", segment.clone(), measurements);

@@ -20,8 +20,8 @@ use alnm_stats::data_table::{Cell, Tabulate};
 use alnm_stats::describe::{mean, standard_deviation};
 use ndarray::Array2;
 use rand::SeedableRng;
+use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
-use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use crate::FeatureTable;

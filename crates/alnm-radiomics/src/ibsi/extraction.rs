@@ -13,7 +13,7 @@ use super::intensity_volume_histogram::IntensityVolumeHistogram;
 use super::interpolation::{centred_grid, interpolate_image, interpolate_mask};
 use super::profile::IbsiProfile;
 use super::region::{Mask, resegment};
-use super::texture::Texture;
+use super::texture::{FamilyFeatures, Texture};
 use super::{intensity_histogram, intensity_volume_histogram, local_intensity, morphology};
 use crate::diagnostics::separate_parts;
 use crate::error::{RadiomicsError, Result};
@@ -95,13 +95,6 @@ pub(crate) struct IbsiImages {
     pub(crate) response: Option<Volume<f64>>,
     /// Grey levels, 0 outside the intensity mask, where a family has them.
     pub(crate) levels: Option<Volume<u32>>,
-}
-
-/// The features of one family.
-#[derive(Debug)]
-pub(crate) struct FamilyFeatures {
-    pub(crate) family: IbsiFamily,
-    pub(crate) features: Vec<FeatureValue>,
 }
 
 impl IbsiProfile {

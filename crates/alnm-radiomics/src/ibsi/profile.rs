@@ -11,6 +11,7 @@ use super::interpolation::Interpolation;
 use crate::error::Result;
 use crate::parameter_error::ParameterError;
 use crate::parameters::Parameters;
+use crate::parameters::typed::from_text;
 
 /// The settings of an extraction by the IBSI reference manual; [`IbsiProfile::check`] makes parameters of them. In the
 /// order in which they are applied: interpolation, rounding, resegmentation, filter, discretisation, features.
@@ -317,7 +318,7 @@ impl IbsiProfile {
     /// # Errors
     /// [`ParameterError::Profile`] with the place and what is wrong there.
     pub fn from_yaml(text: &str) -> Result<Self> {
-        serde_saphyr::from_str(text).map_err(|error| ParameterError::Profile(error.to_string()).into())
+        from_text(text).map_err(|reason| ParameterError::Profile(reason).into())
     }
 
     /// A profile from a file; see [`IbsiProfile::from_yaml`].

@@ -8,15 +8,22 @@ use rayon::prelude::*;
 use super::definition::{Aggregation, Directions, Extent, IbsiFamily};
 use super::discretisation::Levels;
 use super::evaluation::{means, values};
-use super::extraction::FamilyFeatures;
 use super::region::Mask;
 use crate::border_distance::border_distances;
 use crate::error::{RadiomicsError, Result};
+use crate::feature::FeatureValue;
 use crate::gldzm::{self, DistanceZones};
 use crate::level_map::{LevelMap, LevelScale, Offset, WantedDirections, adjacent_offsets, runs};
 use crate::neighbourhood::{Counting, Neighbourhoods};
 use crate::zones::Zones;
 use crate::{glcm, gldm, glrlm, glszm, ngtdm};
+
+/// The features of one family.
+#[derive(Debug)]
+pub(crate) struct FamilyFeatures {
+    pub(crate) family: IbsiFamily,
+    pub(crate) features: Vec<FeatureValue>,
+}
 
 /// Grey levels of a region or of one slice of it.
 #[derive(Debug, Clone)]

@@ -31,7 +31,7 @@ pub enum SettingValue {
 
 /// The entries of a map in the order of the file.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Map(Vec<(Entry, Located)>);
+pub struct Map(pub(super) Vec<(Entry, Located)>);
 
 /// A key with the line that it stands on.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -44,6 +44,7 @@ mod builder;
 mod document;
 mod image_type_request;
 mod settings;
+pub(crate) mod typed;
 
 use std::path::Path;
 

@@ -1,8 +1,8 @@
 //! Noise of an image, and more of it.
 
 use alnm_imaging::Volume;
+use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 
 use crate::error::Result;
 use crate::filter::wavelet::Filters;

@@ -4,8 +4,8 @@ use std::fmt;
 
 use alnm_imaging::LabelMap;
 use rand::SeedableRng;
+use rand::rngs::ChaCha8Rng;
 use rand::seq::index::sample;
-use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::PerturbationWarning;

@@ -8,8 +8,8 @@ use std::collections::VecDeque;
 
 use alnm_imaging::region::{VoxelBox, bounding_box, crop};
 use alnm_imaging::{LabelMap, Volume};
+use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 
 use super::size_change::Region;
 use crate::error::Result;

@@ -17,11 +17,11 @@ pub struct CalibrationByCentre {
     /// The centres in alphabetical order.
     pub centres: Vec<CentreCalibration>,
     /// Log odds of the area under the ROC curve over the centres.
-    pub logit_auc: Option<PooledEstimate>,
+    pub logit_auc: Option<RandomEffectsMean>,
     /// Calibration in the large over the centres; 0 is perfect.
-    pub in_the_large: Option<PooledEstimate>,
+    pub in_the_large: Option<RandomEffectsMean>,
     /// Calibration slope over the centres; 1 is perfect.
-    pub slope: Option<PooledEstimate>,
+    pub slope: Option<RandomEffectsMean>,
 }
 
 /// Validation in one centre. What a centre does not determine is `None`, with the reason.
@@ -49,7 +49,7 @@ pub struct CentreCalibration {
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
-pub struct PooledEstimate {
+pub struct RandomEffectsMean {
     /// Number of centres that have an estimate.
     pub centres: usize,
     /// Mean over the centres, weighted by 1/(standard error² + τ²).
@@ -67,7 +67,7 @@ pub struct PooledEstimate {
     pub prediction: Interval,
 }
 
-impl PooledEstimate {
+impl RandomEffectsMean {
     /// Pools estimates with their standard errors. `None` for fewer than two, and where a standard error is 0 or not
     /// finite.
     ///
@@ -75,8 +75,8 @@ impl PooledEstimate {
     /// [`crate::StatsError::LengthMismatch`], [`crate::StatsError::Parameter`] for the level.
     ///
     /// ```
-    /// use alnm_stats::calibration::PooledEstimate;
-    /// let pooled = PooledEstimate::of(&[0.8, 1.2, 1.0], &[0.1, 0.1, 0.1], 0.95)?.expect("three centres");
+    /// use alnm_stats::calibration::RandomEffectsMean;
+    /// let pooled = RandomEffectsMean::of(&[0.8, 1.2, 1.0], &[0.1, 0.1, 0.1], 0.95)?.expect("three centres");
     /// assert!((pooled.estimate - 1.0).abs() < 1e-12 && (pooled.between_variance - 0.03).abs() < 1e-12);
     /// # Ok::<(), alnm_stats::StatsError>(())
     /// ```
@@ -174,7 +174,7 @@ pub fn calibration_by_centre(
     let pool = |pick: &dyn Fn(&CentreCalibration) -> Option<[f64; 2]>| {
         let picked: Vec<[f64; 2]> = centres.iter().filter_map(pick).collect();
         let column = |place: usize| picked.iter().map(|pair| pair[place]).collect::<Vec<f64>>();
-        PooledEstimate::of(&column(0), &column(1), level)
+        RandomEffectsMean::of(&column(0), &column(1), level)
     };
     let logit_auc = pool(&|centre| {
         let area = centre.auc.filter(|area| area.variance > 0.0 && area.auc > 0.0 && area.auc < 1.0)?;
@@ -245,7 +245,7 @@ impl Tabulate for CalibrationByCentre {
     }
 }
 
-impl Tabulate for PooledEstimate {
+impl Tabulate for RandomEffectsMean {
     const COLUMNS: &'static [&'static str] = &[
         "centres",
         "estimate",

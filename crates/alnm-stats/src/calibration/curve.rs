@@ -46,10 +46,36 @@ impl CalibrationError {
 
 /// A smooth calibration curve and its distance from the diagonal.
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct CalibrationCurve {
     curve: SmoothCurve,
     error: CalibrationError,
+}
+
+#[cfg(feature = "serde")]
+crate::reading::checked_on_reading! {
+    CalibrationCurve {
+        curve: SmoothCurve,
+        error: CalibrationError,
+    }
+}
+
+#[cfg(feature = "serde")]
+impl CalibrationCurve {
+    /// What contradicts itself in a value from a file.
+    fn check(&self) -> crate::reading::Checked {
+        let of_curve = CalibrationError::of(self.curve.y(), self.curve.x());
+        let pairs = [
+            ("ICI", self.error.ici, of_curve.ici),
+            ("E50", self.error.e50, of_curve.e50),
+            ("E90", self.error.e90, of_curve.e90),
+            ("Emax", self.error.emax, of_curve.emax),
+        ];
+        match pairs.into_iter().find(|(_, saved, computed)| !crate::reading::near(*saved, *computed)) {
+            Some((name, saved, computed)) => Err(format!("{name} is {saved}; that of the curve is {computed}")),
+            None => Ok(()),
+        }
+    }
 }
 
 impl CalibrationCurve {

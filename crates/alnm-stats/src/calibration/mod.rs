@@ -13,7 +13,7 @@ mod smooth;
 mod validation;
 
 pub use brier::{BrierDecomposition, BrierScore, brier, brier_decomposition};
-pub use centres::{CalibrationByCentre, CentreCalibration, PooledEstimate, calibration_by_centre};
+pub use centres::{CalibrationByCentre, CentreCalibration, RandomEffectsMean, calibration_by_centre};
 pub use curve::{CalibrationCurve, CalibrationError, loess_curve, lowess_curve};
 pub use groups::{HosmerLemeshow, ReliabilityBins, RiskGroup, hosmer_lemeshow, reliability_bins};
 pub use isotonic::{IsotonicCalibration, IsotonicPoint};

@@ -13,10 +13,31 @@ use crate::linear::solve_symmetric;
 ///
 /// For predicted risks, [`recalibrate`](super::recalibrate()) on their log odds is the usual correction.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct PlattScaling {
     intercept: f64,
     slope: f64,
+}
+
+#[cfg(feature = "serde")]
+crate::reading::checked_on_reading! {
+    PlattScaling {
+        intercept: f64,
+        slope: f64,
+    }
+}
+
+#[cfg(feature = "serde")]
+impl PlattScaling {
+    /// What contradicts itself in a value from a file.
+    fn check(&self) -> crate::reading::Checked {
+        for (name, value) in [("intercept", self.intercept), ("slope", self.slope)] {
+            if !value.is_finite() {
+                return Err(format!("{name} of Platt's scaling is {value}; it must be finite"));
+            }
+        }
+        Ok(())
+    }
 }
 
 impl PlattScaling {

@@ -3,8 +3,8 @@
 mod network;
 
 use rand::SeedableRng;
+use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
-use rand_chacha::ChaCha8Rng;
 use statrs::function::factorial::ln_factorial;
 
 use crate::contingency::CountTable;

@@ -47,7 +47,7 @@ pub enum PredictorDistribution {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 #[must_use]
-pub struct ExternalValidationParams {
+pub struct ExternalValidationSizeParams {
     /// Expected share of events.
     pub prevalence: f64,
     /// Expected area under the curve.
@@ -114,7 +114,7 @@ impl NetBenefitTarget {
     }
 }
 
-impl ExternalValidationParams {
+impl ExternalValidationSizeParams {
     /// What is expected of the study, with the conventional widths.
     pub fn new(prevalence: f64, c_statistic: f64, predictor: PredictorDistribution) -> Self {
         Self {
@@ -209,7 +209,7 @@ impl ExternalValidationParams {
 
 /// The criteria of an external validation, with checked parameters.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ExternalValidationCriteria(ExternalValidationParams);
+pub struct ExternalValidationCriteria(ExternalValidationSizeParams);
 
 /// Smallest number of patients by each criterion of an external validation.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -238,18 +238,18 @@ pub struct ExternalValidationSize {
 /// with the seed.
 ///
 /// # Errors
-/// As [`ExternalValidationParams::check`] and [`ExternalValidationCriteria::size`].
+/// As [`ExternalValidationSizeParams::check`] and [`ExternalValidationCriteria::size`].
 ///
 /// ```
-/// use alnm_stats::sample_size::{ExternalValidationParams, PredictorDistribution, external_validation};
+/// use alnm_stats::sample_size::{ExternalValidationSizeParams, PredictorDistribution, external_validation};
 /// // Mechanical heart valve failure, the example of Riley et al. (2021).
 /// let predictor = PredictorDistribution::Normal { mean: -5.0, standard_deviation: 2.5 };
-/// let params = ExternalValidationParams::new(0.018, 0.8, predictor).with_observed_expected_width(1.0);
+/// let params = ExternalValidationSizeParams::new(0.018, 0.8, predictor).with_observed_expected_width(1.0);
 /// let size = external_validation(params)?;
 /// assert_eq!((size.for_observed_expected, size.for_c_statistic), (905, 4252));
 /// # Ok::<(), alnm_stats::StatsError>(())
 /// ```
-pub fn external_validation(params: ExternalValidationParams) -> Result<ExternalValidationSize> {
+pub fn external_validation(params: ExternalValidationSizeParams) -> Result<ExternalValidationSize> {
     params.check()?.size()
 }
 
@@ -283,7 +283,7 @@ impl ExternalValidationCriteria {
 
     fn for_observed_expected(&self) -> usize {
         const STEP: f64 = 1e-4;
-        let ExternalValidationParams { prevalence, observed_expected, observed_expected_width, .. } = self.0;
+        let ExternalValidationSizeParams { prevalence, observed_expected, observed_expected_width, .. } = self.0;
         let width =
             |error: f64| (observed_expected.ln() + Z * error).exp() - (observed_expected.ln() - Z * error).exp();
         let mut error = 0.0;
@@ -296,7 +296,7 @@ impl ExternalValidationCriteria {
     /// Newcombe's (2006) standard error of the area, with as many events as others in its correction terms.
     fn for_c_statistic(&self) -> Result<usize> {
         const LARGEST: usize = 1_000_000_000;
-        let ExternalValidationParams { prevalence, c_statistic: c, c_statistic_width, .. } = self.0;
+        let ExternalValidationSizeParams { prevalence, c_statistic: c, c_statistic_width, .. } = self.0;
         let fits = |size: usize| {
             let n = size as f64;
             let correction = 1.0 + (n / 2.0 - 1.0) * (1.0 - c) / (2.0 - c) + (n / 2.0 - 1.0) * c / (1.0 + c);

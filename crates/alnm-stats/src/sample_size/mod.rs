@@ -8,7 +8,7 @@ pub use continuous_validation::{
     ContinuousValidationCriteria, ContinuousValidationParams, ContinuousValidationSize, continuous_validation,
 };
 pub use external_validation::{
-    ExternalValidationCriteria, ExternalValidationParams, ExternalValidationSize, NetBenefitTarget,
+    ExternalValidationCriteria, ExternalValidationSize, ExternalValidationSizeParams, NetBenefitTarget,
     PredictorDistribution, ThresholdAccuracy, external_validation,
 };
 

@@ -11,7 +11,8 @@ use super::{Cohort, Patient};
 
 /// How a patient's image was made, by its headers.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Acquisition {
+#[non_exhaustive]
+pub struct PatientAcquisition {
     /// Identifier of the patient.
     pub patient: String,
     /// Centre.
@@ -28,6 +29,7 @@ pub struct Acquisition {
 
 /// What a DICOM series says of itself.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct SeriesHeader {
     /// `SeriesInstanceUID`.
     pub uid: String,
@@ -64,7 +66,7 @@ impl SeriesHeader {
     }
 }
 
-impl Acquisition {
+impl PatientAcquisition {
     pub(super) fn new(patient: &Patient, grid: &Geometry, series: Option<SeriesHeader>) -> Self {
         Self {
             patient: patient.id.clone(),
@@ -98,6 +100,7 @@ fn kind(path: &Path) -> String {
 
 /// A property of the images of a centre: its values with the number of patients who have them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct CentreProperty {
     /// Centre.
     pub centre: String,
@@ -108,11 +111,11 @@ pub struct CentreProperty {
 }
 
 /// A property of an image, in words.
-type Property = (&'static str, fn(&Acquisition) -> String);
+type Property = (&'static str, fn(&PatientAcquisition) -> String);
 
 const PROPERTIES: [Property; 5] = [
-    ("modality", Acquisition::modality),
-    ("spacing (mm)", Acquisition::spacing_text),
+    ("modality", PatientAcquisition::modality),
+    ("spacing (mm)", PatientAcquisition::spacing_text),
     ("field strength (T)", |acquisition| {
         let field = acquisition.series.as_ref().and_then(|series| series.field_strength);
         field.map_or_else(|| "not stated".to_owned(), |field| field.to_string())
@@ -127,11 +130,11 @@ const PROPERTIES: [Property; 5] = [
 /// Modality, spacing, field strength, scanner and number of phases of each centre's images, in the order of the cohort's
 /// centres.
 #[must_use]
-pub fn acquisition_by_centre(cohort: &Cohort, acquisitions: &[Acquisition]) -> Vec<CentreProperty> {
+pub fn acquisition_by_centre(cohort: &Cohort, acquisitions: &[PatientAcquisition]) -> Vec<CentreProperty> {
     let description = &cohort.description;
     let centres = std::iter::once(&description.training_centre).chain(&description.validation_centres);
     let of_centre = |centre: &String| {
-        let images: Vec<&Acquisition> = acquisitions.iter().filter(|one| one.centre == *centre).collect();
+        let images: Vec<&PatientAcquisition> = acquisitions.iter().filter(|one| one.centre == *centre).collect();
         PROPERTIES.map(|(property, value)| {
             let mut counts: BTreeMap<String, usize> = BTreeMap::new();
             images.iter().for_each(|image| *counts.entry(value(image)).or_default() += 1);
@@ -145,7 +148,7 @@ pub fn acquisition_by_centre(cohort: &Cohort, acquisitions: &[Acquisition]) -> V
 
 /// What differs among the images of a cohort, in words: a mixture of modalities, or of spacings between which one is half
 /// as large again as another.
-pub(super) fn mixtures(acquisitions: &[Acquisition]) -> Vec<String> {
+pub(super) fn mixtures(acquisitions: &[PatientAcquisition]) -> Vec<String> {
     /// Ratio of voxel volumes from which on grids are said to differ.
     const APART: f64 = 2.0;
     let mut remarks = Vec::new();
@@ -155,7 +158,7 @@ pub(super) fn mixtures(acquisitions: &[Acquisition]) -> Vec<String> {
         let parts: Vec<String> = modalities.iter().map(|(name, count)| format!("{count} {name}")).collect();
         remarks.push(format!("the images are of different modalities or kinds of files: {}", parts.join(", ")));
     }
-    let volume = |one: &&Acquisition| one.spacing.iter().product::<f64>();
+    let volume = |one: &&PatientAcquisition| one.spacing.iter().product::<f64>();
     let finest = acquisitions.iter().min_by(|a, b| volume(a).total_cmp(&volume(b)));
     let coarsest = acquisitions.iter().max_by(|a, b| volume(a).total_cmp(&volume(b)));
     if let (Some(finest), Some(coarsest)) = (finest, coarsest)

@@ -1,10 +1,10 @@
 //! What a check of a cohort folder says when nothing stops the study.
 
-use super::{Acquisition, Cohort, acquisition_by_centre};
+use super::{Cohort, PatientAcquisition, acquisition_by_centre};
 
 /// What was found out about the table, who was left out and why, the patient flow, and how each centre's images were made.
 #[must_use]
-pub fn check_lines(cohort: &Cohort, acquisitions: &[Acquisition]) -> Vec<String> {
+pub fn check_lines(cohort: &Cohort, acquisitions: &[PatientAcquisition]) -> Vec<String> {
     let mut lines = vec!["Found:".to_owned()];
     lines.extend(cohort.remarks.iter().map(|remark| format!("  - {remark}")));
     if !cohort.excluded.is_empty() {

@@ -33,6 +33,7 @@ impl fmt::Display for Code {
 /// What stands for positive and negative in a column of two values.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct FlagCodes {
     /// Codes for positive, beside 1, yes, true, positive.
     #[serde(default)]
@@ -51,6 +52,7 @@ pub struct FlagCodes {
 /// `[codes]` of `cohort.toml`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
 pub struct Codes {
     /// Of the outcome.
     pub alnm: FlagCodes,

@@ -140,6 +140,7 @@ pub(super) fn describe(column: &str) -> String {
 /// Which column of a table one of ours is, as `[columns]` of `cohort.toml` says: a name, or name and unit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
+#[non_exhaustive]
 pub enum ColumnSource {
     /// The name of the column.
     Name(String),

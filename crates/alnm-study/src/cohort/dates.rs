@@ -16,6 +16,7 @@ pub enum DateOrder {
 
 /// The dates of a patient, where they are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct PatientDates {
     /// Of birth.
     pub birth: Option<NaiveDate>,

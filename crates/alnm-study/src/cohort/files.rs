@@ -10,7 +10,7 @@ use alnm_imaging::{FileFormat, Geometry, Image, ImagingError, LabelMap, read_ima
 use anyhow::{Result, bail, ensure};
 use rayon::prelude::*;
 
-use super::acquisition::{Acquisition, SeriesHeader, mixtures};
+use super::acquisition::{PatientAcquisition, SeriesHeader, mixtures};
 use super::identity::{VoxelHashes, check_voxels};
 use super::{Cohort, CohortProblems, Patient, Problem};
 
@@ -19,6 +19,7 @@ const GEOMETRY_TOLERANCE: f64 = 1e-3;
 
 /// The voxels of one patient, which lie on one grid.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct PatientVoxels {
     /// The analysed phase of the image.
     pub image: Image,
@@ -37,7 +38,7 @@ pub struct HeaderReading {
     /// What is wrong, in the order of the patients.
     pub problems: Vec<Problem>,
     /// How the images were made, of the patients whose images can be read.
-    pub acquisitions: Vec<Acquisition>,
+    pub acquisitions: Vec<PatientAcquisition>,
     /// What differs among the images.
     pub remarks: Vec<String>,
 }
@@ -68,7 +69,7 @@ pub fn check_files(cohort: &Cohort, patients: &[&Patient], observe: &(dyn Fn() +
 /// What the headers of the patients' files tell, without a voxel being read, in the order of the patients. `observe` is
 /// called after each patient.
 pub fn check_headers(cohort: &Cohort, patients: &[&Patient], observe: &(dyn Fn() + Sync)) -> HeaderReading {
-    let read: Vec<(Vec<Problem>, Option<Acquisition>)> = patients
+    let read: Vec<(Vec<Problem>, Option<PatientAcquisition>)> = patients
         .par_iter()
         .map(|patient| {
             let found = cohort.read_headers(patient);
@@ -128,7 +129,7 @@ impl Cohort {
 
     /// What the headers of a patient's files tell is wrong, and how the image was made. Contours and segments of DICOM
     /// masks have no header apart.
-    fn read_headers(&self, patient: &Patient) -> (Vec<Problem>, Option<Acquisition>) {
+    fn read_headers(&self, patient: &Patient) -> (Vec<Problem>, Option<PatientAcquisition>) {
         let (image, series) = match self.image_header(patient) {
             Ok(header) => header,
             Err(error) => return (vec![image_problem(patient, &error)], None),
@@ -144,7 +145,7 @@ impl Cohort {
             let count = series.as_ref().map_or(1, |series| series.phases);
             problems.extend((count < last).then(|| too_few_phases(patient, count, last)));
         }
-        (problems, Some(Acquisition::new(patient, &image, series)))
+        (problems, Some(PatientAcquisition::new(patient, &image, series)))
     }
 
     /// The grid of a patient's image, whose slices are all there, and what a DICOM series says of itself.

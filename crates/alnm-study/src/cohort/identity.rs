@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::acquisition::Acquisition;
+use super::acquisition::PatientAcquisition;
 use super::{Cohort, Patient, PatientVoxels, Problem};
 use crate::store::Fingerprint;
 
@@ -23,6 +23,7 @@ const USUAL: f64 = 0.8;
 /// Hashes of what a patient's files hold.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct VoxelHashes {
     /// Of size and voxels of the image.
     pub image: String,
@@ -96,7 +97,7 @@ const FIX: &str = "give each patient the own image; if they are one person, keep
 pub fn check_identities(
     cohort: &Cohort,
     patients: &[&Patient],
-    acquisitions: &[Acquisition],
+    acquisitions: &[PatientAcquisition],
 ) -> (Vec<Problem>, Vec<String>) {
     let mut pairs = Pairs::default();
     let paths: Vec<(&str, String)> = patients
@@ -139,9 +140,9 @@ pub fn check_voxels(cohort: &Cohort, hashes: &[(String, VoxelHashes)]) -> Vec<Pr
 
 /// The PatientID of DICOM files: one that two patients have, and one that is not the patient's identifier where those of
 /// the others are.
-fn patient_ids(cohort: &Cohort, acquisitions: &[Acquisition], pairs: &mut Pairs) -> Vec<String> {
+fn patient_ids(cohort: &Cohort, acquisitions: &[PatientAcquisition], pairs: &mut Pairs) -> Vec<String> {
     let mut remarks = Vec::new();
-    let known: Vec<(&Acquisition, &super::acquisition::SeriesHeader)> = acquisitions
+    let known: Vec<(&PatientAcquisition, &super::acquisition::SeriesHeader)> = acquisitions
         .iter()
         .filter_map(|one| {
             one.series.as_ref().filter(|series| !series.patient_id.is_empty()).map(|series| (one, series))

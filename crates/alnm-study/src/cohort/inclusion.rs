@@ -19,6 +19,7 @@ const AGE_TOLERANCE: f64 = 1.5;
 /// | `minimum_age` | 18 | least age in years |
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
 pub struct InclusionRules {
     /// Most days from the MRI to the surgery.
     pub mri_days: i64,

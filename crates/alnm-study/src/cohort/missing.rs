@@ -7,6 +7,7 @@ use super::ProblemPolicy;
 /// What happens to a patient who lacks a value that a model needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum MissingHandling {
     /// The missing values are reported, and nothing is computed.
     Refuse,
@@ -28,6 +29,7 @@ pub enum MissingHandling {
 /// | `seed` | 1 | seed of the random numbers of the imputation |
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
 pub struct MissingRules {
     /// What happens.
     pub policy: Option<MissingHandling>,

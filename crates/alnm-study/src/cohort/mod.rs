@@ -23,11 +23,11 @@ use std::path::{Path, PathBuf};
 
 use alnm_registration::RegistrationParams;
 use rand::SeedableRng;
+use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
-use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-pub use acquisition::{Acquisition, CentreProperty, SeriesHeader, acquisition_by_centre};
+pub use acquisition::{CentreProperty, PatientAcquisition, SeriesHeader, acquisition_by_centre};
 pub use check_lines::check_lines;
 pub use coding::{Code, Codes, FlagCodes};
 pub use columns::{COLUMNS, ColumnSource, ColumnSources, DATE_COLUMNS};
@@ -41,7 +41,7 @@ pub use inclusion::InclusionRules;
 pub use missing::{MissingHandling, MissingRules};
 pub use outcomes::{FurtherOutcomes, NodalStage, OUTCOME_COLUMNS, Recurrence};
 pub use spreadsheet::{
-    RaggedRow, Spreadsheet, SpreadsheetFault, SpreadsheetFormat, SpreadsheetParams, SpreadsheetRow, TextEncoding,
+    DeclaredFormat, RaggedRow, Spreadsheet, SpreadsheetFault, SpreadsheetFormat, SpreadsheetRow, TextEncoding,
 };
 pub use table::{ReadingRules, TableReading, TableRules, read_patients, write_patients};
 pub use template::write_template;
@@ -174,6 +174,7 @@ impl CohortDescription {
 /// ([`MissingRules`]), and is the same where it is not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum ProblemPolicy {
     /// All problems are reported, and nothing is computed.
     #[default]
@@ -340,6 +341,7 @@ pub struct Cohort {
 /// A patient who was left out: by a rule of inclusion, for a missing value, or for a problem
 /// ([`ProblemPolicy::Exclude`]).
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Exclusion {
     /// Identifier.
     pub patient: String,
@@ -497,6 +499,7 @@ impl Cohort {
 
 /// Something wrong with a cohort folder: where, what, and what would fix it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub struct Problem {
     /// The patient, where one is concerned.
     pub patient: Option<String>,
@@ -512,6 +515,7 @@ pub struct Problem {
 
 /// What a problem does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[non_exhaustive]
 pub enum ProblemWeight {
     /// It stops the study, or leaves its patient out ([`ProblemPolicy`]).
     #[default]
@@ -577,6 +581,7 @@ impl fmt::Display for Problem {
 
 /// All problems of a cohort folder at once.
 #[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
 pub struct CohortProblems {
     /// The folder.
     pub folder: PathBuf,
@@ -608,8 +613,13 @@ pub fn load(folder: &Path) -> Result<Cohort, CohortProblems> {
 /// opened (see [`check_files`]).
 ///
 /// # Errors
-/// When `cohort.toml` cannot be read: with the problems of the table.
+/// When there is no such folder, or `cohort.toml` cannot be read: with the problems of the table.
 pub fn read(folder: &Path) -> Result<(Cohort, Vec<Problem>), CohortProblems> {
+    if !folder.is_dir() {
+        let fix = "name a folder with cohort.toml and patients.csv, or have one written by alnm study --template";
+        let problems = vec![Problem::of_cohort("the cohort folder", "there is no such folder", fix)];
+        return Err(CohortProblems { folder: folder.to_owned(), problems, remarks: Vec::new() });
+    }
     let description = read_description(&folder.join("cohort.toml"));
     let rules = description.as_ref().map(CohortDescription::reading_rules).unwrap_or_default();
     let TableReading { mut patients, mut problems, mut remarks } = read_patients(folder, &rules);

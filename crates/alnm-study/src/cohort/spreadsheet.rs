@@ -16,6 +16,7 @@ const SAMPLE: usize = 4096;
 
 /// How the characters of a table are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum TextEncoding {
     /// UTF-8.
     #[serde(rename = "utf-8")]
@@ -55,7 +56,8 @@ impl fmt::Display for TextEncoding {
 
 /// How a table is to be read; what is absent is found out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct SpreadsheetParams {
+#[non_exhaustive]
+pub struct DeclaredFormat {
     /// The encoding.
     pub encoding: Option<TextEncoding>,
     /// The character between cells.
@@ -108,6 +110,7 @@ pub(super) fn counted(count: usize, noun: &str) -> String {
 
 /// A row of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SpreadsheetRow {
     /// The line of the file on which it begins, from 1.
     pub line: usize,
@@ -117,6 +120,7 @@ pub struct SpreadsheetRow {
 
 /// A row with another number of cells than the header has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RaggedRow {
     /// The line of the file on which it begins, from 1.
     pub line: usize,
@@ -127,6 +131,7 @@ pub struct RaggedRow {
 /// Why a file is no table.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what}; {fix}")]
+#[non_exhaustive]
 pub struct SpreadsheetFault {
     /// The line of the file, from 1, where one is at fault.
     pub line: Option<usize>,
@@ -165,7 +170,7 @@ impl Spreadsheet {
     /// file without content.
     pub fn read(
         bytes: &[u8],
-        params: SpreadsheetParams,
+        params: DeclaredFormat,
         is_known: &dyn Fn(&str) -> bool,
     ) -> Result<Self, SpreadsheetFault> {
         let (text, encoding, has_byte_order_mark) = decoded(bytes, params.encoding)?;
@@ -349,7 +354,7 @@ mod tests {
     const TEXT: &str = "patient;größe;note\nP1;1,5;\"a; b\"\nP2;2,5;\n;;\n";
 
     fn read(bytes: &[u8]) -> Result<Spreadsheet, SpreadsheetFault> {
-        Spreadsheet::read(bytes, SpreadsheetParams::default(), &|name| ["patient", "größe", "note"].contains(&name))
+        Spreadsheet::read(bytes, DeclaredFormat::default(), &|name| ["patient", "größe", "note"].contains(&name))
     }
 
     fn utf16(text: &str, unit: fn(u16) -> [u8; 2]) -> Vec<u8> {
@@ -425,7 +430,7 @@ mod tests {
 
     #[test]
     fn what_is_declared_is_taken() {
-        let params = SpreadsheetParams { encoding: Some(TextEncoding::Windows1252), separator: Some(',') };
+        let params = DeclaredFormat { encoding: Some(TextEncoding::Windows1252), separator: Some(',') };
         let table = Spreadsheet::read("a,b;c\n1,ü\n".as_bytes(), params, &|_| false).unwrap();
         assert_eq!(table.header, ["a", "b;c"]);
         assert_eq!(table.rows[0].cells[1], "Ã¼");

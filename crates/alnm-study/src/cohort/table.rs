@@ -1,25 +1,27 @@
 //! The table of patients: read from whatever a spreadsheet program exported, with everything that is wrong in it.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+mod categories;
+mod dates;
+mod paths;
+mod quantities;
+mod writing;
 
-use alnm_stats::cells;
-use alnm_stats::data_table::{Cell, DataTable};
-use anyhow::Result;
-use chrono::NaiveDate;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 
-use super::coding::{Codes, Flag, percentage, subtype};
-use super::columns::{COLUMNS, ColumnPlaces, ColumnSources, DATE_COLUMNS, QUANTITIES, Quantity, SECOND_MASK, is_known};
-use super::dates::{DateOrder, PatientDates, date, order};
+use super::coding::Codes;
+use super::columns::{ColumnPlaces, ColumnSources, QUANTITIES, SECOND_MASK, is_known};
+use super::dates::DateOrder;
 use super::inclusion::InclusionRules;
 use super::missing::{MissingHandling, MissingRules};
-use super::numbers::{DecimalMark, Marks, is_missing, number};
-use super::outcomes::{FurtherOutcomes, NodalStage, OUTCOME_COLUMNS};
-use super::plausibility::{Located, ReadColumns, in_another_unit, is_of_column};
-use super::spreadsheet::{Spreadsheet, SpreadsheetParams, TextEncoding, counted};
-use super::{BloodCounts, Markers, Patient, Problem, Subtype};
-use crate::store::write_file;
+use super::numbers::is_missing;
+use super::plausibility::{Located, ReadColumns, is_of_column};
+use super::spreadsheet::{DeclaredFormat, Spreadsheet, TextEncoding, counted};
+use super::{BloodCounts, Markers, Patient, Problem};
+
+pub use writing::write_patients;
 
 /// Largest table that is read, in bytes.
 const LARGEST: u64 = 1 << 28;
@@ -37,6 +39,7 @@ const SHOWN: usize = 3;
 /// | `dates` | found out, column by column | `"day/month/year"` or `"month/day/year"`, where slashes or hyphens leave it open |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
 pub struct TableRules {
     /// Name of the table in the cohort folder.
     pub file: String,
@@ -58,6 +61,7 @@ impl Default for TableRules {
 
 /// The rules by which a table of patients is read: the sections of `cohort.toml` that concern it.
 #[derive(Debug, Clone, PartialEq, Default)]
+#[non_exhaustive]
 pub struct ReadingRules {
     /// `[table]`.
     pub table: TableRules,
@@ -102,7 +106,7 @@ pub fn read_patients(folder: &Path, rules: &ReadingRules) -> TableReading {
             return reading;
         }
     };
-    let params = SpreadsheetParams { encoding: rules.table.encoding, separator: rules.table.separator };
+    let params = DeclaredFormat { encoding: rules.table.encoding, separator: rules.table.separator };
     let sheet = match Spreadsheet::read(&bytes, params, &|text| is_known(&rules.columns, text)) {
         Ok(sheet) => sheet,
         Err(fault) => {
@@ -340,425 +344,6 @@ impl Reader<'_> {
         self.report(column, ids, faults, true);
         cells
     }
-
-    /// A column of two values. `is_needed` columns may not lack one.
-    pub(super) fn flags(&mut self, column: &str, ids: &[String], is_needed: bool) -> Vec<Option<bool>> {
-        let cells: Vec<String> = self.cells(column).iter().map(|cell| (*cell).to_owned()).collect();
-        let codes = self.rules.codes.of(column).clone();
-        let markers = &self.rules.missing.markers;
-        let mut read: Vec<Flag> = cells.iter().map(|cell| codes.read(cell, markers)).collect();
-        let has = |wanted: &str| cells.iter().any(|cell| cell == wanted);
-        let is_signs = has("+") && has("-") && codes.read("-", markers) == Flag::Missing;
-        let example =
-            format!("in cohort.toml, for instance [codes] {column} = {{ positive = [\"ja\"], negative = [\"nein\"] }}");
-        if is_signs {
-            let what = "`-` stands beside `+`, and may be negative or missing";
-            let fix = format!(
-                "say which in cohort.toml: [codes] {column} = {{ negative = [\"-\"] }} or {{ missing = [\"-\"] }}"
-            );
-            self.found.push((None, Problem::of_cohort(format!("column {}", self.places.label(column)), what, fix)));
-        }
-        // Where a column holds scores or percentages, its 0 and 1 are no codes for negative and positive.
-        let is_scored = |cell: &String| {
-            let score = cell.strip_suffix('+').unwrap_or(cell);
-            percentage(score).is_some_and(|value| value > 1.0 || (value > 0.0 && value < 1.0)) || cell.ends_with("1+")
-        };
-        let is_undeclared = codes.threshold.is_none()
-            && cells.iter().zip(&read).any(|(cell, flag)| *flag == Flag::Unknown && is_scored(cell));
-        let shares = codes.threshold.is_some_and(|threshold| threshold > 1.0)
-            && cells.iter().filter_map(|cell| percentage(cell)).all(|value| value <= 1.0)
-            && cells.iter().any(|cell| percentage(cell).is_some_and(|value| value > 0.0));
-        let (of_column, fix) = if is_undeclared {
-            for (cell, flag) in cells.iter().zip(&mut read) {
-                if percentage(cell).is_some() && !codes.is_declared() {
-                    *flag = Flag::Unknown;
-                }
-            }
-            let rule = if column == "her2" {
-                "positive = [\"3+\"], negative = [\"0\", \"1+\"], missing = [\"2+\"]"
-            } else {
-                "threshold = 20"
-            };
-            let fix = format!("declare what is positive in cohort.toml, for instance [codes] {column} = {{ {rule} }}");
-            ("are scores or percentages", fix)
-        } else {
-            ("are neither 1 nor 0", format!("write 1 for positive and 0 for negative, or declare codes {example}"))
-        };
-        if shares {
-            let what = "no value is above 1, where the threshold is one of percentages";
-            let place = format!("column {}", self.places.label(column));
-            self.found.push((None, Problem::of_cohort(place, what, "write percentages, such as 25 for 25 %")));
-        }
-        let mut faults = Vec::new();
-        let mut texts: BTreeSet<String> = BTreeSet::new();
-        let values = read
-            .iter()
-            .enumerate()
-            .map(|(row, flag)| {
-                let cell = &cells[row];
-                match flag {
-                    Flag::Known(value) => {
-                        if !matches!(cell.as_str(), "0" | "1") && codes.threshold.is_none() {
-                            texts.insert(format!("`{cell}` as {}", u8::from(*value)));
-                        }
-                        return Some(*value);
-                    }
-                    Flag::Missing if is_needed => faults.push(CellFault {
-                        row,
-                        of_cell: "the value is missing".to_owned(),
-                        of_column: "are missing".to_owned(),
-                        fix: "write 1 for positive and 0 for negative".to_owned(),
-                    }),
-                    Flag::Missing => {}
-                    Flag::Unknown => faults.push(CellFault {
-                        row,
-                        of_cell: format!("`{cell}` is neither 1 nor 0"),
-                        of_column: of_column.to_owned(),
-                        fix: fix.clone(),
-                    }),
-                }
-                None
-            })
-            .collect();
-        if !texts.is_empty() {
-            let texts: Vec<String> = texts.into_iter().collect();
-            self.remarks.push(format!("column {}: {} read", self.places.label(column), texts.join(", ")));
-        }
-        if let Some(threshold) = codes.threshold {
-            self.remarks.push(format!("column {}: positive from {threshold} % on", self.places.label(column)));
-        }
-        self.report(column, ids, faults, is_needed);
-        values
-    }
-
-    fn subtypes(&mut self, ids: &[String]) -> Vec<Option<Subtype>> {
-        let cells: Vec<String> = self.cells("subtype").iter().map(|cell| (*cell).to_owned()).collect();
-        let names = Subtype::ALL.map(Subtype::name).join(", ");
-        let mut faults = Vec::new();
-        let values = cells
-            .iter()
-            .enumerate()
-            .map(|(row, cell)| {
-                let found = subtype(cell, &self.rules.codes.subtype);
-                if found.is_none() && !self.is_missing(cell) {
-                    faults.push(CellFault {
-                        row,
-                        of_cell: format!("`{cell}` is not a subtype"),
-                        of_column: "are no subtypes".to_owned(),
-                        fix: format!(
-                            "write one of {names}, or name yours in cohort.toml: [codes.subtype] \"Luminal A\" = [\"...\"]"
-                        ),
-                    });
-                }
-                found
-            })
-            .collect();
-        self.report("subtype", ids, faults, false);
-        values
-    }
-
-    /// A path with forward slashes; `None` where there is none.
-    fn paths(&mut self, column: &str, ids: &[String]) -> Vec<Option<PathBuf>> {
-        let cells: Vec<String> = self.cells(column).iter().map(|cell| (*cell).to_owned()).collect();
-        let mut faults = Vec::new();
-        let mut turned = 0;
-        let values = cells
-            .iter()
-            .enumerate()
-            .map(|(row, cell)| {
-                let mut refuse = |of_cell: String, of_column: &str, fix: &str| {
-                    faults.push(CellFault { row, of_cell, of_column: of_column.to_owned(), fix: fix.to_owned() });
-                };
-                if self.is_missing(cell) {
-                    if column != SECOND_MASK {
-                        refuse(
-                            "the path is empty".to_owned(),
-                            "are empty",
-                            "give a path relative to the cohort folder",
-                        );
-                    }
-                    return None;
-                }
-                let exists = |path: &str| self.folder.join(path).exists();
-                if exists(cell) {
-                    return Some(PathBuf::from(cell));
-                }
-                let forward = cell.replace('\\', "/");
-                if forward == *cell {
-                    let fix = "give a path relative to the cohort folder";
-                    refuse(format!("{cell} does not exist"), "do not exist", fix);
-                } else if exists(&forward) {
-                    turned += 1;
-                    return Some(PathBuf::from(forward));
-                } else {
-                    let what = format!("{cell} does not exist, with its backslashes as slashes neither");
-                    let fix = "give a path relative to the cohort folder, with slashes";
-                    refuse(what, "do not exist, with their backslashes as slashes neither", fix);
-                }
-                None
-            })
-            .collect();
-        if turned > 0 {
-            let paths = counted(turned, "path");
-            self.remarks.push(format!("column {}: backslashes of {paths} read as slashes", self.places.label(column)));
-        }
-        self.report(column, ids, faults, true);
-        values
-    }
-
-    fn dates(&mut self, ids: &[String]) -> Vec<PatientDates> {
-        let [birth, mri, blood, surgery] = DATE_COLUMNS.map(|column| self.date_column(column, ids));
-        (0..self.rows())
-            .map(|row| PatientDates { birth: birth[row], mri: mri[row], blood: blood[row], surgery: surgery[row] })
-            .collect()
-    }
-
-    fn date_column(&mut self, column: &str, ids: &[String]) -> Vec<Option<NaiveDate>> {
-        let cells: Vec<String> = self.cells(column).iter().map(|cell| (*cell).to_owned()).collect();
-        let nothing = vec![None; cells.len()];
-        let order = match self.rules.table.dates {
-            Some(order) => order,
-            None => match order(cells.iter().map(String::as_str)) {
-                Ok(order) => order,
-                Err(what) => {
-                    let fix = "declare it in cohort.toml: [table] dates = \"day/month/year\" or \"month/day/year\"";
-                    let place = format!("column {}", self.places.label(column));
-                    self.found.push((None, Problem::of_cohort(place, what, fix)));
-                    return nothing;
-                }
-            },
-        };
-        let mut faults = Vec::new();
-        let values = cells
-            .iter()
-            .enumerate()
-            .map(|(row, cell)| {
-                if self.is_missing(cell) {
-                    return None;
-                }
-                date(cell, order)
-                    .map_err(|reason| {
-                        faults.push(CellFault {
-                            row,
-                            of_cell: format!("`{cell}` is no date that can be read: {reason}"),
-                            of_column: format!("are no dates that can be read ({reason})"),
-                            fix: "write year-month-day, such as 2024-05-31".to_owned(),
-                        });
-                    })
-                    .ok()
-            })
-            .collect();
-        self.report(column, ids, faults, true);
-        values
-    }
-
-    /// A numeric column in its unit.
-    fn numbers(&mut self, quantity: &Quantity, columns: &ReadColumns, dates: &[PatientDates]) -> Vec<Option<f64>> {
-        let (column, unit) = (quantity.name, quantity.unit);
-        let (ids, centres) = (&columns.ids, &columns.centres);
-        let cells: Vec<String> = self.cells(column).iter().map(|cell| (*cell).to_owned()).collect();
-        let place = format!("column {}", self.places.label(column));
-        let marks = Marks::of(cells.iter().filter(|cell| !self.is_missing(cell)).map(String::as_str));
-        let decimal = match (self.rules.table.decimal, marks.decimal()) {
-            (Some(','), _) | (None, Ok(DecimalMark::Comma)) => DecimalMark::Comma,
-            (Some(_), _) | (None, Ok(DecimalMark::Point)) => DecimalMark::Point,
-            (None, Err(mixed)) => {
-                let fix = "write one kind, or declare [table] decimal = \".\" or \",\" in cohort.toml; the other mark then parts thousands";
-                self.found.push((None, Problem::of_cohort(place, mixed, fix)));
-                return vec![None; cells.len()];
-            }
-        };
-        let factor = self.places.factor(column);
-        let mut faults = Vec::new();
-        let mut values: Vec<Option<f64>> = Vec::with_capacity(cells.len());
-        let (mut filled, mut missing) = (0, Vec::new());
-        for (row, cell) in cells.iter().enumerate() {
-            if self.is_missing(cell) {
-                let age = dates[row].age().filter(|_| column == "age_years");
-                filled += usize::from(age.is_some());
-                values.push(age);
-                if age.is_none() {
-                    missing.push(row);
-                }
-                continue;
-            }
-            values.push(match number(cell, decimal) {
-                Ok(value) => Some(if factor == 1.0 { value } else { value * factor }),
-                Err(reason) => {
-                    faults.push(CellFault {
-                        row,
-                        of_cell: format!("`{cell}` is not a number: {reason}"),
-                        of_column: format!("are not numbers ({reason})"),
-                        fix: format!("write {unit} as a number alone"),
-                    });
-                    None
-                }
-            });
-        }
-        let whole = in_another_unit(quantity, &values, centres);
-        let [low, high] = quantity.range;
-        for (row, value) in values.iter_mut().enumerate() {
-            if whole.as_ref().is_some_and(|(of_unit, _)| of_unit.contains(&centres[row].as_str())) {
-                *value = None;
-                continue;
-            }
-            let Some(found) = value.filter(|value| !(low..=high).contains(value)) else { continue };
-            faults.push(CellFault {
-                row,
-                of_cell: format!("{found} is implausible"),
-                of_column: format!("are implausible in {unit}"),
-                fix: format!("values from {low} to {high} {unit} are plausible; is the unit {unit}? Another is declared in [columns]"),
-            });
-            *value = None;
-        }
-        if decimal == DecimalMark::Comma && marks.commas() > 0 {
-            let commas = counted(marks.commas(), "value");
-            if is_of_column(faults.len(), cells.len() - missing.len()) {
-                let all = if marks.commas() == cells.len() - missing.len() { "all " } else { "" };
-                faults
-                    .iter_mut()
-                    .for_each(|fault| fault.of_column.push_str(&format!("; {all}{commas} have decimal commas")));
-            } else {
-                self.remarks.push(format!("{place}: {commas} with decimal commas"));
-            }
-        }
-        if factor != 1.0 {
-            self.remarks.push(format!("{place}: values times {factor}, to {unit}"));
-        }
-        if filled > 0 {
-            self.remarks.push(format!("column age_years: {} from the dates", counted(filled, "age")));
-        }
-        self.found.extend(whole.map(|(_, problem)| (None, problem)));
-        self.report(column, ids, faults, true);
-        self.missing_numbers(quantity, ids, &missing);
-        values
-    }
-
-    /// What happens to patients who lack a number.
-    fn missing_numbers(&mut self, quantity: &Quantity, ids: &[String], missing: &[usize]) {
-        let handling = self.rules.missing_handling.unwrap_or(MissingHandling::Refuse);
-        let place = format!("column {}", self.places.label(quantity.name));
-        if missing.len() == ids.len() && !ids.is_empty() {
-            let fix = "fill the column in; what nobody has cannot be imputed";
-            self.found.push((None, Problem::of_cohort(place, "every value is missing", fix)));
-            return;
-        }
-        if handling == MissingHandling::Impute {
-            if 2 * missing.len() > ids.len() {
-                let what = format!("{} of {} values are missing", missing.len(), ids.len());
-                let fix = "impute columns that at least half of the patients have; fill this one in";
-                self.found.push((None, Problem::of_cohort(place, what, fix)));
-            }
-            return;
-        }
-        let fix =
-            format!("fill in {}, or set [missing] policy = \"exclude\" or \"impute\" in cohort.toml", quantity.unit);
-        let of_row =
-            |&row: &usize| (Some(row), Problem::of_patient(&ids[row], &place, "the value is missing", &fix).missing());
-        self.found.extend(missing.iter().map(of_row));
-    }
-
-    /// Says how many values are missing, column by column.
-    fn count_missing(&mut self, columns: &ReadColumns) {
-        let rows = self.rows();
-        let mut counts: Vec<(&str, usize)> = QUANTITIES
-            .iter()
-            .map(|quantity| {
-                let cells = self.cells(quantity.name);
-                let values = &columns.numbers[quantity.name];
-                let is_absent = |row: &usize| values[*row].is_none() && self.is_missing(cells[*row]);
-                (quantity.name, (0..rows).filter(is_absent).count())
-            })
-            .collect();
-        let marker =
-            |name, of: fn(&Markers) -> Option<bool>| (name, columns.markers.iter().filter(|m| of(m).is_none()).count());
-        counts.extend([
-            marker("pr", |markers| markers.pr),
-            marker("er", |markers| markers.er),
-            marker("her2", |markers| markers.her2),
-            marker("ki67", |markers| markers.ki67),
-            ("subtype", columns.subtypes.iter().filter(|subtype| subtype.is_none()).count()),
-        ]);
-        let missing: Vec<String> =
-            counts.iter().filter(|(_, count)| *count > 0).map(|(name, count)| format!("{name} {count}")).collect();
-        if !missing.is_empty() {
-            self.remarks.push(format!("values not known, of {}: {}", counted(rows, "patient"), missing.join(", ")));
-        }
-    }
-
-    /// Says for how many patients a rule of inclusion could not be checked, where the table has its dates.
-    fn unchecked_rules(&mut self, dates: &[PatientDates]) {
-        let dates_of = |date: fn(&PatientDates) -> Option<NaiveDate>| dates.iter().map(date).collect::<Vec<_>>();
-        let rules =
-            [("MRI", "mri_date", dates_of(|dates| dates.mri)), ("blood", "blood_date", dates_of(|dates| dates.blood))];
-        for (name, column, examined) in rules {
-            if !self.places.has(column) || !self.places.has("surgery_date") {
-                self.remarks.push(format!("inclusion: days from {name} to surgery not checked, since the table has no {column} and surgery_date"));
-                continue;
-            }
-            let pairs = examined.iter().zip(dates);
-            let unknown = pairs.filter(|(examined, dates)| examined.is_none() || dates.surgery.is_none()).count();
-            if unknown > 0 {
-                let patients = counted(unknown, "patient");
-                self.remarks.push(format!("inclusion: days from {name} to surgery not known for {patients}"));
-            }
-        }
-    }
-}
-
-/// Writes patients in the format that [`read_patients`] reads; columns of dates and further outcomes where somebody has
-/// one.
-///
-/// # Errors
-/// When the file cannot be written.
-pub fn write_patients(path: &Path, patients: &[Patient]) -> Result<()> {
-    let has_dates = patients.iter().any(|patient| patient.dates != PatientDates::default());
-    let has_outcomes = patients.iter().any(|patient| patient.outcomes != FurtherOutcomes::default());
-    let further = [(has_dates, DATE_COLUMNS), (has_outcomes, OUTCOME_COLUMNS)];
-    let further = further.into_iter().filter(|(is_there, _)| *is_there).flat_map(|(_, columns)| columns);
-    let mut table = DataTable::new(COLUMNS.into_iter().chain(further))?;
-    for patient in patients {
-        let flag = |value: Option<bool>| value.map(usize::from);
-        let measured = |value: f64| (!value.is_nan()).then_some(value);
-        let file = |path: &Path| path.display().to_string();
-        let blood = &patient.blood;
-        let mut row = cells![
-            patient.id.clone(),
-            patient.centre.clone(),
-            usize::from(patient.alnm),
-            measured(patient.age_years),
-            measured(patient.mtd_cm),
-            measured(patient.sad_aln_cm),
-            flag(patient.markers.pr),
-            flag(patient.markers.er),
-            flag(patient.markers.her2),
-            flag(patient.markers.ki67),
-            patient.subtype.map(Subtype::name),
-            measured(blood.neutrophils),
-            measured(blood.lymphocytes),
-            measured(blood.monocytes),
-            measured(blood.wbc),
-            measured(blood.platelets),
-            file(&patient.image),
-            file(&patient.mask),
-            patient.mask_reader2.as_deref().map(file),
-        ];
-        if has_dates {
-            let PatientDates { birth, mri, blood, surgery } = patient.dates;
-            row.extend([birth, mri, blood, surgery].map(|day| Cell::from(day.map(|day| day.to_string()))));
-        }
-        if has_outcomes {
-            let FurtherOutcomes { nodal_stage, positive_nodes, recurrence } = patient.outcomes;
-            row.extend(cells![
-                nodal_stage.map(NodalStage::name),
-                positive_nodes.map(|nodes| nodes as usize),
-                recurrence.map(|one| one.months),
-                recurrence.map(|one| usize::from(one.observed)),
-            ]);
-        }
-        table.push(row)?;
-    }
-    write_file(path, table.to_csv().as_bytes())
 }
 
 #[cfg(test)]

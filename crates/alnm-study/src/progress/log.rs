@@ -11,6 +11,7 @@ use super::{StepCost, StudyEvent, StudyObserver};
 
 /// How progress is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum LogStyle {
     /// The running step stands in a line that is written over ten times a second, for a terminal.
     Terminal,

@@ -2,7 +2,7 @@
 
 use alnm_models::performance::PerformanceMeasure;
 use alnm_stats::Interval;
-use alnm_stats::calibration::{CentreCalibration, PooledEstimate, WaldEstimate};
+use alnm_stats::calibration::{CentreCalibration, RandomEffectsMean, WaldEstimate};
 use alnm_stats::cells;
 use alnm_stats::data_table::Cell;
 use alnm_stats::table_one::format_p;
@@ -30,7 +30,7 @@ fn area_in(centre: &CentreCalibration) -> String {
 }
 
 /// An estimate on the scale of log odds as a share.
-fn from_logit(pooled: &PooledEstimate) -> String {
+fn from_logit(pooled: &RandomEffectsMean) -> String {
     let share = |logit: f64| 1.0 / (1.0 + (-logit).exp());
     let Interval { lower, upper, level } = pooled.interval;
     with_interval(share(pooled.estimate), Interval { lower: share(lower), upper: share(upper), level })
@@ -62,7 +62,7 @@ fn left_out_areas(left_out: &LeaveOneCentreOut) -> Table {
 
 fn left_out_calibration(left_out: &LeaveOneCentreOut) -> Table {
     let estimate = |wald: &WaldEstimate| with_interval(wald.estimate, wald.interval);
-    let pooled = |pooled: &Option<PooledEstimate>| {
+    let pooled = |pooled: &Option<RandomEffectsMean>| {
         pooled.as_ref().map_or_else(String::new, |pooled| with_interval(pooled.estimate, pooled.interval))
     };
     let rows = left_out.models.iter().flat_map(|model| {

@@ -6,6 +6,7 @@ use super::table::Table;
 
 /// One picture of a figure, and the figures that it draws.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Panel {
     /// An SVG element.
     pub svg: String,
@@ -28,6 +29,7 @@ const LEGEND_LINE: f64 = 14.0;
 
 /// A line through points; without a line the points are dots with error bars.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct PlottedSeries {
     /// Name in the legend; none where empty.
     pub name: String,
@@ -65,6 +67,7 @@ impl PlottedSeries {
 
 /// A chart with linear axes.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Chart {
     /// Title.
     pub title: String,

@@ -255,8 +255,8 @@ fn page(name: &str, sheets: Vec<PatientQuality>) -> String {
 #[cfg(test)]
 mod tests {
     use ndarray::Array2;
+    use rand::rngs::ChaCha8Rng;
     use rand::{RngExt, SeedableRng};
-    use rand_chacha::ChaCha8Rng;
 
     use super::*;
 

@@ -336,7 +336,7 @@ impl SeriesAnalysis {
             names.extend(self.share_names());
             values.extend((1..).take(self.habitat_count()).map(share));
         }
-        let missing = |missing: &alnm_radiomics::MissingValues| {
+        let missing = |missing: &alnm_radiomics::MissingFeatures| {
             format!("{} has no features in {}: {}", missing.region, missing.image, missing.error)
         };
         Ok(FurtherFeatures { names, values, warnings: row.missing.iter().map(missing).collect() })

@@ -15,8 +15,8 @@ use alnm_study::scores::ScoreInputs;
 use alnm_study::table::CohortTable;
 use alnm_study::{Study, StudySettings};
 use ndarray::Array2;
+use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 
 pub(crate) const TRAINING: usize = 100;
 pub(crate) const PATIENTS: usize = 160;
