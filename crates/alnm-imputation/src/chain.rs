@@ -16,7 +16,7 @@ use crate::conditional::{ConditionalModel, LinearPart};
 use crate::conditional_fit::{ImputationEventKind, Target};
 use crate::convergence::Trace;
 use crate::draws::Draws;
-use crate::error::{ImputationError, Result, not_finite};
+use crate::error::{ImputationError, Result};
 use crate::imputation_model::{ImputationModel, ModelledVariable};
 use crate::plan::{ChainedEquations, ChainedEquationsParams, ImputationMethod, VisitingSequence};
 

@@ -109,12 +109,3 @@ pub(crate) fn require_imputations(count: usize) -> Result<()> {
     }
     Ok(())
 }
-
-/// A formula whose value is not finite.
-pub(crate) fn not_finite(name: &str, formula: &str, value: f64, row: usize) -> ImputationError {
-    let reason = format!(
-        "its formula {formula:?} gives {value} in row {row} (counted from 0); impute its parts by a method that keeps their \
-         range, as predictive mean matching does"
-    );
-    ImputationError::column(name, reason)
-}

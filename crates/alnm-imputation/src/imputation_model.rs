@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use crate::coding::{Coded, places_of};
 use crate::conditional::ConditionalModel;
 use crate::draws::Draws;
-use crate::error::{ImputationError, Result, not_finite};
+use crate::error::{ImputationError, Result};
 use crate::formula::PassiveFormula;
 #[cfg(feature = "learning")]
 use crate::plan::VariablePlan;
