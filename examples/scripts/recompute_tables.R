@@ -438,17 +438,24 @@ if (has_table("harmonisation")) {
 
 integrated <- Filter(function(one) one$name == "Integrated", models)[[1]]
 written <- table_file("integrated_model")
-if (!("Integrated" %in% penalised)) {
-  fit <- glm(reformulate(integrated$variables, "alnm"), binomial(), training, control = list(epsilon = 1e-14, maxit = 100))
-  estimates <- summary(fit)$coefficients
+if (!any(grepl("pooled", readLines(file.path(out, "tables", "integrated_model.md"), n = 1)))) {
+  # On standardised columns, then brought back to the variables' own scales.
+  centres <- colMeans(training[integrated$variables])
+  scales <- apply(training[integrated$variables], 2, sd)
+  design <- cbind(1, scale(as.matrix(training[integrated$variables]), centres, scales))
+  beta <- if ("Integrated" %in% penalised) firth(design, training$alnm) else logistic(design[, -1], training$alnm)$coefficients
+  weights <- as.vector(plogis(design %*% beta) * plogis(-(design %*% beta)))
+  back <- rbind(c(1, -centres / scales), cbind(0, diag(1 / scales)))
+  covariance <- back %*% solve(crossprod(design * sqrt(weights))) %*% t(back)
+  estimates <- setNames(as.vector(back %*% beta), c("intercept", integrated$variables))
+  errors <- setNames(sqrt(diag(covariance)), names(estimates))
   for (i in seq_len(nrow(written))) {
     name <- written$variable[i]
-    own <- estimates[if (name == "intercept") "(Intercept)" else name, ]
-    check("integrated_model", paste(name, "coefficient"), written$coefficient[i], own[["Estimate"]])
-    check("integrated_model", paste(name, "standard error"), written[["standard error"]][i], own[["Std. Error"]])
+    check("integrated_model", paste(name, "coefficient"), written$coefficient[i], estimates[[name]])
+    check("integrated_model", paste(name, "standard error"), written[["standard error"]][i], errors[[name]])
     if (name != "intercept") check("integrated_model", name, written[["OR (95 % CI)"]][i],
-      exp(own[["Estimate"]] + c(0, -1, 1) * qnorm(0.975) * own[["Std. Error"]]))
-    check("integrated_model", paste(name, "p"), written$p[i], own[["Pr(>|z|)"]])
+      exp(estimates[[name]] + c(0, -1, 1) * qnorm(0.975) * errors[[name]]))
+    check("integrated_model", paste(name, "p"), written$p[i], 2 * pnorm(-abs(estimates[[name]] / errors[[name]])))
   }
 }
 
