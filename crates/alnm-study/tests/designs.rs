@@ -268,7 +268,7 @@ fn further_outcomes_are_read_and_held_against_the_outcome() {
 
 #[test]
 fn results_read_back_with_every_number_that_json_has_not() {
-    let (_, mut results) = analysed(&small_cohort::cohort(false));
+    let (_, mut results) = analysed(&cohort(false));
     results.training.performances[0].own_cutoff.cutoff = f64::INFINITY;
     results.validation[0].performances[1].carried_cutoff.cutoff = f64::NEG_INFINITY;
     results.odds_ratios[0].odds_ratio = f64::INFINITY;
