@@ -245,7 +245,10 @@ def worker(task, *arguments):
 
 
 def run(*arguments):
-    done = subprocess.run([sys.executable, __file__, "--worker", *map(str, arguments)], capture_output=True, text=True)
+    command = [sys.executable, os.path.abspath(__file__), "--worker", *map(str, arguments)]
+    # transformix leaves its field in the folder that it runs in.
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(command, capture_output=True, text=True, cwd=folder)
     if done.returncode:
         raise SystemExit(f"{arguments}: {done.stderr}")
     return done.stdout
@@ -266,15 +269,15 @@ def main():
         "elastix": ("elastix", 12.0),
         "greedy": ("greedy", "2x2x2", "1.732vox 0.7071vox"),
         "greedy smooth": ("greedy", "2x2x2", "3vox 1vox"),
-        "alnm": ("alnm", options.program, "none", options.parameters),
-        "alnm lesion": ("alnm", options.program, "lesion", options.parameters),
+        "alnm": ("alnm", os.path.abspath(options.program), "none", options.parameters),
+        "alnm lesion": ("alnm", os.path.abspath(options.program), "lesion", options.parameters),
     }
     chosen = {"none": ("none",)} | {name: tools[name] for name in options.tools.split(",")}
     numbers = [number - 1 for number in options.only] if options.only else range(options.series)
     kept = json.loads(Path(options.json).read_text()) if options.json and Path(options.json).exists() else {}
     rows = {name: [] for name in chosen}
     with tempfile.TemporaryDirectory() as temporary:
-        root = Path(options.folder or temporary)
+        root = Path(options.folder or temporary).absolute()
         for number in numbers:
             folder = root / f"series{number}of{options.series}"
             if not (folder / "truth.json").exists():

@@ -119,7 +119,7 @@ pub(crate) fn is_standard_stream(path: &Path) -> bool {
 /// Refuses `-` where a command writes no stream; `what` is written instead.
 pub(crate) fn refuse_stream(path: &Path, what: &str) -> Result<()> {
     if is_standard_stream(path) {
-        return Err(wrong_use(format!("standard output (-) takes no {what}; name a file")));
+        return Err(wrong_use(format!("standard output (-) takes no {what}; name a path")));
     }
     Ok(())
 }

@@ -92,11 +92,38 @@ impl CrossEntropyLoss {
             .collect();
         LossOfLogits { mean, gradient }
     }
+
+    /// The loss of mixtures: `share` times that for the first labels, and the rest times that for the second ones.
+    pub(crate) fn of_mixed(&self, logits: &[f64], labels: [&[bool]; 2], share: f64) -> LossOfLogits {
+        let [first, second] = labels.map(|labels| self.of(logits, labels));
+        let mixed = |x: f64, y: f64| share * x + (1.0 - share) * y;
+        let gradients = first.gradient.iter().zip(&second.gradient);
+        LossOfLogits {
+            mean: mixed(first.mean, second.mean),
+            gradient: gradients.map(|(x, y)| mixed(f64::from(*x), f64::from(*y)) as f32).collect(),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Without class weights the loss of a mixture is the cross-entropy of the mixed label.
+    #[test]
+    fn the_loss_of_a_mixture_is_that_of_the_mixed_label() {
+        let logits = [0.3, -1.2, 2.0];
+        let labels: [&[bool]; 2] = [&[true, false, true], &[false, false, true]];
+        let mixed = CrossEntropyLoss::default().of_mixed(&logits, labels, 0.7);
+        let targets = [0.7, 0.0, 1.0];
+        let sigmoid = |z: f64| 1.0 / (1.0 + (-z).exp());
+        let of = |(z, t): (f64, f64)| -(t * sigmoid(z).ln() + (1.0 - t) * (1.0 - sigmoid(z)).ln());
+        let wanted = logits.into_iter().zip(targets).map(of).sum::<f64>() / 3.0;
+        assert!((mixed.mean - wanted).abs() < 1e-12, "{} {wanted}", mixed.mean);
+        for ((gradient, z), target) in mixed.gradient.iter().zip(logits).zip(targets) {
+            assert!((f64::from(*gradient) - (sigmoid(z) - target) / 3.0).abs() < 1e-7);
+        }
+    }
 
     #[test]
     fn cross_entropy_gradient_agrees_with_finite_differences() {

@@ -11,6 +11,7 @@ use crate::graph::{Graph, NodeId, Operation};
 use crate::kernel::batch_norm::Affine;
 use crate::kernel::convolution::Convolution;
 use crate::kernel::epilogue::{Epilogue, Residual};
+use crate::kernel::in_pool;
 use crate::kernel::microkernel::{Buffer, Instructions};
 use crate::kernel::panels::Panels;
 use crate::kernel::pooling::{self, Averaging, Window};
@@ -156,6 +157,13 @@ impl FeatureExtractor for Predictor {
     fn output(&self, input: Tensor, stage: &str) -> Result<Tensor> {
         check_input(&input)?;
         let target = self.graph.node_of(stage)?;
+        in_pool(|| self.output_of(input, target))
+    }
+}
+
+impl Predictor {
+    /// The output of a node for a batch.
+    fn output_of(&self, input: Tensor, target: NodeId) -> Result<Tensor> {
         let steps = &self.steps[..self.steps.partition_point(|step| step.output <= target)];
         let split = steps.iter().position(|step| Some(step.output) == self.boundary);
         let Some(split) = split.filter(|split| input.images() > 1 && split + 1 < steps.len()) else {

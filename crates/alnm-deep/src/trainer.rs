@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{DeepError, Result};
+use crate::kernel::in_pool;
 use crate::kernel::microkernel::Instructions;
 use crate::kernel::workspace::Workspace;
 use crate::loss::{CrossEntropyLoss, LossOfLogits};
@@ -235,13 +236,32 @@ impl Trainer {
                 expected: images.images().to_string(),
             });
         }
+        self.gradients_of(images, |logits| loss.of(logits, labels), dropout_seed)
+    }
+
+    /// Forward and backward pass over a batch with any loss of its logits.
+    pub(crate) fn gradients_of(
+        &mut self,
+        images: Tensor,
+        loss: impl Fn(&[f64]) -> LossOfLogits + Send,
+        dropout_seed: u64,
+    ) -> Result<BatchGradients> {
+        in_pool(|| self.pass(images, loss, dropout_seed))
+    }
+
+    fn pass(
+        &mut self,
+        images: Tensor,
+        loss: impl Fn(&[f64]) -> LossOfLogits,
+        dropout_seed: u64,
+    ) -> Result<BatchGradients> {
         let mut dropout = ChaCha8Rng::seed_from_u64(dropout_seed);
         let mode = ForwardMode::Training { frozen_norms: &self.frozen_norms };
         let tape = self.network.forward(images, mode, &self.retention, &mut dropout, &self.workspace)?;
         let output = self.network.graph.output;
         let logits: Vec<f64> = tape.activation(output).as_slice().iter().map(|logit| f64::from(*logit)).collect();
-        let LossOfLogits { mean, gradient } = loss.of(&logits, labels);
-        let gradient = Tensor::new([labels.len(), 1, 1, 1], gradient)?;
+        let LossOfLogits { mean, gradient } = loss(&logits);
+        let gradient = Tensor::new([logits.len(), 1, 1, 1], gradient)?;
         let values = self
             .network
             .backward(tape, output, gradient, GradientTarget::Parameters(&self.trained), &self.workspace)
@@ -257,13 +277,9 @@ impl Trainer {
 
     /// One step of the optimiser.
     pub fn update(&mut self, gradients: &BatchGradients, learning_rate: f64) {
-        self.state.step(
-            self.optimiser,
-            self.rule,
-            &mut self.network,
-            &gradients.values,
-            LearningRates { rate: learning_rate as f32, factors: &self.factors },
-        );
+        let Self { network, state, optimiser, rule, factors, .. } = self;
+        let rates = LearningRates { rate: learning_rate as f32, factors };
+        in_pool(|| state.step(*optimiser, *rule, network, &gradients.values, rates));
     }
 }
 

@@ -9,11 +9,12 @@ use alnm_deep::Backbone;
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 
-use crate::cohort::{self, Cohort, PatientAcquisition, Problem, ProblemPolicy};
+use crate::cohort::{self, Cohort, OutlineSource, Patient, PatientAcquisition, Problem, ProblemPolicy};
 use crate::further_outcomes::OutcomeModel;
 use crate::leave_one_centre_out::LeaveOneCentreOut;
 use crate::missing_values::MissingValues;
 use crate::progress::{LogStyle, Progress, ProgressLog, StepCost};
+use crate::store::Store;
 
 /// How large the network and its images are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -200,7 +201,16 @@ impl Study {
     fn opened_cohort(&mut self, reads_voxels: bool) -> Result<Cohort> {
         let folder = self.cohort_folder();
         let (mut cohort, mut problems) = cohort::read(&folder)?;
-        let patients: Vec<_> = cohort.patients.iter().collect();
+        if cohort.description.mask == OutlineSource::Segment {
+            let step = self.progress.begin("outlines from seeds", cohort.patients.len());
+            let folder = Store::open(&self.settings.out, "outlines")?.file("");
+            problems.extend(cohort.draw_outlines(&folder, &|| step.advance())?);
+            step.finish(&mut self.costs);
+            self.progress.check_interrupt()?;
+        }
+        // Who has no outline has a problem already.
+        let has_outline = |patient: &&Patient| !patient.mask.as_os_str().is_empty();
+        let patients: Vec<_> = cohort.patients.iter().filter(has_outline).collect();
         let step = self.progress.begin("headers of the files", patients.len());
         let headers = cohort::check_headers(&cohort, &patients, &|| step.advance());
         let (shared, shared_remarks) = cohort::check_identities(&cohort, &patients, &headers.acquisitions);

@@ -50,7 +50,7 @@ fn images(row: usize) -> (Vec<Phase<u16>>, LabelMap) {
     let grid = Geometry::axis_aligned([20, 18, 9], [1.0, 1.0, 2.0]).unwrap();
     let noise = |at: usize| ((at * 7919 + row * 104_729) % 97) as f64 / 97.0;
     // No two patients have one outline.
-    let centre = [(8 + row % 4) as f64, (6 + row / 4) as f64];
+    let centre = centre(row);
     let inside =
         |x: f64, y: f64, z: f64| (x - centre[0]).powi(2) + (y - centre[1]).powi(2) + (2.0 * (z - 4.0)).powi(2) <= 18.0;
     let phase = |phase: usize| {
@@ -106,8 +106,8 @@ fn write_cohort(folder: &Path, sections: &str) {
         });
     }
     write_patients(&folder.join("patients.csv"), &patients).unwrap();
-    let description = CohortDescription { phase: 2, ..CohortDescription::new("phases", "A", &["B"]) };
-    std::fs::write(folder.join("cohort.toml"), toml::to_string(&description).unwrap() + sections).unwrap();
+    let description = "name = \"phases\"\nphase = 2\ntraining_centre = \"A\"\nvalidation_centres = [\"B\"]\n";
+    std::fs::write(folder.join("cohort.toml"), description.to_owned() + sections).unwrap();
 }
 
 fn features(folder: &Path, out: &Path) -> (Cohort, CohortFeatures) {
@@ -211,14 +211,89 @@ fn a_cohort_with_all_sections_has_their_features_and_no_leak() {
     assert!(found_leak(&leaking, false).contains("images were prepared by other scales"));
 }
 
+/// The centre of a patient's lesion in voxels; that of images is the same in mm along x and y.
+fn centre(row: usize) -> [f64; 2] {
+    [(8 + row % 4) as f64, (6 + row / 4) as f64]
+}
+
+/// Takes the masks out of the table and puts the cells of two readers' seeds into it.
+fn with_seeds(folder: &Path, cells: impl Fn(usize) -> [String; 2]) {
+    let path = folder.join("patients.csv");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let mut lines = text.lines();
+    let mut written = lines.next().unwrap().replace(",mask,", ",was_mask,") + ",Seed,seed_reader2\n";
+    for (row, line) in lines.enumerate() {
+        let [first, second] = cells(row);
+        written += &format!("{line},{first},{second}\n");
+    }
+    std::fs::write(path, written).unwrap();
+}
+
+#[test]
+fn outlines_grow_from_the_seeds_of_two_readers() {
+    let root = tempfile::tempdir().unwrap();
+    write_cohort(root.path(), "");
+    let text = std::fs::read_to_string(root.path().join("cohort.toml")).unwrap();
+    std::fs::write(
+        root.path().join("cohort.toml"),
+        format!("mask = \"segment\"\n{text}[segment]\nspeed = {{ seed_share = 0.65 }}\n"),
+    )
+    .unwrap();
+    let cells = |row: usize| {
+        let [x, y] = centre(row);
+        let second = if row < 3 { format!("{} {y} 8 | {x} {y} 8", x - 1.0) } else { String::new() };
+        [format!("{x} {y} 8"), second]
+    };
+    with_seeds(root.path(), cells);
+    let settings =
+        StudySettings { cohort: Some(root.path().to_owned()), ..StudySettings::quick(root.path().join("out")) };
+    let cohort = Study::new(settings.clone()).cohort().unwrap();
+    assert_eq!(cohort.patients.iter().filter(|patient| patient.mask_reader2.is_some()).count(), 3);
+    for (row, patient) in cohort.patients.iter().enumerate() {
+        let voxels = cohort.read_voxels(patient).unwrap();
+        let (_, truth) = images(row);
+        let inside = |mask: &LabelMap| mask.as_slice().iter().filter(|&&label| label == 1).count();
+        let common = voxels.mask.as_slice().iter().zip(truth.as_slice()).filter(|(a, b)| **a == 1 && **b == 1).count();
+        let dice = 2.0 * common as f64 / (inside(&voxels.mask) + inside(&truth)) as f64;
+        assert!(dice > 0.85, "{}: {dice}", patient.id);
+        assert_eq!(voxels.second_mask.is_some(), row < 3);
+    }
+    // Seeds that are missing, no points, or outside of the image are named with their column.
+    write_cohort(root.path(), "");
+    let text = std::fs::read_to_string(root.path().join("cohort.toml")).unwrap();
+    let section = "[segment]\nspeed = { seed_share = 0.65 }\n";
+    std::fs::write(root.path().join("cohort.toml"), format!("mask = \"segment\"\n{text}{section}")).unwrap();
+    with_seeds(root.path(), |row| match row {
+        0 => [String::new(), String::new()],
+        1 => ["9 6".to_owned(), String::new()],
+        2 => ["900 6 8".to_owned(), String::new()],
+        3 => ["1 1 1".to_owned(), String::new()],
+        _ => cells(row),
+    });
+    let found = Study::new(settings).cohort().unwrap_err().to_string();
+    for message in [
+        "patient P00, column seed: the seed is missing",
+        "patient P01, column seed: `9 6` is no point",
+        "patient P02, column seed: ",
+    ] {
+        assert!(found.contains(message), "{message}\n{found}");
+    }
+    assert!(!found.contains("patient P04"), "{found}");
+    // Without the columns the table says what it lacks.
+    write_cohort(root.path(), "");
+    std::fs::write(root.path().join("cohort.toml"), format!("mask = \"segment\"\n{text}")).unwrap();
+    assert!(read(root.path()).unwrap().1.iter().any(|problem| problem.what.contains("the header lacks seed")));
+}
+
 #[test]
 fn without_sections_nothing_changes() {
     let description = CohortDescription::new("plain", "A", &["B"]);
     assert!(description.series_options().is_none());
     let saved = serde_json::to_string(&ImagePreparationParams::default()).unwrap();
     assert!(!saved.contains("series"), "the fingerprints of finished work stay");
-    let text = toml::to_string(&description).unwrap();
-    assert!(["motion", "phases", "regions", "standardise"].iter().all(|section| !text.contains(section)), "{text}");
+    let text = serde_json::to_string(&description).unwrap();
+    let sections = ["motion", "phases", "regions", "standardise", "segment", "mask"];
+    assert!(sections.iter().all(|section| !text.contains(&format!("\"{section}\""))), "{text}");
 }
 
 #[test]
@@ -241,6 +316,7 @@ fn sections_that_make_no_sense_are_refused_with_what_would_fix_them() {
         ("[regions.habitats]\nmaps = []", "name at least one"),
         ("[standardise]\nmethod = \"nyul\"\npercentiles = [5]", "percentiles"),
         ("[standardise]\nmethod = \"magic\"", "magic"),
+        ("mask = \"segment\"\n[segment]\nradius = 0", "radius is 0"),
         ("[standardise]\nmethod = \"nyul\"\n[design]\nleave_one_centre_out = true", "leave_one_centre_out"),
     ] {
         let found = refused(sections);

@@ -69,7 +69,10 @@ impl Validate {
     }
 
     fn judge(&self, bundle: &Bundle) -> Result<ExternalValidation> {
-        let (cohort, problems) = cohort::read(&self.cohort)?;
+        let (mut cohort, mut problems) = cohort::read(&self.cohort)?;
+        // Outlines that grow from seeds are files as long as this runs.
+        let outlines = tempfile::tempdir()?;
+        problems.extend(cohort.draw_outlines(outlines.path(), &|| ())?);
         let centres =
             if self.centre.is_empty() { cohort.description.validation_centres.clone() } else { self.centre.clone() };
         let cohort = cohort.settle_centres(&centres, problems)?;

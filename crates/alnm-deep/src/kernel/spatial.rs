@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::convolution::cuts;
 use super::epilogue::{Epilogue, Residual};
-use super::microkernel::{self, Addend, Buffer, Finish, Instructions, PANEL, Rectangle, Rows};
+use super::microkernel::{self, Addend, Buffer, Finish, Instructions, PANEL, Rectangle, Rows, Tap};
 use super::panels::{Panels, panel_bias};
 use super::scratch::with_scratch;
 
@@ -37,6 +37,13 @@ impl Span {
     /// The places in the kernel that lie on the input at an output position, with the positions there.
     pub(crate) fn taps(self, output: usize) -> impl Iterator<Item = (usize, usize)> + Clone {
         (0..self.kernel).filter_map(move |tap| self.at(output, tap).map(|at| (tap, at)))
+    }
+
+    /// The output positions at which every place of the kernel lies on the input.
+    fn inner(&self) -> std::ops::Range<usize> {
+        let extent = (self.kernel - 1) * self.dilation;
+        let end = (self.input + self.before).checked_sub(extent).map_or(0, |room| room.div_ceil(self.stride));
+        self.before.div_ceil(self.stride)..end.min(self.output)
     }
 
     /// For a transposed convolution: the input position that reaches an output position through a place of the kernel.
@@ -158,37 +165,51 @@ impl SpatialConvolution {
 
     /// The output where each channel has a kernel of its own; `weight` holds for each place of the kernel one number a
     /// channel.
-    pub(crate) fn forward_depthwise(&self, input: &[f32], weight: &[f32], epilogue: Epilogue<'_>, output: &mut [f32]) {
+    pub(crate) fn forward_depthwise(
+        &self,
+        instructions: Instructions,
+        input: &[f32],
+        weight: &[f32],
+        epilogue: Epilogue<'_>,
+        output: &mut [f32],
+    ) {
         let ([depth, height, width], channels) = (self.spans, self.inputs);
-        let residual = if let Residual::Of(values) = epilogue.residual { Some(values) } else { None };
-        for_each_part(output, (width.output * channels).max(1), &|row, line| {
+        let floor = if epilogue.relu { 0.0 } else { f32::NEG_INFINITY };
+        let inner = width.inner();
+        let line = width.output * channels;
+        for_each_part(output, line.max(1), &|row, into| {
             let (y, rest) = (row % height.output, row / height.output);
             let (z, image) = (rest % depth.output, rest / depth.output);
-            for (x, into) in line.chunks_exact_mut(channels).enumerate() {
-                match epilogue.bias {
-                    Some(bias) => into.copy_from_slice(bias),
-                    None => into.fill(0.0),
-                }
+            let mut taps = Vec::new();
+            // Pixels at the edges one by one, since fewer places of the kernel reach them; those between them together.
+            let mut first = 0;
+            while first < width.output {
+                let end = if inner.contains(&first) { inner.end } else { first + 1 };
+                taps.clear();
                 for (tz, z) in depth.taps(z) {
                     for (ty, y) in height.taps(y) {
-                        for (tx, x) in width.taps(x) {
-                            let tap = (tz * height.kernel + ty) * width.kernel + tx;
-                            let at = ((image * depth.input + z) * height.input + y) * width.input + x;
-                            let (from, weight) =
-                                (&input[at * channels..][..channels], &weight[tap * channels..][..channels]);
-                            for ((sum, value), weight) in into.iter_mut().zip(from).zip(weight) {
-                                *sum += value * weight;
-                            }
-                        }
+                        let start = ((image * depth.input + z) * height.input + y) * width.input;
+                        let place = (tz * height.kernel + ty) * width.kernel;
+                        taps.extend(
+                            width
+                                .taps(first)
+                                .map(|(tx, x)| Tap { input: (start + x) * channels, weight: (place + tx) * channels }),
+                        );
                     }
                 }
-                if let Some(residual) = residual {
-                    let values = &residual[(row * width.output + x) * channels..][..channels];
-                    into.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
-                }
-                if epilogue.relu {
-                    into.iter_mut().for_each(|value| *value = value.max(0.0));
-                }
+                let addend = match epilogue.residual {
+                    Residual::Of(values) => Some(&values[row * line + first * channels..][..(end - first) * channels]),
+                    Residual::None | Residual::Output => None,
+                };
+                microkernel::depthwise(
+                    instructions,
+                    (input, width.stride * channels),
+                    (weight, &taps),
+                    (epilogue.bias, addend, floor),
+                    channels,
+                    &mut into[first * channels..end * channels],
+                );
+                first = end;
             }
         });
     }
@@ -417,6 +438,8 @@ mod tests {
             groups in 1usize..4, seed in 0u64..1000,
         ) {
             let [each_in, each_out] = channels;
+            // Kernels of single channels are computed for whole registers of channels and for what is left of them.
+            let groups = if channels == [1, 1] { 13 * groups - 4 } else { groups };
             let extent = |axis: usize| (kernels[axis] - 1) * dilations[axis] + 1;
             let (inputs, outputs) = (each_in * groups, each_out * groups);
             let of = |axis: usize, input: usize, output: usize| Span {
@@ -448,9 +471,21 @@ mod tests {
                 if each_in == 1 && each_out == 1 {
                     let by_place: Vec<f32> =
                         (0..layer.taps()).flat_map(|tap| (0..outputs).map(move |o| (o, tap))).map(|(o, tap)| weight[o * layer.taps() + tap]).collect();
-                    let mut output = vec![0.0; wanted.len()];
-                    layer.forward_depthwise(&input, &by_place, Epilogue::default(), &mut output);
-                    prop_assert!(close(&output, &wanted));
+                    let (bias, residual) = (numbers(outputs, seed + 1), numbers(wanted.len(), seed + 2));
+                    let finished: Vec<f64> = wanted
+                        .iter()
+                        .enumerate()
+                        .map(|(place, sum)| sum + f64::from(bias[place % outputs]) + f64::from(residual[place]))
+                        .map(|sum| sum.max(0.0))
+                        .collect();
+                    let all = Epilogue { bias: Some(&bias), residual: Residual::Of(&residual), relu: true };
+                    for instructions in Instructions::available() {
+                        let mut output = vec![0.0; wanted.len()];
+                        layer.forward_depthwise(instructions, &input, &by_place, Epilogue::default(), &mut output);
+                        prop_assert!(close(&output, &wanted));
+                        layer.forward_depthwise(instructions, &input, &by_place, all, &mut output);
+                        prop_assert!(close(&output, &finished));
+                    }
                 }
             }
             let full = [0, 1, 2].map(|axis| {

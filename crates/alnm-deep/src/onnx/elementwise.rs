@@ -3,10 +3,24 @@
 use alnm_imaging::parallel::for_each_part;
 
 use super::value::{Dense, Floats, Layout, Value, broadcast_shape, broadcast_strides, for_each_run};
+use crate::kernel::microkernel::{Instructions, compiled_for};
 use crate::kernel::workspace::Workspace;
 
 /// Values of a task.
 const CHUNK: usize = 32_768;
+
+/// Numbers to which a function is applied.
+struct Numbers<'a> {
+    values: &'a mut [f32],
+    instructions: Instructions,
+}
+
+/// Applies a function to numbers, part by part.
+fn map(Numbers { values, instructions }: Numbers<'_>, function: impl Fn(f32) -> f32 + Sync) {
+    for_each_part(values, CHUNK, &|_, chunk| {
+        compiled_for(instructions, || chunk.iter_mut().for_each(|value| *value = function(*value)));
+    });
+}
 
 /// A function of one number.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -44,6 +58,8 @@ pub(super) enum Function {
         gamma: f32,
     },
     Sigmoid,
+    /// x · sigmoid(x).
+    Silu,
     Sign,
     Sin,
     Softplus,
@@ -110,10 +126,8 @@ fn softplus(x: f32) -> f32 {
 
 impl Function {
     /// Applies the function to every number.
-    pub(super) fn apply(self, values: &mut [f32]) {
-        fn map(values: &mut [f32], function: impl Fn(f32) -> f32 + Sync) {
-            for_each_part(values, CHUNK, &|_, chunk| chunk.iter_mut().for_each(|value| *value = function(*value)));
-        }
+    pub(super) fn apply(self, values: &mut [f32], instructions: Instructions) {
+        let values = Numbers { values, instructions };
         match self {
             Self::Abs => map(values, f32::abs),
             Self::Ceil => map(values, f32::ceil),
@@ -143,6 +157,7 @@ impl Function {
             Self::Round => map(values, f32::round_ties_even),
             Self::Selu { alpha, gamma } => map(values, |x| gamma * if x > 0.0 { x } else { alpha * x.exp_m1() }),
             Self::Sigmoid => map(values, sigmoid),
+            Self::Silu => map(values, |x| x * sigmoid(x)),
             Self::Sign => map(values, |x| if x == 0.0 || x.is_nan() { x } else { x.signum() }),
             Self::Sin => map(values, f32::sin),
             Self::Softplus => map(values, softplus),
@@ -253,9 +268,10 @@ impl Arithmetic {
             Self::Min => combine(first, second, workspace, &|x: f32, y: f32| if y < x || y.is_nan() { y } else { x }),
             Self::Max => combine(first, second, workspace, &|x: f32, y: f32| if y > x || y.is_nan() { y } else { x }),
             Self::Mod { of_dividend: true } => combine(first, second, workspace, &|x: f32, y: f32| x % y),
-            Self::Mod { of_dividend: false } => {
-                combine(first, second, workspace, &|x: f32, y: f32| x - y * (x / y).floor())
-            }
+            Self::Mod { of_dividend: false } => combine(first, second, workspace, &|x: f32, y: f32| {
+                let rest = x % y;
+                if rest != 0.0 && (rest < 0.0) != (y < 0.0) { rest + y } else { rest }
+            }),
             Self::PRelu => combine(first, second, workspace, &|x: f32, slope: f32| if x < 0.0 { slope * x } else { x }),
         }
     }
@@ -279,7 +295,9 @@ fn power(x: f32, y: f32) -> f32 {
 fn common_layout(first: &Floats, second: &Floats) -> Layout {
     let last = |floats: &Floats, other: &Floats| {
         floats.layout() == Layout::ChannelsLast
-            && (floats.shape() == other.shape() || pattern_length(floats.shape(), other.shape()).is_some())
+            && (floats.shape() == other.shape()
+                || pattern_length(floats.shape(), other.shape()).is_some()
+                || is_of_channels(floats.shape(), other.shape()))
     };
     if last(first, second) || last(second, first) { Layout::ChannelsLast } else { Layout::Plain }
 }
@@ -292,6 +310,14 @@ fn pattern_length(shape: &[usize], other: &[usize]) -> Option<usize> {
     }
     let place = (1 + other.len()).checked_sub(shape.len())?;
     (other.len() <= shape.len() && count == shape[1] && other.get(place) == Some(&count)).then_some(count)
+}
+
+/// Whether a tensor has one value for each sample and channel of another one.
+fn is_of_channels(shape: &[usize], other: &[usize]) -> bool {
+    shape.len() > 2
+        && shape.len() == other.len()
+        && shape[..2] == other[..2]
+        && other[2..].iter().all(|size| *size == 1)
 }
 
 /// A function of two numbers, by its loops: each is compiled for each function, and nothing else is.
@@ -379,6 +405,10 @@ pub(super) fn combine(
     {
         let second = second.in_layout(layout, workspace);
         with_pattern(second.stored(), &first.stored()[..length], true, output.stored_mut(), function);
+    } else if layout == Layout::ChannelsLast && first.shape() == shape && is_of_channels(&shape, second.shape()) {
+        with_samples(&first.in_layout(layout, workspace), second.stored(), false, output.stored_mut(), function);
+    } else if layout == Layout::ChannelsLast && second.shape() == shape && is_of_channels(&shape, first.shape()) {
+        with_samples(&second.in_layout(layout, workspace), first.stored(), true, output.stored_mut(), function);
     } else {
         // A layout with the channels last was chosen for the cases above alone.
         let mut plain = Floats::take(workspace, shape.clone(), Layout::Plain)?;
@@ -415,6 +445,17 @@ fn with_pattern(rows: &[f32], pattern: &[f32], is_turned: bool, into: &mut [f32]
             _ => function.rows(into, rows, pattern, is_turned),
         }
     });
+}
+
+/// Combines every sample with its own number for each channel, the channel the fastest.
+fn with_samples(samples: &Floats, patterns: &[f32], is_turned: bool, into: &mut [f32], function: &dyn OfTwo) {
+    let (count, channels) = (samples.shape()[0].max(1), samples.shape()[1].max(1));
+    let size = (into.len() / count).max(1);
+    let patterns = patterns.chunks_exact(channels);
+    for ((into, sample), pattern) in into.chunks_exact_mut(size).zip(samples.stored().chunks_exact(size)).zip(patterns)
+    {
+        with_pattern(sample, pattern, is_turned, into, function);
+    }
 }
 
 /// Two tensors of any kind, element by element, by the rule of broadcasting.

@@ -144,7 +144,7 @@ impl ConvolutionLayer {
                 None => output,
             };
             if relu {
-                Function::Relu.apply(sum.stored_mut());
+                Function::Relu.apply(sum.stored_mut(), workspace.instructions);
             }
             return Ok(sum);
         }
@@ -188,7 +188,9 @@ impl ConvolutionLayer {
                 Form::Spatial(weight) => {
                     layer.forward(workspace.instructions, input.stored(), weight, epilogue, &mut output);
                 }
-                Form::Depthwise(weight) => layer.forward_depthwise(input.stored(), weight, epilogue, &mut output),
+                Form::Depthwise(weight) => {
+                    layer.forward_depthwise(workspace.instructions, input.stored(), weight, epilogue, &mut output);
+                }
             }
         }
         Ok(Floats::new(shape, output, Layout::ChannelsLast))

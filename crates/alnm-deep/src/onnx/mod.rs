@@ -27,6 +27,7 @@ use self::operator::Inputs;
 use self::plan::Plan;
 use self::value::{Dense, Value, count_of};
 use crate::error::{DeepError, Result};
+use crate::kernel::in_pool;
 use crate::kernel::microkernel::Instructions;
 use crate::kernel::workspace::Workspace;
 use crate::state_dict::MAXIMUM_FILE_BYTES;
@@ -212,7 +213,7 @@ impl OnnxNetwork {
         let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let last = idle().pop();
         let workspace = last.unwrap_or_else(|| Workspace::new(self.instructions));
-        let result = self.compute(inputs, &workspace);
+        let result = in_pool(|| self.compute(inputs, &workspace));
         idle().push(workspace);
         result.map_err(|reason| DeepError::Onnx { network: "as it ran".to_owned(), reason })
     }

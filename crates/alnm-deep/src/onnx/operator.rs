@@ -36,6 +36,8 @@ pub(super) enum Operator {
     ConstantOfShape(Arc<Value>),
     Range,
     Identity,
+    /// Nothing is dropped, unless an input asks for training.
+    Dropout,
     Shape {
         start: i64,
         end: i64,
@@ -307,7 +309,7 @@ impl Operator {
             "Identity" => Self::Identity,
             "Dropout" => {
                 single_output()?;
-                Self::Identity
+                Self::Dropout
             }
             "Shape" => {
                 Self::Shape { start: attributes.integer("start", 0)?, end: attributes.integer("end", i64::MAX)? }
@@ -408,7 +410,10 @@ impl Operator {
                     other => return Err(format!("the attribute mode is {other}, which is not supported")),
                 },
             },
-            "SpaceToDepth" => Self::SpaceToDepth(attributes.size("blocksize", None)?),
+            "SpaceToDepth" => {
+                only(attributes.text("mode", "DCR")? == "DCR", "another mode than DCR")?;
+                Self::SpaceToDepth(attributes.size("blocksize", None)?)
+            }
             "Resize" => Self::Resize { resampling: resampling(&attributes)?, axes: attributes.integers("axes")? },
             _ => return Ok(None),
         }))
@@ -423,6 +428,7 @@ impl Operator {
         match self {
             Self::Constant(_) => true,
             Self::Identity
+            | Self::Dropout
             | Self::Cast(_)
             | Self::Apply(_)
             | Self::Clip
@@ -465,7 +471,7 @@ impl Operator {
         match self {
             Self::Apply(function) => match inputs.owned(0, workspace)? {
                 Value::Floats(mut values) => {
-                    function.apply(values.stored_mut());
+                    function.apply(values.stored_mut(), workspace.instructions);
                     floats(values)
                 }
                 Value::Integers(mut integers) => {
@@ -510,6 +516,11 @@ impl Operator {
             }
             Self::Range => single(range(&inputs)?),
             Self::Identity => single(inputs.owned(0, workspace)?),
+            Self::Dropout => {
+                let trains = inputs.optional(2).map(Value::as_booleans).transpose()?;
+                only(trains.is_none_or(|trains| !trains.values.contains(&true)), "training")?;
+                single(inputs.owned(0, workspace)?)
+            }
             Self::Shape { start, end } => {
                 let shape = inputs.get(0)?.shape();
                 let rank = shape.len() as i64;
@@ -769,7 +780,7 @@ fn clip(mut inputs: Inputs, workspace: &Workspace) -> Result<Vec<Value>, String>
     };
     let function = Function::Clip { low: bound(1, f32::NEG_INFINITY)?, high: bound(2, f32::INFINITY)? };
     let mut values = inputs.owned_floats(0, workspace)?;
-    function.apply(values.stored_mut());
+    function.apply(values.stored_mut(), workspace.instructions);
     Ok(vec![Value::Floats(values)])
 }
 

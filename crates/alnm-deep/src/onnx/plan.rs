@@ -209,6 +209,16 @@ impl Plan {
                     return Ok(draft);
                 }
             }
+            Operator::Arithmetic(Arithmetic::Mul) => {
+                for place in [0, 1] {
+                    let Some(&other) = step.inputs.get(1 - place) else { continue };
+                    if let Some(mut draft) = before(place, &|draft| draft.is_sigmoid_of(other)) {
+                        draft.step.operator = Operator::Apply(Function::Silu);
+                        draft.step.outputs = step.outputs;
+                        return Ok(draft);
+                    }
+                }
+            }
             Operator::Arithmetic(Arithmetic::Add) => {
                 // The later of two layers takes what the other made, which is there by then.
                 let made = |place: usize| step.inputs.get(place).copied().flatten().and_then(|id| makers[id]);
@@ -277,6 +287,10 @@ impl Draft {
             (Some(Weighted::Convolution { relu, .. }), _) | (None, Operator::Affine { relu, .. }) => *relu = true,
             _ => {}
         }
+    }
+
+    fn is_sigmoid_of(&self, value: Option<ValueId>) -> bool {
+        matches!(self.step.operator, Operator::Apply(Function::Sigmoid)) && self.step.inputs == [value]
     }
 
     fn takes_residual(&self) -> bool {

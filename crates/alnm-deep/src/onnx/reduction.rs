@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use super::arrangement::transposed;
 use super::elementwise::exp;
 use super::value::{Dense, Floats, Layout, Value, axis_of, count_of};
+use super::window::{Pooling, pooled_globally};
 use crate::kernel::workspace::Workspace;
 
 /// What becomes of the numbers along the reduced dimensions.
@@ -36,6 +37,11 @@ impl Reduction {
             Self::L2 => sum(values, |x| x * x).sqrt(),
             Self::SumSquare => sum(values, |x| x * x),
         }
+    }
+
+    /// The pooling of all positions that is the same.
+    fn of_positions(self) -> Option<Pooling> {
+        (self == Self::Mean).then_some(Pooling::Average { counts_padding: false })
     }
 
     fn of_integers(self, values: impl Iterator<Item = i64>) -> Result<i64, String> {
@@ -102,6 +108,15 @@ pub(super) fn reduced(
         .filter(|axis| keeps || !axes.contains(axis))
         .map(|axis| if axes.contains(&axis) { 1 } else { shape[axis] })
         .collect();
+    if let Value::Floats(floats) = value
+        && floats.layout() == Layout::ChannelsLast
+        && let Some(pooling) = reduction.of_positions()
+        && rank > 2
+        && axes.iter().copied().eq(2..rank)
+    {
+        let pooled = pooled_globally(floats, pooling, workspace)?;
+        return Ok(Value::Floats(Floats::plain(result, pooled.into_buffer())));
+    }
     let order: Vec<usize> = (0..rank).filter(|axis| !axes.contains(axis)).chain(axes.iter().copied()).collect();
     let length: usize = axes.iter().map(|axis| shape[*axis]).product();
     let count = count_of(&result)?;

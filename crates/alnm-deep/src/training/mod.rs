@@ -1,6 +1,7 @@
 //! Fine-tuning of all parameters on labelled images.
 
 mod checkpoint;
+mod mixup;
 mod params;
 mod range_test;
 mod record;
@@ -15,6 +16,7 @@ use rand::{RngExt, SeedableRng};
 use rayon::prelude::*;
 
 use self::checkpoint::State;
+use self::mixup::Mixing;
 pub use self::params::{ClassWeights, Training, TrainingParams};
 pub use self::range_test::{RangeTest, RangeTestParams, RatePoint};
 pub(crate) use self::record::TrainingRecord;
@@ -290,7 +292,16 @@ impl Run<'_> {
             })
             .collect::<Result<_>>()?;
         let labels: Vec<bool> = batch.iter().map(|&index| self.training[index].label).collect();
-        let mut gradients = state.trainer.gradients(Tensor::stacked(&images)?, &labels, self.loss, dropout_seed)?;
+        let images = Tensor::stacked(&images)?;
+        let mut gradients = match self.params.mixup {
+            None => state.trainer.gradients(images, &labels, self.loss, dropout_seed)?,
+            Some(alpha) => {
+                let mixing = Mixing::draw(alpha, labels.len(), dropout_seed)?;
+                let others = mixing.of_labels(&labels);
+                let loss = |logits: &[f64]| self.loss.of_mixed(logits, [&labels, &others], mixing.share);
+                state.trainer.gradients_of(mixing.of_images(&images)?, loss, dropout_seed)?
+            }
+        };
         if let Some(limit) = self.params.gradient_clip {
             gradients.clip(limit);
         }
@@ -422,6 +433,31 @@ mod tests {
         assert!(other.contains("other examples") && other.contains("remove the checkpoint"), "{other}");
     }
 
+    /// Mixed images teach the classes, and a training that was broken off draws the same mixtures when it goes on.
+    #[test]
+    fn mixed_images_train_to_the_same_bits_after_a_break_and_on_any_threads() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("checkpoint");
+        let training = params(4).with_mixup(0.4).check().unwrap();
+        let run = |checkpoint: Option<&Path>, break_after: usize| {
+            let mut done = 0;
+            training.run(start(), &examples(24), checkpoint, &mut |event| {
+                done += usize::from(matches!(event, TrainingEvent::Epoch(_)));
+                if done == break_after { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            })
+        };
+        let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let unbroken = pool(2).install(|| run(None, 9)).unwrap();
+        assert!(matches!(run(Some(&path), 2), Err(DeepError::Cancelled { epoch: 1 })));
+        let resumed = pool(1).install(|| run(Some(&path), 9)).unwrap();
+        assert_eq!(resumed.network().parameters, unbroken.network().parameters);
+        assert_eq!(resumed.history(), unbroken.history());
+        let losses: Vec<f64> = unbroken.history().iter().filter_map(EpochRecord::validation_loss).collect();
+        assert!(losses[3] < losses[0], "{losses:?}");
+        let plain = fine_tune(start(), &examples(24), &params(4)).unwrap();
+        assert_ne!(plain.network().parameters, unbroken.network().parameters);
+    }
+
     /// Labels that the images do not tell: the validation loss rises while the network learns them by heart.
     #[test]
     fn training_stops_early_with_the_weights_of_the_best_epoch() {
@@ -462,6 +498,7 @@ mod tests {
         refused(TrainingParams { epochs: 0, ..TrainingParams::default() });
         refused(TrainingParams { batch_size: 1, ..TrainingParams::default() });
         refused(TrainingParams { learning_rate: f64::NAN, ..TrainingParams::default() });
+        refused(TrainingParams { mixup: Some(0.0), ..TrainingParams::default() });
         refused(TrainingParams { patience: Some(3), ..TrainingParams::default() });
         refused(TrainingParams { class_weights: ClassWeights::Given([1.0, 0.0]), ..TrainingParams::default() });
         refused(TrainingParams { schedule: Schedule::WarmUpCosine { warm_up: 1.0 }, ..TrainingParams::default() });

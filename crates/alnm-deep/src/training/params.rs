@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::mixup;
 use crate::augmentation::Augmentation;
 use crate::error::{DeepError, Result};
 use crate::loss::CrossEntropyLoss;
@@ -47,6 +48,7 @@ impl ClassWeights {
 /// | `schedule` | warm-up over 10 %, then cosine | how the learning rate moves | warm-up in [0, 1) |
 /// | `augmentation` | [`Augmentation::study`] | random changes of the training images | [`Augmentation::new`] |
 /// | `label_smoothing` | 0 | s of [`CrossEntropyLoss`]: labels become s/2 and 1 − s/2 | [0, 1) |
+/// | `mixup` | none | α of the distribution Beta(α, α) of the shares by which two images and their losses are mixed; 0.2 to 0.4 is common | > 0 |
 /// | `gradient_clip` | 5 | largest Euclidean norm of all gradients together; no limit where absent | > 0 |
 /// | `class_weights` | balanced | how much examples of the two classes weigh in the loss | finite, > 0 |
 /// | `validation_fraction` | 0 | share of the examples, of each class, held out to choose the best epoch | [0, 0.5] |
@@ -92,6 +94,9 @@ pub struct TrainingParams {
     pub augmentation: Augmentation,
     /// How far labels are smoothed.
     pub label_smoothing: f64,
+    /// α of the shares by which images are mixed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mixup: Option<f64>,
     /// Largest Euclidean norm of all gradients together.
     pub gradient_clip: Option<f64>,
     /// How much examples of the two classes weigh in the loss.
@@ -120,6 +125,7 @@ impl Default for TrainingParams {
             schedule: Schedule::WarmUpCosine { warm_up: 0.1 },
             augmentation: Augmentation::study(),
             label_smoothing: 0.0,
+            mixup: None,
             gradient_clip: Some(5.0),
             class_weights: ClassWeights::Balanced,
             validation_fraction: 0.0,
@@ -181,6 +187,13 @@ impl TrainingParams {
         Self { label_smoothing, ..self }
     }
 
+    /// Every batch mixes its images by pairs (mixup, Zhang et al. 2018): `λ·xᵢ + (1 − λ)·xⱼ`, λ being the larger of a draw
+    /// from Beta(α, α) and 1 less it, and j a draw without replacement; the loss is the same mixture of the losses for
+    /// both labels. Held-out images are not mixed. The area under the curve of an epoch takes the label of the larger part.
+    pub fn with_mixup(self, alpha: f64) -> Self {
+        Self { mixup: Some(alpha), ..self }
+    }
+
     /// Largest Euclidean norm of all gradients together; [`TrainingParams::without_gradient_clip`] sets none.
     pub fn with_gradient_clip(self, gradient_clip: f64) -> Self {
         Self { gradient_clip: Some(gradient_clip), ..self }
@@ -232,6 +245,7 @@ impl TrainingParams {
         if !(self.learning_rate.is_finite() && self.learning_rate > 0.0) {
             return Err(DeepError::parameter("learning_rate", self.learning_rate, "finite and above 0"));
         }
+        self.mixup.map(mixup::shares).transpose()?;
         if let Some(norm) = self.gradient_clip.filter(|norm| norm.is_nan() || *norm <= 0.0) {
             return Err(DeepError::parameter("gradient_clip", norm, "above 0"));
         }

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::outcomes::OUTCOME_COLUMNS;
+use super::seeding::{OutlineSource, SEED_COLUMNS};
 use super::{Problem, Subtype};
 
 /// Columns of `patients.csv` as the program writes it; `mask_reader2` may be missing, further columns are kept.
@@ -200,7 +201,13 @@ pub(super) struct ColumnPlaces {
 
 impl ColumnPlaces {
     /// Finds our columns in a header. What is missing or stands there twice is added to `problems`.
-    pub(super) fn find(header: &[String], sources: &ColumnSources, problems: &mut Vec<Problem>) -> Self {
+    /// The columns of files are needed where outlines are files, those of seeds where they grow from them.
+    pub(super) fn find(
+        header: &[String],
+        sources: &ColumnSources,
+        outlines: OutlineSource,
+        problems: &mut Vec<Problem>,
+    ) -> Self {
         let mut found = Self { header: header.to_vec(), ..Self::default() };
         let in_header = |name: &str| -> Vec<usize> {
             let name = plain(name);
@@ -253,9 +260,15 @@ impl ColumnPlaces {
             }
         }
         let has_age = found.has("birth_date") && (found.has("surgery_date") || found.has("mri_date"));
-        let needed = |own: &&str| *own != SECOND_MASK && !(*own == "age_years" && has_age) && !is_descriptive(own);
+        let from_seeds = outlines == OutlineSource::Segment;
+        let needed = |own: &&str| {
+            let is_spared = (*own == "age_years" && has_age) || (*own == "mask" && from_seeds);
+            *own != SECOND_MASK && !is_spared && !is_descriptive(own)
+        };
         let named = |own: &&str| !found.has(own) && !sources.contains_key(*own);
-        let missing: Vec<&str> = COLUMNS.into_iter().filter(needed).filter(named).collect();
+        let mut missing: Vec<&str> = COLUMNS.into_iter().filter(needed).filter(named).collect();
+        let has_seeds = header.iter().any(|name| name.trim().eq_ignore_ascii_case(SEED_COLUMNS[0]));
+        missing.extend((from_seeds && !has_seeds).then_some(SEED_COLUMNS[0]));
         if !missing.is_empty() {
             let what = format!("the header lacks {}", missing.join(", "));
             let fix = format!(

@@ -12,6 +12,7 @@ use rayon::prelude::*;
 
 use super::acquisition::{PatientAcquisition, SeriesHeader, mixtures};
 use super::identity::{VoxelHashes, check_voxels};
+use super::seeding::OutlineSource;
 use super::{Cohort, CohortProblems, Patient, Problem};
 
 /// Tolerance of origins, spacings and directions, relative to the spacing (a thousandth of a voxel).
@@ -100,7 +101,9 @@ impl Cohort {
         };
         let mask = self.checked_mask(patient, &patient.mask, &image);
         let mut second_mask = patient.mask_reader2.as_ref().map(|path| self.checked_mask(patient, path, &image));
+        // Two readers' seeds may well grow into one outline; two drawings are never the same.
         if let (Ok(first), Some(Ok(second)), Some(path)) = (&mask, &second_mask, &patient.mask_reader2)
+            && self.description.mask == OutlineSource::File
             && first.as_slice() == second.as_slice()
         {
             let what = "it equals the first reader's, voxel by voxel".to_owned();

@@ -13,6 +13,7 @@ mod missing;
 mod numbers;
 mod outcomes;
 mod plausibility;
+mod seeding;
 mod spreadsheet;
 mod table;
 mod template;
@@ -40,6 +41,7 @@ pub use identity::{VoxelHashes, check_identities, check_voxels};
 pub use inclusion::InclusionRules;
 pub use missing::{MissingHandling, MissingRules};
 pub use outcomes::{FurtherOutcomes, NodalStage, OUTCOME_COLUMNS, Recurrence};
+pub use seeding::{OutlineSource, SEED_COLUMNS, SeedSpeed, SeededOutline, SegmentRules};
 pub use spreadsheet::{
     DeclaredFormat, RaggedRow, Spreadsheet, SpreadsheetFault, SpreadsheetFormat, SpreadsheetRow, TextEncoding,
 };
@@ -88,6 +90,12 @@ pub struct CohortDescription {
     /// Designs beside training in one centre and validation in others.
     #[serde(default, skip_serializing_if = "is_default")]
     pub design: StudyDesign,
+    /// Where outlines come from.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub mask: OutlineSource,
+    /// How outlines grow from seeds, with `mask = "segment"`.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub segment: SegmentRules,
     /// How phases are brought onto the analysed one; they are left as they are without it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub motion: Option<RegistrationParams>,
@@ -124,6 +132,8 @@ impl CohortDescription {
             missing: MissingRules::default(),
             inclusion: InclusionRules::default(),
             design: StudyDesign::default(),
+            mask: OutlineSource::default(),
+            segment: SegmentRules::default(),
             motion: None,
             phases: None,
             regions: None,
@@ -166,6 +176,7 @@ impl CohortDescription {
             missing_handling: Some(self.missing_handling()),
             inclusion: self.inclusion,
             training_centre: Some(self.training_centre.clone()),
+            outlines: self.mask,
         }
     }
 }
@@ -310,13 +321,20 @@ pub struct Patient {
     pub image: PathBuf,
     /// Mask file, relative to the cohort folder.
     pub mask: PathBuf,
-    /// The second reader's mask, where there is one.
+    /// The second reader's mask, where there is one. With `mask = "segment"` there is no mask before
+    /// [`Cohort::draw_outlines`].
     pub mask_reader2: Option<PathBuf>,
     /// Further columns of the table.
     pub further: BTreeMap<String, String>,
 }
 
 impl Patient {
+    /// The cell of a column of seeds; none where the table has none.
+    pub(crate) fn seed_cell(&self, column: &str) -> Option<&str> {
+        let found = self.further.iter().find(|(name, _)| name.trim().eq_ignore_ascii_case(column));
+        found.map(|(_, cell)| cell.trim()).filter(|cell| !cell.is_empty())
+    }
+
     /// Image and masks, relative to the cohort folder.
     pub fn files(&self) -> impl Iterator<Item = &PathBuf> {
         [&self.image, &self.mask].into_iter().chain(&self.mask_reader2)
@@ -662,6 +680,10 @@ fn read_description(path: &Path) -> Result<CohortDescription, Problem> {
             "label is 0",
             "0 is the background; name the tumour's label",
         ));
+    }
+    if let Err(error) = description.segment.check() {
+        let fix = "docs/study.md describes [segment]";
+        return Err(Problem::of_cohort("cohort.toml, [segment]", format!("{error:#}"), fix));
     }
     if let Some(options) = description.series_options() {
         let fix = "docs/study.md describes [motion], [phases], [regions] and [standardise]";

@@ -7,7 +7,7 @@ mod quantities;
 mod writing;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +18,7 @@ use super::inclusion::InclusionRules;
 use super::missing::{MissingHandling, MissingRules};
 use super::numbers::is_missing;
 use super::plausibility::{Located, ReadColumns, is_of_column};
+use super::seeding::OutlineSource;
 use super::spreadsheet::{DeclaredFormat, Spreadsheet, TextEncoding, counted};
 use super::{BloodCounts, Markers, Patient, Problem};
 
@@ -77,6 +78,8 @@ pub struct ReadingRules {
     pub inclusion: InclusionRules,
     /// The training centre.
     pub training_centre: Option<String>,
+    /// Where outlines come from.
+    pub outlines: OutlineSource,
 }
 
 /// What a table of patients holds.
@@ -117,7 +120,7 @@ pub fn read_patients(folder: &Path, rules: &ReadingRules) -> TableReading {
     };
     reading.remarks.push(format!("{name}: {}", sheet.format));
     report_ragged(&sheet, name, &mut reading.problems);
-    let places = ColumnPlaces::find(&sheet.header, &rules.columns, &mut reading.problems);
+    let places = ColumnPlaces::find(&sheet.header, &rules.columns, rules.outlines, &mut reading.problems);
     reading.remarks.extend(places.mapped().map(|pairs| format!("columns: {pairs}")));
     if let Some(decimal) = rules.table.decimal.filter(|mark| !matches!(mark, '.' | ',')) {
         let place = "cohort.toml, table.decimal";
@@ -198,7 +201,12 @@ impl Reader<'_> {
             .collect();
         columns.subtypes = self.subtypes(&columns.ids);
         let further_outcomes = self.further_outcomes(&columns.ids, &outcomes);
-        let [images, masks, second] = ["image", "mask", SECOND_MASK].map(|column| self.paths(column, &columns.ids));
+        let images = self.paths("image", &columns.ids);
+        let [masks, second] = match self.rules.outlines {
+            OutlineSource::File => ["mask", SECOND_MASK].map(|column| self.paths(column, &columns.ids)),
+            // Their files are written when the outlines are drawn.
+            OutlineSource::Segment => [vec![Some(PathBuf::new()); self.rows()], vec![None; self.rows()]],
+        };
         for (row, id) in columns.ids.iter().enumerate() {
             let age = columns.numbers["age_years"][row];
             let of_row = self.rules.inclusion.check(id, &dates[row], age);

@@ -28,6 +28,10 @@ label = 1
 # "exclude" leaves the patient out and counts it, with the reason, in the patient flow of the report.
 problems = "refuse"
 
+# Where outlines come from: "file", or "segment" for contours that grow from points in the column `seed` (`seed_reader2` for a second
+# reader) instead of the masks: `x y z` in mm (LPS), several points with | between them. [segment] says how.
+#mask = "segment"
+
 # The sections below may be left out. Separator (comma, semicolon, tab), decimal commas, UTF-8, UTF-16 and Windows-1252 are
 # found out by themselves; `--check` says what was found. Declare them where that goes wrong.
 #[table]
@@ -77,6 +81,9 @@ problems = "refuse"
 
 # What is taken beside the features of the lesion in one phase; docs/study.md describes all fields. Phases beside `phase` need the
 # DICOM folder of the whole series of every patient. Scales and habitats are learned on the training centre.
+#[segment]
+#radius = 3.0
+#speed = { seed_share = 0.75 }
 #[motion]
 #grid_spacing = 12.0
 #[phases]
@@ -133,7 +140,7 @@ pub fn write_template(folder: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cohort::{CohortDescription, MissingHandling, ProblemPolicy, load, read_patients};
+    use crate::cohort::{CohortDescription, MissingHandling, OutlineSource, ProblemPolicy, load, read_patients};
 
     #[test]
     fn a_template_is_read_as_an_empty_cohort() {
@@ -161,6 +168,7 @@ mod tests {
         assert_eq!(description.missing_handling(), MissingHandling::Impute);
         assert_eq!((description.columns.len(), description.codes.subtype.len()), (3, 1));
         let options = description.series_options().unwrap();
+        assert_eq!(description.mask, OutlineSource::Segment);
         assert!(options.check(description.phase).is_ok() && options.learns() && options.needs_series());
     }
 }

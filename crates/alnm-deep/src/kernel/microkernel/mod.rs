@@ -7,6 +7,7 @@
 
 mod arena;
 mod buffer;
+mod depthwise;
 mod instructions;
 mod product;
 mod rectangle;
@@ -16,11 +17,13 @@ mod vector;
 
 pub(crate) use arena::Arena;
 pub(crate) use buffer::Buffer;
+pub(crate) use depthwise::Tap;
 pub use instructions::Instructions;
 pub(crate) use product::PANEL;
 pub(crate) use rectangle::Rectangle;
 pub(crate) use transform::{PATCH, POINTS, TILE};
 
+use depthwise::Line;
 use instructions::Set;
 use product::Operands;
 use reduction::Sums;
@@ -68,6 +71,68 @@ dispatched!(unsafe fn sweep(operands: Operands, rows: usize) = product::sweep);
 dispatched!(unsafe fn reduce(sums: Sums, rows: usize) = reduction::reduce);
 dispatched!(unsafe fn transform_input(pixels: &[*const f32; 36], channels: usize, into: *mut f32, stride: usize) = transform::input);
 dispatched!(unsafe fn transform_output(tile: OutputTile) = transform::output);
+dispatched!(unsafe fn depthwise_line(line: Line<'_>) = depthwise::line);
+
+/// Does work whose loops over numbers are compiled for the instruction set. Results have the same bits with every set,
+/// since the compiler joins no product with a sum.
+#[inline]
+pub(crate) fn compiled_for<R>(instructions: Instructions, work: impl FnOnce() -> R) -> R {
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx512f")]
+    fn avx512<R>(work: impl FnOnce() -> R) -> R {
+        work()
+    }
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,fma")]
+    fn avx2<R>(work: impl FnOnce() -> R) -> R {
+        work()
+    }
+    match instructions.set() {
+        // SAFETY: such `Instructions` exist only where the processor has AVX-512.
+        #[cfg(target_arch = "x86_64")]
+        Set::Avx512 => unsafe { avx512(work) },
+        // SAFETY: such `Instructions` exist only where the processor has AVX2 and FMA.
+        #[cfg(target_arch = "x86_64")]
+        Set::Avx2 => unsafe { avx2(work) },
+        Set::Portable => work(),
+    }
+}
+
+/// Pixels of a convolution whose channels have kernels of their own: `output[p][c] = max(Σ_t input[t][p][c] · weight[t][c] +
+/// bias[c] + addend[p][c], floor)`, where the numbers under a place t of the kernel begin at [`Tap::input`], those of the next pixel
+/// `step` later. Output and addend hold the channels pixel by pixel.
+pub(crate) fn depthwise(
+    instructions: Instructions,
+    (input, step): (&[f32], usize),
+    (weight, taps): (&[f32], &[Tap]),
+    (bias, addend, floor): (Option<&[f32]>, Option<&[f32]>, f32),
+    channels: usize,
+    output: &mut [f32],
+) {
+    let pixels = output.len() / channels.max(1);
+    if pixels * channels == 0 {
+        return;
+    }
+    let last = (pixels - 1) * step + channels;
+    assert!(taps.iter().all(|tap| tap.input + last <= input.len() && tap.weight + channels <= weight.len()));
+    assert!(bias.is_none_or(|bias| bias.len() >= channels));
+    assert!(addend.is_none_or(|addend| addend.len() >= pixels * channels));
+    let start = |values: Option<&[f32]>| values.map_or(std::ptr::null(), <[f32]>::as_ptr);
+    let line = Line {
+        taps,
+        input: input.as_ptr(),
+        step,
+        weight: weight.as_ptr(),
+        bias: start(bias),
+        addend: start(addend),
+        output: output.as_mut_ptr(),
+        pixels,
+        channels,
+        floor,
+    };
+    // SAFETY: every place that the kernel reads or writes was checked above; the output is borrowed for it alone.
+    unsafe { depthwise_line(instructions, line) };
+}
 
 /// Channels that the transforms take at a time: the widest register.
 pub(crate) const LANES: usize = 16;
