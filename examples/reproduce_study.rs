@@ -173,7 +173,6 @@ fn run(options: &Options) -> Result<()> {
     // Everything that the next patient needs, in one file.
     let bundle = study.bundle(&BundleSources {
         table: &table,
-        variables: &variables,
         images: &images,
         deep: &deep,
         inputs: &inputs,

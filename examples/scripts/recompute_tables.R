@@ -115,59 +115,69 @@ for (i in seq_len(nrow(flow))) {
 
 # --- Table 1 -------------------------------------------------------------------------------------------------------------------------------
 
-table1 <- table_file("table1")
-names(table1)[2:4] <- c("overall", "negative", "positive")
 quartiles <- function(x) as.vector(quantile(x, c(0.5, 0.25, 0.75), type = 7))
-level <- NULL
-for (i in seq_len(nrow(table1))) {
-  label <- table1$variable[i]
-  name <- sub(" \\(.*", "", label)
-  event <- training$alnm == 1
-  if (startsWith(label, "  ")) {
-    member <- level$values == trimws(label)
-    shares <- function(keep) c(sum(member[keep]), 100 * mean(member[keep]))
-    all <- rep(TRUE, length(member))
-    check("table1", label, table1$overall[i], shares(all))
-    check("table1", label, table1$negative[i], shares(!event))
-    check("table1", label, table1$positive[i], shares(event))
-    next
-  }
-  if (name %in% names(training)) {
-    x <- training[[name]]
-    normal <- min(shapiro.test(x[event])$p.value, shapiro.test(x[!event])$p.value) >= 0.05
-    summary_of <- if (normal) function(v) c(mean(v), sd(v)) else quartiles
-    if (normal) { test <- t.test(x[!event], x[event]); statistic <- unname(test$statistic); p <- test$p.value }
-    else {
-      p <- suppressWarnings(wilcox.test(x[!event], x[event])$p.value)
-      # The standardised rank sum without continuity correction.
-      n0 <- sum(!event); n1 <- sum(event); ranks <- rank(x); ties <- table(x)
-      variance <- n0 * n1 / 12 * ((n0 + n1 + 1) - sum(ties^3 - ties) / ((n0 + n1) * (n0 + n1 - 1)))
-      statistic <- (sum(ranks[!event]) - n0 * (n0 + n1 + 1) / 2) / sqrt(variance)
+# A baseline table of some patients by two groups: the outcome, or which centre they come from.
+check_baseline <- function(file, rows, event) {
+  printed <- table_file(file)
+  names(printed)[2:4] <- c("overall", "first", "second")
+  own <- data[rows, ]
+  own_patients <- patients[rows, ]
+  level <- NULL
+  for (i in seq_len(nrow(printed))) {
+    label <- printed$variable[i]
+    name <- sub(" \\(.*", "", label)
+    if (startsWith(label, "  ")) {
+      member <- level$values == trimws(label)
+      shares <- function(keep) c(sum(member[keep]), 100 * mean(member[keep]))
+      all <- rep(TRUE, length(member))
+      check(file, label, printed$overall[i], shares(all))
+      check(file, label, printed$first[i], shares(!event))
+      check(file, label, printed$second[i], shares(event))
+      next
     }
-    expected_test <- if (normal) "t" else "Mann-Whitney"
-    check("table1", label, table1$overall[i], summary_of(x))
-    check("table1", label, table1$negative[i], summary_of(x[!event]))
-    check("table1", label, table1$positive[i], summary_of(x[event]))
-  } else {
-    columns <- c(PR = "pr", ER = "er", HER2 = "her2", "Ki-67" = "ki67", subtype = "subtype")
-    values <- training_patients[[columns[[name]]]]
-    levels <- if (name == "subtype") c("HER2+", "Luminal A", "Luminal B", "TNBC") else c("-", "+")
-    if (name != "subtype") values <- ifelse(values == 1, "+", "-")
-    level <- list(values = values)
-    counts <- table(factor(values, levels), factor(training$alnm, 0:1))
-    check("table1", label, gsub(" / ", " ", table1$overall[i]), as.vector(rowSums(counts)))
-    check("table1", label, gsub(" / ", " ", table1$negative[i]), as.vector(counts[, 1]))
-    check("table1", label, gsub(" / ", " ", table1$positive[i]), as.vector(counts[, 2]))
-    counts <- counts[rowSums(counts) > 0, , drop = FALSE]
-    smallest <- min(outer(rowSums(counts), colSums(counts)) / sum(counts))
-    if (nrow(counts) < 2) { expected_test <- table1$test[i]; statistic <- NA; p <- NA }
-    else if (smallest < 5) { expected_test <- "Fisher"; statistic <- NA; p <- fisher.test(counts, workspace = 2e7)$p.value }
-    else { test <- chisq.test(counts, correct = FALSE); expected_test <- "chi-squared"; statistic <- unname(test$statistic); p <- test$p.value }
+    if (name %in% names(own)) {
+      x <- own[[name]]
+      normal <- min(shapiro.test(x[event])$p.value, shapiro.test(x[!event])$p.value) >= 0.05
+      summary_of <- if (normal) function(v) c(mean(v), sd(v)) else quartiles
+      if (normal) { test <- t.test(x[!event], x[event]); statistic <- unname(test$statistic); p <- test$p.value }
+      else {
+        p <- suppressWarnings(wilcox.test(x[!event], x[event])$p.value)
+        # The standardised rank sum without continuity correction.
+        n0 <- sum(!event); n1 <- sum(event); ranks <- rank(x); ties <- table(x)
+        variance <- n0 * n1 / 12 * ((n0 + n1 + 1) - sum(ties^3 - ties) / ((n0 + n1) * (n0 + n1 - 1)))
+        statistic <- (sum(ranks[!event]) - n0 * (n0 + n1 + 1) / 2) / sqrt(variance)
+      }
+      expected_test <- if (normal) "t" else "Mann-Whitney"
+      check(file, label, printed$overall[i], summary_of(x))
+      check(file, label, printed$first[i], summary_of(x[!event]))
+      check(file, label, printed$second[i], summary_of(x[event]))
+    } else {
+      columns <- c(PR = "pr", ER = "er", HER2 = "her2", "Ki-67" = "ki67", subtype = "subtype")
+      values <- own_patients[[columns[[name]]]]
+      levels <- if (name == "subtype") c("HER2+", "Luminal A", "Luminal B", "TNBC") else c("-", "+")
+      if (name != "subtype") values <- ifelse(values == 1, "+", "-")
+      level <- list(values = values)
+      counts <- table(factor(values, levels), factor(as.integer(event), 0:1))
+      check(file, label, gsub(" / ", " ", printed$overall[i]), as.vector(rowSums(counts)))
+      check(file, label, gsub(" / ", " ", printed$first[i]), as.vector(counts[, 1]))
+      check(file, label, gsub(" / ", " ", printed$second[i]), as.vector(counts[, 2]))
+      counts <- counts[rowSums(counts) > 0, , drop = FALSE]
+      smallest <- min(outer(rowSums(counts), colSums(counts)) / sum(counts))
+      if (nrow(counts) < 2) { expected_test <- printed$test[i]; statistic <- NA; p <- NA }
+      else if (smallest < 5) { expected_test <- "Fisher"; statistic <- NA; p <- fisher.test(counts, workspace = 2e7)$p.value }
+      else { test <- chisq.test(counts, correct = FALSE); expected_test <- "chi-squared"; statistic <- unname(test$statistic); p <- test$p.value }
+    }
+    if (printed$test[i] != expected_test) failures <<- c(failures, sprintf("%s, %s: %s where %s is expected", file, label, printed$test[i], expected_test))
+    check(file, paste(label, "statistic"), printed$statistic[i], statistic)
+    check(file, paste(label, "p"), printed$p[i], p)
   }
-  if (table1$test[i] != expected_test) failures <- c(failures, sprintf("table1, %s: %s where %s is expected", label, table1$test[i], expected_test))
-  check("table1", paste(label, "statistic"), table1$statistic[i], statistic)
-  check("table1", paste(label, "p"), table1$p[i], p)
 }
+check_baseline("table1", which(data$centre == training_centre), training$alnm == 1)
+for (centre in validation_centres) {
+  rows <- which(data$centre == centre)
+  check_baseline(paste0("table1_", gsub("[ ,]", "_", centre)), rows, data$alnm[rows] == 1)
+}
+if (has_table("table1_centres")) check_baseline("table1_centres", seq_len(nrow(data)), data$centre != training_centre)
 
 # --- Table 2: univariate logistic regressions with profile-likelihood intervals -------------------------------------------------------------
 
@@ -421,6 +431,31 @@ if (has_table("harmonisation")) {
     own <- cohort_of(cohort)
     column <- if (cohort == "training") "training, apparent" else cohort
     check("harmonisation (as they are)", paste(cohort, harmonisation$model[i]), harmonisation[i, column], area_with_interval(own$y, own[[harmonisation$model[i]]]))
+  }
+}
+
+# --- The integrated model written out ------------------------------------------------------------------------------------------------------------
+
+integrated <- Filter(function(one) one$name == "Integrated", models)[[1]]
+written <- table_file("integrated_model")
+if (!any(grepl("pooled", readLines(file.path(out, "tables", "integrated_model.md"), n = 1)))) {
+  # On standardised columns, then brought back to the variables' own scales.
+  centres <- colMeans(training[integrated$variables])
+  scales <- apply(training[integrated$variables], 2, sd)
+  design <- cbind(1, scale(as.matrix(training[integrated$variables]), centres, scales))
+  beta <- if ("Integrated" %in% penalised) firth(design, training$alnm) else logistic(design[, -1], training$alnm)$coefficients
+  weights <- as.vector(plogis(design %*% beta) * plogis(-(design %*% beta)))
+  back <- rbind(c(1, -centres / scales), cbind(0, diag(1 / scales)))
+  covariance <- back %*% solve(crossprod(design * sqrt(weights))) %*% t(back)
+  estimates <- setNames(as.vector(back %*% beta), c("intercept", integrated$variables))
+  errors <- setNames(sqrt(diag(covariance)), names(estimates))
+  for (i in seq_len(nrow(written))) {
+    name <- written$variable[i]
+    check("integrated_model", paste(name, "coefficient"), written$coefficient[i], estimates[[name]])
+    check("integrated_model", paste(name, "standard error"), written[["standard error"]][i], errors[[name]])
+    if (name != "intercept") check("integrated_model", name, written[["OR (95 % CI)"]][i],
+      exp(estimates[[name]] + c(0, -1, 1) * qnorm(0.975) * errors[[name]]))
+    check("integrated_model", paste(name, "p"), written$p[i], 2 * pnorm(-abs(estimates[[name]] / errors[[name]])))
   }
 }
 

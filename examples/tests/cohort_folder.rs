@@ -128,6 +128,7 @@ fn settings(folder: &Path, out: &Path) -> StudySettings {
         compare_backbones: false,
         backbone_weights: None,
         shows_identifiers: false,
+        tiff: false,
     }
 }
 

@@ -471,3 +471,83 @@ fn later_patients_of_the_centre_validate() {
     assert!(page.contains("temporal validation") && page.contains("a from 2021-01-01"), "{}", out.display());
     assert!(out.join("tables/table3_a_from_2021-01-01.csv").exists());
 }
+
+/// A study of the finished one's patients of whom every fifth lacks a value, imputed.
+fn study_with_missing_values() -> (PathBuf, Vec<Patient>) {
+    let root = FINISHED.root.path();
+    let cohort = root.join("lacking_cohort");
+    fs::create_dir_all(&cohort).unwrap();
+    let mut patients = FINISHED.patients.clone();
+    for (row, patient) in patients.iter_mut().enumerate() {
+        patient.image = Path::new("../cohort").join(&patient.image);
+        patient.mask = Path::new("../cohort").join(&patient.mask);
+        match row % 15 {
+            2 => patient.blood.neutrophils = f64::NAN,
+            7 => patient.sad_aln_cm = f64::NAN,
+            11 => (patient.blood.platelets, patient.mtd_cm) = (f64::NAN, f64::NAN),
+            _ => {}
+        }
+    }
+    write_patients(&cohort.join("patients.csv"), &patients).unwrap();
+    let description = "name = \"lacking\"\ntraining_centre = \"a\"\nvalidation_centres = [\"b\"]\n\
+                       [missing]\npolicy = \"impute\"\nimputations = 5\n";
+    fs::write(cohort.join("cohort.toml"), description).unwrap();
+    let out = root.join("lacking");
+    let mut settings = StudySettings::quick(out.clone());
+    (settings.cohort, settings.epochs) = (Some(cohort), 1);
+    Study::new(settings).run(None).unwrap();
+    (out, patients)
+}
+
+#[test]
+fn a_patient_who_lacks_a_value_is_completed_by_the_bundle() {
+    let (out, patients) = study_with_missing_values();
+    let root = FINISHED.root.path();
+    let described = answer(root, &["apply", "lacking/bundle.safetensors", "--describe"]);
+    assert!(described.contains("completed 5 times, learned from 32 training patients without outcomes"), "{described}");
+    // Every patient, complete or not, has the risk that the study itself gives by what it hands on.
+    let expected = rows(&fs::read_to_string(out.join("tables/bundle_risks.csv")).unwrap());
+    let arguments = ["apply", "lacking/bundle.safetensors", "--cases", "lacking_cohort/patients.csv", "--format"];
+    let found = rows(&answer(root, &[&arguments[..], &["csv"]].concat()));
+    assert_eq!((found.len(), expected.len()), (patients.len(), patients.len()));
+    let lacking = |row: usize| matches!(row % 15, 2 | 7 | 11);
+    for (place, (row, own)) in found.iter().zip(&expected).enumerate() {
+        assert_eq!(row["patient"], own["patient"]);
+        assert!((number(row, "risk") - number(own, "risk")).abs() < 1e-10, "{}", row["patient"]);
+        assert_eq!((!row["completed"].is_empty(), own["completed"] == "1"), (lacking(place), lacking(place)));
+        assert!(number(row, "interval_lower") < number(row, "interval_upper"));
+    }
+    assert_eq!((found[2]["completed"].as_str(), found[11]["completed"].as_str()), ("neutrophils", "mtd_cm platelets"));
+    let json: serde_json::Value = serde_json::from_str(&answer(root, &[&arguments[..], &["json"]].concat())).unwrap();
+    let completion = &json[2]["completion"];
+    assert_eq!(completion["risks"].as_array().map(Vec::len), Some(5));
+    assert!(completion["columns"][0]["lowest"].as_f64() <= completion["columns"][0]["median"].as_f64());
+    assert!(json[0]["completion"].is_null());
+    // The other hospital: its figures are the study's own of the model that it hands on.
+    let judged = rows(&answer(
+        root,
+        &["validate", "lacking/bundle.safetensors", "lacking_cohort", "--format", "csv", "--resamples", "5"],
+    ));
+    let figure = |part: &str, measure: &str, at: &str| {
+        let row = judged.iter().find(|row| row["part"] == part && row["measure"] == measure && row["at"] == at);
+        number(row.unwrap_or_else(|| panic!("{part} {measure} {at}: {judged:?}")), "estimate")
+    };
+    let own: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(out.join("missing_values.json")).unwrap()).unwrap();
+    let outside = &own["handed_on"][1];
+    let area = outside["auc"]["estimate"].as_f64().unwrap();
+    assert!((figure("discrimination", "AUC", "") - area).abs() < 1e-10);
+    let completed = outside["completed"].as_f64().unwrap();
+    assert_eq!(figure("missing values", "patients completed", ""), completed);
+    assert_eq!(figure("missing values", "complete patients", ""), VALIDATION as f64 - completed);
+    assert!((figure("missing values", "AUC", "pooled by Rubin's rules") - area).abs() < 0.1);
+    let text = answer(root, &["validate", "lacking/bundle.safetensors", "lacking_cohort", "--resamples", "5"]);
+    assert!(text.contains("completed 5 times by what training patients have"), "{text}");
+    // The model that is written out is the pooled one.
+    let page = fs::read_to_string(out.join("report.html")).unwrap();
+    assert!(page.contains("The integrated model, pooled over 5 imputations by Rubin"), "{}", out.display());
+    // Nothing is known of this patient but the images.
+    let files = ["cohort/images/P001", "cohort/masks/P001.nii.gz"];
+    let text = answer(root, &[&["apply", "lacking/bundle.safetensors"][..], &files].concat());
+    assert!(text.contains("patient P001: risk") && text.contains("age_years is missing; it was completed"), "{text}");
+}

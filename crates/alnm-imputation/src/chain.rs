@@ -12,7 +12,8 @@ use ndarray::Array2;
 use rayon::prelude::*;
 
 use crate::coding::{Coded, places_of};
-use crate::conditional::{ConditionalModel, ImputationEventKind, LinearPart, Target};
+use crate::conditional::{ConditionalModel, LinearPart};
+use crate::conditional_fit::{ImputationEventKind, Target};
 use crate::convergence::Trace;
 use crate::draws::Draws;
 use crate::error::{ImputationError, Result};

@@ -5,9 +5,11 @@ use std::ops::Range;
 
 use crate::error::{ImputationError, Result};
 use crate::formula::PassiveFormula;
+#[cfg(feature = "learning")]
 use crate::plan::{ImputationMethod, VariablePlan};
 
 /// Most levels that a categorical variable may have, as in mice.
+#[cfg(feature = "learning")]
 const MOST_LEVELS: usize = 50;
 
 /// A variable as the models see it.
@@ -23,6 +25,7 @@ pub(crate) struct Coded {
 
 impl Coded {
     /// The coding of a variable by its observed values, with its columns behind those before it.
+    #[cfg(feature = "learning")]
     pub(crate) fn new(plan: &VariablePlan, observed: &[f64], first_column: usize) -> Result<Self> {
         let levels = if plan.method.is_categorical() { levels_of(plan, observed)? } else { Vec::new() };
         Ok(Self::of_levels(&plan.name, levels, plan.formula().cloned(), first_column))
@@ -39,6 +42,7 @@ impl Coded {
     }
 
     /// Names of the columns of the design.
+    #[cfg(feature = "learning")]
     pub(crate) fn column_names(&self) -> Vec<String> {
         match self.levels.get(1..) {
             None => vec![self.name.clone()],
@@ -80,6 +84,7 @@ pub(crate) fn places_of(formula: &PassiveFormula, coded: &[Coded]) -> Vec<usize>
 }
 
 /// The distinct values, ascending.
+#[cfg(feature = "learning")]
 fn levels_of(plan: &VariablePlan, observed: &[f64]) -> Result<Vec<f64>> {
     // 0 and −0 are one level.
     let mut levels: Vec<f64> = observed.iter().map(|value| value + 0.0).collect();

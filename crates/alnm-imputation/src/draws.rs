@@ -2,7 +2,9 @@
 
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
-use rand_distr::{ChiSquared, Distribution, StandardNormal};
+#[cfg(feature = "learning")]
+use rand_distr::ChiSquared;
+use rand_distr::{Distribution, StandardNormal};
 
 /// One stream of random numbers.
 #[derive(Debug)]
@@ -44,15 +46,18 @@ impl Draws {
         StandardNormal.sample(&mut self.0)
     }
 
+    #[cfg(feature = "learning")]
     pub(crate) fn normals(&mut self, count: usize) -> Vec<f64> {
         (0..count).map(|_| self.normal()).collect()
     }
 
+    #[cfg(feature = "learning")]
     /// A chi-squared number with at least one degree of freedom.
     pub(crate) fn chi_squared(&mut self, degrees_of_freedom: f64) -> f64 {
         ChiSquared::new(degrees_of_freedom).map_or(f64::NAN, |distribution| distribution.sample(&mut self.0))
     }
 
+    #[cfg(feature = "learning")]
     /// The items in random order.
     pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {

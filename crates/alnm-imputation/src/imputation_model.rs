@@ -5,6 +5,7 @@
 //! table, the row is completed alike.
 
 use alnm_models::{FeatureTable, Measurement, ModelError};
+#[cfg(feature = "learning")]
 use alnm_stats::describe::median;
 use ndarray::Array2;
 use rayon::prelude::*;
@@ -14,7 +15,11 @@ use crate::conditional::ConditionalModel;
 use crate::draws::Draws;
 use crate::error::{ImputationError, Result};
 use crate::formula::PassiveFormula;
+#[cfg(feature = "learning")]
 use crate::plan::VariablePlan;
+
+/// Most rounds over the variables.
+pub(crate) const MOST_ITERATIONS: usize = 100_000;
 
 /// A variable of an imputation model.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,6 +34,7 @@ pub(crate) struct ModelledVariable {
     start: f64,
 }
 
+#[cfg(feature = "learning")]
 impl ModelledVariable {
     pub(crate) fn new(plan: &VariablePlan, coded: &Coded, observed: &[f64]) -> Self {
         let count = |level: f64| observed.iter().filter(|value| **value == level).count();
@@ -141,7 +147,7 @@ impl ImputationModel {
                 let mut values = Array2::zeros((table.rows(), columns.len()));
                 for row in 0..table.rows() {
                     let given: Vec<f64> = columns.iter().map(|column| column[row]).collect();
-                    for (v, value) in self.complete(imputation, &given, row)?.into_iter().enumerate() {
+                    for (v, value) in self.complete(imputation, &given, &given, row)?.into_iter().enumerate() {
                         values[[row, v]] = value;
                     }
                 }
@@ -157,6 +163,19 @@ impl ImputationModel {
     /// [`ImputationError::Model`] for a variable measured twice or in another unit than that of training;
     /// [`ImputationError::Column`] as [`ImputationModel::impute`], and for a measurement that is not finite.
     pub fn complete_patient(&self, patient: &[Measurement]) -> Result<FeatureTable> {
+        self.complete_measurements(patient, None)
+    }
+
+    /// The same with random numbers that hang on `key` in place of all measurements: for patients of whom a measurement
+    /// is itself computed, on another processor to other last digits, which would draw other values altogether.
+    ///
+    /// # Errors
+    /// As [`ImputationModel::complete_patient`].
+    pub fn complete_patient_by_key(&self, patient: &[Measurement], key: &[f64]) -> Result<FeatureTable> {
+        self.complete_measurements(patient, Some(key))
+    }
+
+    fn complete_measurements(&self, patient: &[Measurement], key: Option<&[f64]>) -> Result<FeatureTable> {
         let mut given = Vec::with_capacity(self.variables.len());
         for (v, coded) in self.variables.iter().zip(&self.coded) {
             let mut own = patient.iter().filter(|m| m.variable.name == v.name);
@@ -179,7 +198,7 @@ impl ImputationModel {
             given.push(measured.value);
         }
         let rows = (0..self.imputations.len())
-            .map(|imputation| self.complete(imputation, &given, 0))
+            .map(|imputation| self.complete(imputation, &given, key.unwrap_or(&given), 0))
             .collect::<Result<Vec<Vec<f64>>>>()?;
         let values = Array2::from_shape_fn((rows.len(), given.len()), |(imputation, v)| rows[imputation][v]);
         Ok(FeatureTable::new(self.variables().map(str::to_owned).collect(), values)?)
@@ -190,15 +209,15 @@ impl ImputationModel {
         self.variables.iter().find(|v| v.name == name).map(|v| v.unit.as_str())
     }
 
-    /// One row, completed by the models of one imputation.
-    fn complete(&self, imputation: usize, given: &[f64], row: usize) -> Result<Vec<f64>> {
+    /// One row, completed by the models of one imputation, with random numbers that hang on the key.
+    fn complete(&self, imputation: usize, given: &[f64], key: &[f64], row: usize) -> Result<Vec<f64>> {
         let mut patient = Patient {
             coded: &self.coded,
             values: given.to_vec(),
             design: vec![0.0; self.coded.last().map_or(0, |c| c.columns.end)],
             row,
         };
-        let mut draws = Draws::of_row(self.seed, imputation as u64, given);
+        let mut draws = Draws::of_row(self.seed, imputation as u64, key);
         let is_passive = |v: usize| self.coded[v].formula.is_some();
         for v in 0..given.len() {
             let start = if given[v].is_nan() { self.variables[v].start } else { given[v] };
@@ -287,7 +306,6 @@ mod saved {
 
     use super::*;
     use crate::conditional::LinearPart;
-    use crate::plan::MOST_ITERATIONS;
 
     #[derive(Serialize, Deserialize)]
     #[serde(deny_unknown_fields)]

@@ -1,6 +1,6 @@
 //! What a model says about a patient who lacks a value.
 
-use alnm_models::saved_model::Assessment;
+use alnm_models::saved_model::{Assessment, ModelVariable};
 use alnm_models::{Measurement, RiskModel};
 use alnm_stats::Interval;
 
@@ -38,6 +38,28 @@ pub struct IncompleteAssessment {
     pub imputed: Vec<ImputedVariable>,
     /// What the model says with each set of imputed values.
     pub assessments: Vec<Assessment>,
+}
+
+impl IncompleteAssessment {
+    /// The same in the form of a complete patient's: risk, interval and log odds as here, values and contributions as their
+    /// means over the imputations, verdicts by the risk, and as extrapolations those of measured variables. `None` without
+    /// an assessment.
+    #[must_use]
+    pub fn pooled(&self) -> Option<Assessment> {
+        let mut pooled = self.assessments.first()?.clone();
+        let count = self.assessments.len() as f64;
+        (pooled.risk, pooled.interval, pooled.log_odds) = (self.risk, self.interval, self.log_odds.estimate);
+        for (place, contribution) in pooled.contributions.iter_mut().enumerate() {
+            let of_each = || self.assessments.iter().map(|assessment| &assessment.contributions[place]);
+            contribution.value = of_each().map(|one| one.value).sum::<f64>() / count;
+            contribution.log_odds = of_each().map(|one| one.log_odds).sum::<f64>() / count;
+        }
+        pooled.extrapolations.retain(|v| self.imputed.iter().all(|imputed| imputed.variable != v.variable.name));
+        for decision in &mut pooled.decisions {
+            decision.positive = self.risk > decision.cutoff.threshold;
+        }
+        Some(pooled)
+    }
 }
 
 /// What a risk model says about a patient who lacks measurements, which the imputation model completes. Measurements of
@@ -89,37 +111,67 @@ pub fn assess_incomplete(
         }
     }
     let completed = imputation.complete_patient(patient)?;
-    let mut assessments = Vec::with_capacity(completed.rows());
-    let mut variances = Vec::with_capacity(completed.rows());
-    for row in 0..completed.rows() {
-        let mut measurements = Vec::with_capacity(model.variables().len());
-        let mut values = vec![1.0];
-        for v in model.variables() {
-            let value = completed.column(&v.variable.name)?[row];
-            values.push(value);
-            measurements.push(Measurement::new(&v.variable.name, &v.variable.unit, value));
-        }
-        assessments.push(model.assess(&measurements, level)?);
-        variances.push(model.covariance().variance_of(&values).unwrap_or(f64::NAN));
+    let completions = (0..completed.rows())
+        .map(|row| {
+            let measured = |v: &ModelVariable| {
+                let value = completed.column(&v.variable.name)?[row];
+                Ok(Measurement::new(&v.variable.name, &v.variable.unit, value))
+            };
+            model.variables().iter().map(measured).collect::<Result<Vec<Measurement>>>()
+        })
+        .collect::<Result<Vec<_>>>()?;
+    let is_imputed = |name: &str| patient.iter().all(|measured| measured.variable.name != name);
+    pooled_assessment(model, &completions, level, &is_imputed)
+}
+
+/// What a risk model says about a patient with each of several completed sets of measurements, pooled: for variables that
+/// are computed from what was completed. Imputed is a variable that has not one value in all sets.
+///
+/// # Errors
+/// [`ImputationError::Parameter`] for fewer than two sets and a level outside (0, 1); as [`RiskModel::assess`].
+pub fn assess_completions(
+    model: &RiskModel,
+    completions: &[Vec<Measurement>],
+    level: f64,
+) -> Result<IncompleteAssessment> {
+    require_level(level)?;
+    let is_imputed = |name: &str| {
+        let mut values = completions.iter().flatten().filter(|one| one.variable.name == name).map(|one| one.value);
+        let first = values.next();
+        values.any(|value| Some(value) != first)
+    };
+    pooled_assessment(model, completions, level, &is_imputed)
+}
+
+fn pooled_assessment(
+    model: &RiskModel,
+    completions: &[Vec<Measurement>],
+    level: f64,
+    is_imputed: &dyn Fn(&str) -> bool,
+) -> Result<IncompleteAssessment> {
+    let mut assessments = Vec::with_capacity(completions.len());
+    let mut variances = Vec::with_capacity(completions.len());
+    for measurements in completions {
+        let assessment = model.assess(measurements, level)?;
+        let values = std::iter::once(1.0).chain(assessment.contributions.iter().map(|one| one.value));
+        variances.push(model.covariance().variance_of(&values.collect::<Vec<_>>()).unwrap_or(f64::NAN));
+        assessments.push(assessment);
     }
     let estimates: Vec<f64> = assessments.iter().map(|assessment| assessment.log_odds).collect();
     let pooled = PoolingParams::default().with_level(level).check()?.pool("log odds", &estimates, &variances)?;
     let pooled = PooledProbability::of(pooled);
-    let is_imputed = |name: &str| patient.iter().all(|measured| measured.variable.name != name);
-    let imputed = model.variables().iter().filter(|v| is_imputed(&v.variable.name));
+    let imputed = model.variables().iter().enumerate().filter(|(_, v)| is_imputed(&v.variable.name));
     Ok(IncompleteAssessment {
         risk: assessments.iter().map(|assessment| assessment.risk).sum::<f64>() / assessments.len() as f64,
         interval: pooled.interval,
         log_odds: pooled.log_odds,
         imputed: imputed
-            .map(|v| {
-                Ok(ImputedVariable {
-                    variable: v.variable.name.clone(),
-                    unit: v.variable.unit.clone(),
-                    values: completed.column(&v.variable.name)?.to_vec(),
-                })
+            .map(|(place, v)| ImputedVariable {
+                variable: v.variable.name.clone(),
+                unit: v.variable.unit.clone(),
+                values: assessments.iter().map(|assessment| assessment.contributions[place].value).collect(),
             })
-            .collect::<Result<_>>()?,
+            .collect(),
         assessments,
     })
 }

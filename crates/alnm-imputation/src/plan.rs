@@ -4,9 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::error::{ImputationError, Result, require_imputations};
 use crate::formula::PassiveFormula;
-
-/// Most rounds over the variables.
-pub(crate) const MOST_ITERATIONS: usize = 100_000;
+use crate::imputation_model::MOST_ITERATIONS;
 
 /// The model that a variable is imputed by, which also says what its values are.
 #[derive(Debug, Clone, PartialEq)]

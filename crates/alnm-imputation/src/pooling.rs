@@ -18,9 +18,13 @@
 //! Quantities that are not nearly normal are pooled on a scale on which they are: areas under the ROC curve and risks on
 //! that of log odds.
 
+#[cfg(feature = "learning")]
 use alnm_models::logistic::LogisticModel;
+#[cfg(feature = "learning")]
 use alnm_models::proportional_odds::ProportionalOdds;
+#[cfg(feature = "learning")]
 use alnm_models::saved_model::{RiskEstimates, TrainingData};
+#[cfg(feature = "learning")]
 use alnm_models::{RiskModel, Variable};
 use alnm_stats::calibration::Recalibration;
 use alnm_stats::cells;
@@ -190,7 +194,10 @@ impl EstimatedCoefficients {
         }
         Ok(Self { names, estimates, covariance })
     }
+}
 
+#[cfg(feature = "learning")]
+impl EstimatedCoefficients {
     /// The coefficients of a logistic regression.
     ///
     /// # Errors
@@ -222,6 +229,7 @@ impl RubinsRules {
         &self.params
     }
 
+    #[cfg(feature = "learning")]
     /// The rules for an analysis with these degrees of freedom, unless they are given.
     fn with_degrees_of_freedom(&self, degrees_of_freedom: usize) -> Self {
         let complete = self.params.complete_degrees_of_freedom.or(Some(degrees_of_freedom.max(1) as f64));
@@ -321,6 +329,7 @@ impl RubinsRules {
         Ok(PooledCoefficients { coefficients, within, between, total, params: self.params })
     }
 
+    #[cfg(feature = "learning")]
     /// Pools logistic regressions of completed tables. The degrees of freedom of complete data are rows minus
     /// coefficients of the first, unless others are given.
     ///
@@ -332,6 +341,7 @@ impl RubinsRules {
         self.with_degrees_of_freedom(df).pool_coefficients(&analyses)
     }
 
+    #[cfg(feature = "learning")]
     /// Pools proportional-odds regressions of completed tables, as [`RubinsRules::pool_logistic`].
     ///
     /// # Errors
@@ -450,6 +460,7 @@ impl PooledProbability {
 }
 
 impl PooledCoefficients {
+    #[cfg(feature = "learning")]
     /// The saved form of a pooled logistic regression: its coefficients with their total covariance, T, so that the
     /// interval of a patient's risk holds what was missing in training. `training` holds the completed tables.
     ///

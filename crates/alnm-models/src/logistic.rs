@@ -35,12 +35,16 @@ pub struct Term {
     /// Name of the predictor, or [`INTERCEPT`].
     pub name: String,
     /// Coefficient: log odds ratio per unit of the predictor.
+    #[cfg_attr(feature = "serde", serde(with = "alnm_stats::nonfinite"))]
     pub estimate: f64,
     /// Standard error from the Fisher information.
+    #[cfg_attr(feature = "serde", serde(with = "alnm_stats::nonfinite"))]
     pub standard_error: f64,
     /// Wald statistic, estimate over standard error.
+    #[cfg_attr(feature = "serde", serde(with = "alnm_stats::nonfinite"))]
     pub z: f64,
     /// Two-sided Wald p-value.
+    #[cfg_attr(feature = "serde", serde(with = "alnm_stats::nonfinite"))]
     pub p_value: f64,
     /// Wald interval of the coefficient.
     pub interval: Interval,

@@ -66,6 +66,7 @@ pub struct ModelSet {
 pub struct FittedModel {
     specification: ModelSpecification,
     model: LogisticModel,
+    #[cfg_attr(feature = "serde", serde(with = "alnm_stats::nonfinite"))]
     training_cutoff: f64,
 }
 
@@ -122,6 +123,7 @@ pub struct ModelPerformance {
 #[non_exhaustive]
 pub struct ThresholdPerformance {
     /// Risks above the cutoff are positive.
+    #[cfg_attr(feature = "serde", serde(with = "alnm_stats::nonfinite"))]
     pub cutoff: f64,
     /// Counts and metrics with intervals.
     pub metrics: ClassificationMetrics,
@@ -199,7 +201,7 @@ impl ModelSet {
 #[cfg(feature = "serde")]
 mod saved {
     use super::*;
-    use crate::invariants::{Checked, distinct, finite, require};
+    use crate::invariants::{Checked, distinct, require};
     use crate::logistic::INTERCEPT;
 
     #[derive(serde::Deserialize)]
@@ -254,6 +256,7 @@ mod saved {
     pub(super) struct FittedForm {
         specification: ModelSpecification,
         model: LogisticModel,
+        #[serde(with = "alnm_stats::nonfinite")]
         training_cutoff: f64,
     }
 
@@ -264,7 +267,10 @@ mod saved {
             let FittedForm { specification, model, training_cutoff } = form;
             let ModelSpecification { name, variables } = &specification;
             distinct("variable", variables.iter().map(String::as_str))?;
-            finite(&format!("the cutoff of the model {name:?}"), training_cutoff)?;
+            // Infinite where nobody should be above it.
+            require(!training_cutoff.is_nan(), || {
+                format!("the cutoff of the model {name:?} is NaN; it must be a number")
+            })?;
             let mut of_model = model.predictors();
             of_model.extend(model.aliased().iter().filter(|term| *term != INTERCEPT).cloned());
             let mut of_specification = variables.clone();

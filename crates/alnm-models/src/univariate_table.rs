@@ -23,20 +23,26 @@ pub struct UnivariateOddsRatio {
     /// Number of rows used.
     pub rows: usize,
     /// Coefficient per `per` units.
+    #[cfg_attr(feature = "serde", serde(with = "alnm_stats::nonfinite"))]
     pub coefficient: f64,
     /// Standard error of the coefficient.
+    #[cfg_attr(feature = "serde", serde(with = "alnm_stats::nonfinite"))]
     pub standard_error: f64,
     /// Odds ratio per `per` units.
+    #[cfg_attr(feature = "serde", serde(with = "alnm_stats::nonfinite"))]
     pub odds_ratio: f64,
     /// Wald interval of the odds ratio.
     pub wald: Interval,
     /// Profile-likelihood interval of the odds ratio.
     pub profile: Interval,
     /// Wald p-value.
+    #[cfg_attr(feature = "serde", serde(with = "alnm_stats::nonfinite"))]
     pub wald_p: f64,
     /// Likelihood ratio p-value.
+    #[cfg_attr(feature = "serde", serde(with = "alnm_stats::nonfinite"))]
     pub likelihood_ratio_p: f64,
     /// Akaike's information criterion.
+    #[cfg_attr(feature = "serde", serde(with = "alnm_stats::nonfinite"))]
     pub aic: f64,
     /// Whether the variable separates the outcome, in which case its estimates mean nothing.
     pub separated: bool,

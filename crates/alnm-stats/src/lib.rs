@@ -33,7 +33,7 @@ pub mod lowess;
 pub mod missing;
 pub mod multiplicity;
 #[cfg(feature = "serde")]
-mod nonfinite;
+pub mod nonfinite;
 #[cfg(feature = "inference")]
 pub mod normality;
 pub mod optimism;

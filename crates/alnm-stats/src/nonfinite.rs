@@ -1,5 +1,5 @@
 //! JSON has no infinity and no NaN: they are written as the words "inf", "-inf" and "NaN", so that results read back as
-//! they were.
+//! they were. For fields of other crates: `#[serde(with = "alnm_stats::nonfinite")]`, and `nonfinite::list` for a list.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -25,23 +25,39 @@ impl Value {
     }
 }
 
-pub(crate) fn serialize<S: Serializer>(v: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+/// Writes a number.
+///
+/// # Errors
+/// Those of the serializer.
+pub fn serialize<S: Serializer>(v: &f64, serializer: S) -> Result<S::Ok, S::Error> {
     Value::from(*v).serialize(serializer)
 }
 
-pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+/// Reads a number.
+///
+/// # Errors
+/// For what is neither a number nor one of the words.
+pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     Value::deserialize(deserializer)?.read()
 }
 
 /// The same for a list.
-pub(crate) mod list {
+pub mod list {
     use super::{Deserialize, Deserializer, Serializer, Value};
 
-    pub(crate) fn serialize<S: Serializer>(v: &[f64], serializer: S) -> Result<S::Ok, S::Error> {
+    /// Writes a list.
+    ///
+    /// # Errors
+    /// Those of the serializer.
+    pub fn serialize<S: Serializer>(v: &[f64], serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(v.iter().map(|v| Value::from(*v)))
     }
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>, D::Error> {
+    /// Reads a list.
+    ///
+    /// # Errors
+    /// For what is neither a number nor one of the words.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>, D::Error> {
         Vec::<Value>::deserialize(deserializer)?.into_iter().map(Value::read).collect()
     }
 }

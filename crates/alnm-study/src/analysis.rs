@@ -39,6 +39,9 @@ pub const RISK_GROUPS: usize = 10;
 pub(crate) const CROSS_FITTED: &str = "training, cross-fitted";
 /// The name of the evaluation of all validation centres together.
 const POOLED: &str = "validation, all centres";
+/// The name of the cutoff that the integrated model carries.
+pub(crate) const CUTOFF: &str = "Youden, training";
+
 /// Calibration of a model in a cohort; parts that are undefined there are absent.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -126,7 +129,7 @@ pub struct Results {
     /// All patients of the validation centres together, where there are several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pooled_validation: Option<Evaluation>,
-    /// The integrated model to hand on.
+    /// The integrated model to hand on, pooled over the completed tables where training values were imputed.
     pub model: RiskModel,
 }
 
@@ -182,7 +185,10 @@ impl Study {
         step.finish(&mut self.costs);
 
         let (cross_fitted, out_of_fold) = self.cross_fitted(table, fold_inputs, &models, &labels)?;
-        self.missing_values = MissingValues::of(table, &scores, &out_of_fold)?;
+        let single = saved_model(&models, &training, table.cohort(), &labels)?;
+        self.missing_values = MissingValues::of(table, &scores, &out_of_fold, &single)?;
+        let pooled = self.missing_values.as_ref().and_then(|missing| missing.integrated.clone());
+        let model = pooled.unwrap_or(single);
         self.further_outcomes = self.models_of_further_outcomes(table, variables, fold_inputs)?;
         let step = self.progress().begin("bootstrap of the models", models.models().len());
         let resampling = Resampling::new(self.settings.resamples, self.settings.seed);
@@ -195,7 +201,6 @@ impl Study {
             })
             .collect::<Result<_>>()?;
         step.finish(&mut self.costs);
-        let model = saved_model(&models, &training, table.cohort(), &labels)?;
         Ok(Results {
             table_one,
             odds_ratios,
@@ -367,6 +372,6 @@ fn saved_model(models: &ModelSet, training: &FeatureTable, cohort: &Cohort, labe
         .collect();
     let trained_on = format!("{}, {}", cohort.description.name, cohort.description.training_centre);
     let mut model = RiskModel::new(INTEGRATED, fitted.model(), &variables, training, &trained_on)?;
-    model.add_youden_cutoff("Youden, training", labels, fitted.model().fitted())?;
+    model.add_youden_cutoff(CUTOFF, labels, fitted.model().fitted())?;
     Ok(model)
 }

@@ -11,7 +11,8 @@
 //! | preparation | phase, label, N4, Otsu's threshold, parameter file of the radiomic features, side of the crop; where the study asked for them, motion, further phases, regions, and the scales of intensities and habitats that were learned |
 //! | deep output | the output of the network that is read, and in batches of how many images |
 //! | signatures | RadScore and DLScore: intercept, features, weights |
-//! | model | the integrated model with covariance, training ranges and cutoffs |
+//! | model | the integrated model with covariance, training ranges and cutoffs; pooled where training values were imputed |
+//! | completion | what completes a patient who lacks a value, where the study imputed ([`PatientCompletion`]) |
 //! | reference | distribution in the training centre of each feature of a signature and each variable of the model |
 //! | geometry | ranges of voxel spacing and lesion volume in the training centre |
 //!
@@ -28,6 +29,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::deep_output::{DeepOutput, deep_feature_names};
 use crate::drift::ReferenceDistribution;
+use crate::measurements::MEASUREMENTS;
+use crate::patient_completion::PatientCompletion;
 use crate::preparation::{ImagePreparationParams, LesionGeometry};
 use crate::variables::{DL_SCORE, RAD_SCORE, StudyVariable, VARIABLES};
 
@@ -135,6 +138,8 @@ pub(crate) struct BundleParts {
     pub(crate) model: RiskModel,
     pub(crate) reference: Vec<ReferenceDistribution>,
     pub(crate) geometry: GeometryRange,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) completion: Option<PatientCompletion>,
 }
 
 impl BundleParts {
@@ -143,6 +148,7 @@ impl BundleParts {
         let preparation = self.preparation.clone().check()?;
         self.deep_output.check()?;
         self.geometry.check()?;
+        self.completion.as_ref().map_or(Ok(()), PatientCompletion::check)?;
         let hashes = [&self.inputs.description, &self.inputs.table, &self.inputs.images];
         for hash in hashes.into_iter().chain(&self.inputs.weights) {
             let is_hash = hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -270,6 +276,12 @@ impl Bundle {
         &self.parts.geometry
     }
 
+    /// What completes a patient who lacks a value; `None` where the study did not impute.
+    #[must_use]
+    pub fn completion(&self) -> Option<&PatientCompletion> {
+        self.parts.completion.as_ref()
+    }
+
     /// The network.
     #[must_use]
     pub fn network(&self) -> &Network {
@@ -286,6 +298,19 @@ impl Bundle {
         }
         let mut seen = std::collections::BTreeSet::new();
         columns.retain(|column| seen.insert(*column));
+        columns
+    }
+
+    /// Columns of a patient's row that are read: those that the model needs and, where the bundle completes missing values,
+    /// those that tell about them. The latter may be absent.
+    #[must_use]
+    pub fn read_columns(&self) -> Vec<&'static str> {
+        let mut columns = self.needed_columns();
+        if self.parts.completion.is_some() {
+            let further: Vec<&str> =
+                MEASUREMENTS.iter().map(|one| one.name).filter(|name| !columns.contains(name)).collect();
+            columns.extend(further);
+        }
         columns
     }
 

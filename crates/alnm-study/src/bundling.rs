@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::analysis::Results;
 use crate::bundle::{BUNDLE_FILE, Bundle, BundleParts, GeometryRange, InputHashes, StudyOrigin};
+use crate::cohort::MissingHandling;
 use crate::deep::NetworkFeatures;
 use crate::deep_output::DeepOutput;
 use crate::drift::ReferenceDistribution;
@@ -24,8 +25,6 @@ use crate::variables::VARIABLES;
 pub struct BundleSources<'a> {
     /// The cohort as a table.
     pub table: &'a CohortTable<'a>,
-    /// Every variable that a model may hold, of all patients.
-    pub variables: &'a FeatureTable,
     /// Features, crops and geometries.
     pub images: &'a CohortFeatures,
     /// Vectors of the network.
@@ -91,9 +90,14 @@ impl Study {
             model: results.model.clone(),
             reference: Vec::new(),
             geometry: GeometryRange::of(&trained).context("the training centre has no patients")?,
+            completion: match description.missing_handling() {
+                MissingHandling::Impute => Some(table.patient_completion(&scores.of(sources.inputs)?)?),
+                _ => None,
+            },
         };
         let names: Vec<String> = parts.reference_names().map(str::to_owned).collect();
-        parts.reference = names.iter().map(|name| reference(sources, name)).collect::<Result<_>>()?;
+        let observed = table.observed(&scores.of(sources.inputs)?)?;
+        parts.reference = names.iter().map(|name| reference(sources, &observed, name)).collect::<Result<_>>()?;
         Ok(parts)
     }
 
@@ -114,12 +118,13 @@ fn signature(fitted: &FittedPipeline) -> Result<Signature> {
     fitted.signature().cloned().with_context(absent)
 }
 
-/// The distribution of a feature or variable in the training centre.
-fn reference(sources: &BundleSources<'_>, name: &str) -> Result<ReferenceDistribution> {
-    let tables = [sources.variables, &sources.inputs.radiomic, &sources.inputs.deep];
+/// The distribution of a feature or variable in the training centre, of what was observed.
+fn reference(sources: &BundleSources<'_>, observed: &FeatureTable, name: &str) -> Result<ReferenceDistribution> {
+    let tables = [observed, &sources.inputs.radiomic, &sources.inputs.deep];
     let table = tables.into_iter().find(|table| table.names().iter().any(|column| column == name));
     let column = table.with_context(|| format!("no table has the column {name:?}"))?.column(name)?;
-    let values: Vec<f64> = sources.table.training().iter().map(|&row| column[row]).collect();
+    let values: Vec<f64> =
+        sources.table.training().iter().map(|&row| column[row]).filter(|value| !value.is_nan()).collect();
     let unit = VARIABLES.iter().find(|variable| variable.name == name).map_or("", |variable| variable.unit);
     ReferenceDistribution::of(name, unit, &values)
 }

@@ -1,10 +1,12 @@
 //! The table of a cohort without missing values: completed by chained equations that are learned from given rows.
 
-use alnm_imputation::{ChainedEquationsParams, MultipleImputation, VariablePlan};
+use alnm_imputation::{ChainedEquationsParams, ImputationMethod, MultipleImputation, VariablePlan};
 use alnm_selection::FeatureTable;
 use anyhow::{Context, Result};
 
 use crate::cohort::Patient;
+use crate::measurements::{MEASUREMENTS, MeasuredColumn};
+use crate::patient_completion::{PatientCompletion, completed_names};
 use crate::table::{CohortTable, clinical_table};
 
 impl CohortTable<'_> {
@@ -79,52 +81,38 @@ impl CohortTable<'_> {
     }
 }
 
+impl CohortTable<'_> {
+    /// What completes a new patient: Bayesian linear regressions of each variable on the others, on logarithms of what is
+    /// measured, learned from the training rows and from no outcome ([`PatientCompletion`]).
+    ///
+    /// # Errors
+    /// When the scores have another number of rows, and the errors of the imputation.
+    pub fn patient_completion(&self, scores: &FeatureTable) -> Result<PatientCompletion> {
+        let rules = &self.cohort().description.missing;
+        let names = completed_names();
+        let plans = names.iter().map(|name| VariablePlan::numeric(name).with_method(ImputationMethod::BayesianLinear));
+        let measured = measurements(&self.cohort().patients)?.beside(scores)?.select_rows(self.training());
+        let columns = measured.names().iter().zip(&names).map(|(column, name)| -> Result<(String, Vec<f64>)> {
+            let is_measured = MEASUREMENTS.iter().any(|one| one.name == column);
+            let value = |&value: &f64| if is_measured { value.ln() } else { value };
+            Ok((name.clone(), measured.column(column)?.iter().map(value).collect()))
+        });
+        let imputation = ChainedEquationsParams::new(plans.collect())
+            .with_imputations(rules.imputations)
+            .with_iterations(ITERATIONS)
+            .with_seed(rules.seed)
+            .check()?
+            .impute(&FeatureTable::from_columns(columns.collect::<Result<_>>()?)?)?;
+        PatientCompletion::new(imputation.model())
+    }
+}
+
 /// Rounds over the variables before a completed table is taken. White cells are nearly the sum of their kinds, so that
 /// chains in which several are missing move slowly.
 const ITERATIONS: usize = 20;
 
 /// Name of the outcome among the predictors of the imputation.
 const OUTCOME: &str = "alnm";
-
-/// A measured value that may be missing: its name, its unit and where a patient has it.
-pub(crate) struct MeasuredColumn {
-    pub(crate) name: &'static str,
-    unit: &'static str,
-    field: fn(&mut Patient) -> &mut f64,
-    pub(crate) value: fn(&Patient) -> f64,
-}
-
-/// What is measured, and imputed; indices are computed from completed counts.
-pub(crate) const MEASUREMENTS: [MeasuredColumn; 8] = [
-    MeasuredColumn { name: "age_years", unit: "years", field: |p| &mut p.age_years, value: |p| p.age_years },
-    MeasuredColumn { name: "mtd_cm", unit: "cm", field: |p| &mut p.mtd_cm, value: |p| p.mtd_cm },
-    MeasuredColumn { name: "sad_aln_cm", unit: "cm", field: |p| &mut p.sad_aln_cm, value: |p| p.sad_aln_cm },
-    MeasuredColumn {
-        name: "neutrophils",
-        unit: "10^9/L",
-        field: |p| &mut p.blood.neutrophils,
-        value: |p| p.blood.neutrophils,
-    },
-    MeasuredColumn {
-        name: "lymphocytes",
-        unit: "10^9/L",
-        field: |p| &mut p.blood.lymphocytes,
-        value: |p| p.blood.lymphocytes,
-    },
-    MeasuredColumn {
-        name: "monocytes",
-        unit: "10^9/L",
-        field: |p| &mut p.blood.monocytes,
-        value: |p| p.blood.monocytes,
-    },
-    MeasuredColumn { name: "wbc", unit: "10^9/L", field: |p| &mut p.blood.wbc, value: |p| p.blood.wbc },
-    MeasuredColumn {
-        name: "platelets",
-        unit: "10^9/L",
-        field: |p| &mut p.blood.platelets,
-        value: |p| p.blood.platelets,
-    },
-];
 
 fn measurements(patients: &[Patient]) -> Result<FeatureTable> {
     let column = |one: &MeasuredColumn| (one.name.to_owned(), patients.iter().map(one.value).collect());

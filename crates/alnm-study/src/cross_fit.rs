@@ -33,6 +33,8 @@ pub(crate) struct CrossFit<'a> {
 
 /// The variables of all patients as a fold's fits see them, the rows to learn from and those to predict.
 pub(crate) struct FoldVariables<'a> {
+    /// The fold, from 0.
+    pub fold: usize,
     /// Every variable that a model may hold, without missing values.
     pub variables: &'a FeatureTable,
     /// Rows that are learned from.
@@ -58,7 +60,9 @@ impl CrossFit<'_> {
             (self.advance)();
             let columns = tables
                 .iter()
-                .map(|variables| predict(&FoldVariables { variables, training: &training, held_out: &held_out }))
+                .map(|variables| {
+                    predict(&FoldVariables { fold: split.fold, variables, training: &training, held_out: &held_out })
+                })
                 .collect::<Result<Vec<_>>>()?;
             let of_patient =
                 |place: usize| columns.iter().map(|table| table.iter().map(|column| column[place]).collect()).collect();

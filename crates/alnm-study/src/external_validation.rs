@@ -1,6 +1,9 @@
 //! A bundle judged on the patients of another hospital: discrimination, calibration, net benefit, what recalibration
 //! would give, and how far the hospital's patients are from those of training.
 
+use std::collections::BTreeMap;
+
+use alnm_imputation::pooling::{PooledCalibration, PooledProbability, PoolingParams};
 use alnm_stats::bootstrap::Resampling;
 use alnm_stats::calibration::{
     BrierScore, ExpectedObserved, HosmerLemeshow, Recalibration, brier, expected_observed, hosmer_lemeshow, recalibrate,
@@ -148,6 +151,123 @@ impl UnscoredPatient {
     }
 }
 
+/// Patients who lacked a value that the model needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct CompletedCount {
+    /// The column of `patients.csv`, or the score.
+    pub column: String,
+    /// How many judged patients lacked it.
+    pub patients: usize,
+}
+
+/// Figures of patients who lack nothing.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct CompleteCases {
+    /// How many they are.
+    pub patients: usize,
+    /// How many of them have metastasis.
+    pub with_metastasis: usize,
+    /// Area under the ROC curve; absent with fewer than two patients of an outcome.
+    pub auc: Option<AucEstimate>,
+    /// Calibration; absent where it is undefined.
+    pub recalibration: Option<Recalibration>,
+}
+
+/// What missing values do to the figures.
+///
+/// All other figures of [`ExternalValidation`] judge one risk for each patient, as the bundle gives it: that of a patient
+/// who lacked a value is the mean over the completions. Beside them stand those of complete cases and, as a multiple
+/// imputation is usually reported, figures of each completion pooled by Rubin's rules, the area on the scale of log odds.
+/// Net benefit, Brier score and verdicts are not pooled.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct CompletedPatients {
+    /// Judged patients who lacked a value.
+    pub patients: usize,
+    /// What they lacked.
+    pub columns: Vec<CompletedCount>,
+    /// How many times each was completed.
+    pub imputations: usize,
+    /// Figures of the others.
+    pub complete_cases: CompleteCases,
+    /// The area under the ROC curve, pooled; absent where an area is 0 or 1.
+    pub pooled_auc: Option<PooledProbability>,
+    /// Calibration, pooled; absent where it is undefined in a completion.
+    pub pooled_calibration: Option<PooledCalibration>,
+}
+
+impl CompletedPatients {
+    /// `None` where nobody lacked a value.
+    fn of(judged: &[(&ScoredPatient, bool)], level: f64) -> Result<Option<Self>> {
+        let completed = || judged.iter().filter_map(|(patient, _)| patient.completion.as_ref());
+        let Some(imputations) = completed().map(|one| one.risks.len()).next() else { return Ok(None) };
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        for column in completed().flat_map(|one| &one.columns) {
+            *counts.entry(&column.column).or_default() += 1;
+        }
+        let labels = Labels::new(judged.iter().map(|(_, outcome)| *outcome).collect());
+        let own = |patient: &ScoredPatient| patient.assessment.as_ref().map_or(f64::NAN, |assessment| assessment.risk);
+        let of_completion = |place: usize| -> Vec<f64> {
+            let risk = |patient: &ScoredPatient| patient.completion.as_ref().map(|one| one.risks[place]);
+            judged.iter().map(|(patient, _)| risk(patient).unwrap_or_else(|| own(patient))).collect()
+        };
+        let risks: Vec<Vec<f64>> = (0..imputations).map(of_completion).collect();
+        let rules = PoolingParams::default().with_level(level).check()?;
+        let curve = |risks: &Vec<f64>| RocCurve::new(&labels, risks, Direction::HigherIsPositive);
+        let curves: Vec<RocCurve> = risks.iter().map(curve).collect::<Result<_, _>>()?;
+        let lines: Result<Vec<Recalibration>, _> =
+            risks.iter().map(|risks| recalibrate(&labels, risks, level)).collect();
+        let complete = judged.iter().filter(|(patient, _)| patient.completion.is_none());
+        let (complete, complete_risks): (Vec<bool>, Vec<f64>) =
+            complete.map(|(patient, outcome)| (*outcome, own(patient))).unzip();
+        let complete = Labels::new(complete);
+        let complete_curve = RocCurve::new(&complete, &complete_risks, Direction::HigherIsPositive).ok();
+        let has_two = complete.positives().min(complete.negatives()) >= 2;
+        Ok(Some(Self {
+            patients: completed().count(),
+            columns: counts
+                .into_iter()
+                .map(|(column, patients)| CompletedCount { column: column.to_owned(), patients })
+                .collect(),
+            imputations,
+            complete_cases: CompleteCases {
+                patients: complete.len(),
+                with_metastasis: complete.positives(),
+                auc: complete_curve.filter(|_| has_two).and_then(|curve| auc_estimate(&curve, level).ok()),
+                recalibration: recalibrate(&complete, &complete_risks, level).ok(),
+            },
+            pooled_auc: rules.pool_auc(&curves).ok(),
+            pooled_calibration: lines.ok().and_then(|lines| rules.pool_calibration(&lines).ok()),
+        }))
+    }
+
+    /// The rows of the table of figures: measure, where, estimate and interval.
+    fn rows(&self) -> Vec<(&'static str, String, f64, Option<Interval>)> {
+        let none = String::new;
+        let mut rows = vec![("patients completed", none(), self.patients as f64, None)];
+        rows.extend(self.columns.iter().map(|one| ("patients without", one.column.clone(), one.patients as f64, None)));
+        let complete = &self.complete_cases;
+        rows.push(("complete patients", none(), complete.patients as f64, None));
+        rows.extend(
+            complete.auc.iter().map(|area| ("AUC", "complete cases".to_owned(), area.auc, Some(area.interval))),
+        );
+        let lines = complete.recalibration.iter();
+        rows.extend(lines.flat_map(|line| {
+            [("in the large", line.in_the_large), ("slope", line.slope)]
+                .map(|(name, one)| (name, "complete cases".to_owned(), one.estimate, Some(one.interval)))
+        }));
+        let pooled = || "pooled by Rubin's rules".to_owned();
+        rows.extend(self.pooled_auc.iter().map(|area| ("AUC", pooled(), area.estimate, Some(area.interval))));
+        rows.extend(self.pooled_calibration.iter().flat_map(|line| {
+            [("in the large", &line.in_the_large), ("slope", &line.slope)]
+                .map(|(name, one)| (name, pooled(), one.estimate, Some(one.interval)))
+        }));
+        rows
+    }
+}
+
 /// A bundle in the patients of another hospital.
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
@@ -182,6 +302,8 @@ pub struct ExternalValidation {
     pub drift: Vec<Drift>,
     /// Patients whose spacing or lesion volume no training image had.
     pub geometry_outside: usize,
+    /// What missing values do to the figures; absent where nobody lacked a value.
+    pub completed: Option<CompletedPatients>,
 }
 
 impl ExternalValidator {
@@ -204,9 +326,13 @@ impl ExternalValidator {
             outcomes.len()
         );
         let mut judged = Vec::new();
+        let mut with_risk = Vec::new();
         for (patient, &outcome) in scored.iter().zip(outcomes) {
             match &patient.assessment {
-                Some(assessment) => judged.push((patient.patient.clone(), outcome, assessment.risk)),
+                Some(assessment) => {
+                    judged.push((patient.patient.clone(), outcome, assessment.risk));
+                    with_risk.push((patient, outcome));
+                }
                 None => without_risk.push(UnscoredPatient::new(&patient.patient, missing_reasons(patient))),
             }
         }
@@ -256,6 +382,7 @@ impl ExternalValidator {
                 .iter()
                 .filter(|patient| patient.warnings.iter().any(|warning| warning.kind == WarningKind::Geometry))
                 .count(),
+            completed: CompletedPatients::of(&with_risk, level)?,
             patients: judged.into_iter().map(|(patient, ..)| patient).collect(),
             recalibration,
             without_risk,
@@ -330,6 +457,9 @@ impl ExternalValidation {
             if let Some(recalibrated) = benefit.recalibrated {
                 push("net benefit", "recalibrated model", at(), recalibrated, None)?;
             }
+        }
+        for (measure, at, estimate, interval) in self.completed.iter().flat_map(CompletedPatients::rows) {
+            push("missing values", measure, at, estimate, interval)?;
         }
         for drift in &self.drift {
             let at = || drift.variable.clone();

@@ -1,6 +1,9 @@
 //! Models of the nodal stage, the number of positive nodes and the time to a recurrence, where the table of patients has
 //! them: from the same variables and scores as the models of metastasis.
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
 use alnm_models::count::{CountFamily, CountModel, CountParams};
 use alnm_models::cox::{CoxModel, CoxParams};
 use alnm_models::logistic::Term;
@@ -17,7 +20,7 @@ use serde::Serialize;
 
 use crate::analysis::{CROSS_FITTED, FoldInputs, INTEGRATED, LEVEL};
 use crate::cohort::{NodalStage, Patient, Recurrence};
-use crate::cross_fit::CrossFit;
+use crate::cross_fit::{CrossFit, FoldVariables};
 use crate::study::Study;
 use crate::table::CohortTable;
 use crate::ten_models::specifications;
@@ -160,6 +163,14 @@ impl FurtherOutcome {
         }
     }
 
+    /// Number of columns of a prediction.
+    fn columns(&self) -> usize {
+        match self {
+            Self::Stage { categories, .. } => categories.len(),
+            Self::Nodes(_) | Self::Recurrence { .. } => 1,
+        }
+    }
+
     /// The rows among these whose outcome is known.
     fn known(&self, rows: &[usize]) -> Vec<usize> {
         let is_known = |row: &usize| match self {
@@ -263,8 +274,22 @@ impl OutcomeModel {
     }
 }
 
-/// Predictions of the training patients by fits without their fold, for the columns of every model.
-type OutOfFold = Result<Vec<Vec<f64>>>;
+/// A model of a further outcome on its way to its figures.
+struct OutcomeJob<'a> {
+    outcome: &'a FurtherOutcome,
+    model: &'a ModelSpecification,
+    /// Training patients whose outcome is known.
+    training: Vec<usize>,
+    /// The variables of the model, of all patients.
+    columns: FeatureTable,
+    /// The model of all training patients, where there is one.
+    fitted: Option<FittedOutcome>,
+    result: OutcomeModel,
+}
+
+/// Predictions of the training patients by fits without their fold, for each column of a prediction; or why a fold could
+/// not be fitted.
+type OutOfFold = Result<Vec<Vec<f64>>, String>;
 
 impl Study {
     /// Two models of every further outcome that the table has, of the clinical variables and of the variables of the
@@ -279,95 +304,117 @@ impl Study {
         inputs: &FoldInputs<'_>,
     ) -> Result<Vec<OutcomeModel>> {
         let outcomes = FurtherOutcome::of(table);
+        if outcomes.is_empty() {
+            return Ok(Vec::new());
+        }
         let models: Vec<ModelSpecification> =
             specifications().into_iter().filter(|model| MODELS.contains(&model.name.as_str())).collect();
-        let step = self.progress().begin("further outcomes", outcomes.len() * models.len());
-        let mut found = Vec::new();
-        for outcome in &outcomes {
-            for model in &models {
-                let out_of_fold = || self.out_of_fold_outcome(table, outcome, model, inputs);
-                found.push(modelled(table, variables, outcome, model, out_of_fold)?);
-                step.advance();
-            }
-        }
-        if !outcomes.is_empty() {
-            step.finish(&mut self.costs);
-        }
-        Ok(found)
-    }
-
-    fn out_of_fold_outcome(
-        &self,
-        table: &CohortTable<'_>,
-        outcome: &FurtherOutcome,
-        model: &ModelSpecification,
-        inputs: &FoldInputs<'_>,
-    ) -> OutOfFold {
         let folds = table.folds(self.settings.seed)?;
+        let step = self.progress().begin("further outcomes", folds.count());
+        let jobs = outcomes.iter().flat_map(|outcome| models.iter().map(move |model| (outcome, model)));
+        let jobs = jobs.map(|(outcome, model)| OutcomeJob::new(table, variables, outcome, model));
+        let jobs = jobs.collect::<Result<Vec<_>>>()?;
         let cross_fit = CrossFit {
             table,
             rows: table.training(),
             folds: &folds,
             inputs: &|fold, _| Ok(inputs.of_fold(fold)),
             progress: self.progress(),
-            advance: &|| (),
+            advance: &|| step.advance(),
         };
-        let predictions = cross_fit.predictions(|fold| {
-            let columns = fold.variables.select(&model.variables)?;
-            let fitted = outcome.fit(&columns, &outcome.known(fold.training))?;
-            Ok(fitted.predict(&columns.select_rows(fold.held_out))?)
-        })?;
-        predictions.into_iter().next().context("at least one table is completed")
+        let out_of_fold = out_of_fold(&jobs, &cross_fit)?;
+        let found = jobs.into_iter().zip(out_of_fold).map(|(job, predictions)| job.judged(table, predictions));
+        let found = found.collect();
+        step.finish(&mut self.costs);
+        Ok(found)
     }
 }
 
-fn modelled(
-    table: &CohortTable<'_>,
-    variables: &FeatureTable,
-    outcome: &FurtherOutcome,
-    model: &ModelSpecification,
-    out_of_fold: impl FnOnce() -> OutOfFold,
-) -> Result<OutcomeModel> {
-    let training = outcome.known(table.training());
-    let mut result = OutcomeModel::new(outcome, model, training.len());
-    if let Some(remark) = outcome.too_few(&training) {
-        result.remarks.push(remark);
-        return Ok(result);
+/// The predictions of all jobs out of fold: selections, scores and completed values of a fold are made once for all.
+fn out_of_fold(jobs: &[OutcomeJob<'_>], cross_fit: &CrossFit<'_>) -> Result<Vec<OutOfFold>> {
+    let fitted = || jobs.iter().filter(|job| job.fitted.is_some());
+    if fitted().next().is_none() {
+        return Ok(jobs.iter().map(|_| Ok(Vec::new())).collect());
     }
-    let columns = variables.select(&model.variables)?;
-    let fitted = match outcome.fit(&columns, &training) {
-        Ok(fitted) => fitted,
-        Err(error) => {
-            result.remarks.push(error.to_string());
-            return Ok(result);
+    // The fold that failed and why, for each job.
+    let failures: Vec<Mutex<BTreeMap<usize, String>>> = jobs.iter().map(|_| Mutex::default()).collect();
+    let predictions = cross_fit.predictions(|fold| {
+        let mut columns = Vec::new();
+        for (job, failures) in jobs.iter().zip(&failures).filter(|(job, _)| job.fitted.is_some()) {
+            columns.extend(job.held_out(fold).unwrap_or_else(|error| {
+                let error = format!("fold {}: {error}", fold.fold + 1);
+                failures.lock().unwrap_or_else(PoisonError::into_inner).insert(fold.fold, error);
+                vec![vec![f64::NAN; fold.held_out.len()]; job.outcome.columns()]
+            }));
         }
+        Ok(columns)
+    })?;
+    let mut columns = predictions.into_iter().next().context("at least one table is completed")?.into_iter();
+    let of_job = |(job, failures): (&OutcomeJob<'_>, Mutex<BTreeMap<usize, String>>)| {
+        let count = if job.fitted.is_some() { job.outcome.columns() } else { 0 };
+        let own: Vec<Vec<f64>> = columns.by_ref().take(count).collect();
+        failures.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().next().map_or(Ok(own), Err)
     };
-    result.coefficients = fitted.terms().iter().map(OutcomeCoefficient::of).collect();
-    let judge = |rows: &[usize]| -> Result<OutcomePerformance, ModelError> {
-        outcome.judge(rows, &fitted.predict(&columns.select_rows(rows))?)
-    };
-    result.judged("training", judge(&training));
-    match out_of_fold() {
-        Ok(predictions) => {
-            let is_known = |row: &usize| training.contains(row);
-            let of_known = |column: &Vec<f64>| {
-                table.training().iter().zip(column).filter(|(row, _)| is_known(row)).map(|(_, value)| *value).collect()
-            };
-            let predictions: Vec<Vec<f64>> = predictions.iter().map(of_known).collect();
-            result.judged(CROSS_FITTED, outcome.judge(&training, &predictions));
-        }
-        Err(error) if error.is::<ModelError>() => result.remarks.push(format!("{CROSS_FITTED}: {error:#}")),
-        Err(error) => return Err(error),
+    Ok(jobs.iter().zip(failures).map(of_job).collect())
+}
+
+impl<'a> OutcomeJob<'a> {
+    /// The model fitted to all training patients, or the remark why it cannot be.
+    fn new(
+        table: &CohortTable<'_>,
+        variables: &FeatureTable,
+        outcome: &'a FurtherOutcome,
+        model: &'a ModelSpecification,
+    ) -> Result<Self> {
+        let training = outcome.known(table.training());
+        let columns = variables.select(&model.variables)?;
+        let mut result = OutcomeModel::new(outcome, model, training.len());
+        let fitted = match outcome.too_few(&training) {
+            Some(remark) => Err(remark),
+            None => outcome.fit(&columns, &training).map_err(|error| error.to_string()),
+        };
+        let fitted = fitted.map_err(|remark| result.remarks.push(remark)).ok();
+        Ok(Self { outcome, model, training, columns, fitted, result })
     }
-    for (centre, rows) in table.validation() {
-        let known = outcome.known(&rows);
-        if known.is_empty() {
-            result.remarks.push(format!("{centre}: the outcome of nobody is known"));
-        } else {
-            result.judged(centre, judge(&known));
-        }
+
+    /// Predictions of the patients that a fold holds out.
+    fn held_out(&self, fold: &FoldVariables<'_>) -> Result<Vec<Vec<f64>>, ModelError> {
+        let columns = fold.variables.select(&self.model.variables)?;
+        let fitted = self.outcome.fit(&columns, &self.outcome.known(fold.training))?;
+        fitted.predict(&columns.select_rows(fold.held_out))
     }
-    Ok(result)
+
+    /// The model with its figures.
+    fn judged(self, table: &CohortTable<'_>, out_of_fold: OutOfFold) -> OutcomeModel {
+        let Self { outcome, training, columns, fitted, mut result, .. } = self;
+        let Some(fitted) = fitted else { return result };
+        result.coefficients = fitted.terms().iter().map(OutcomeCoefficient::of).collect();
+        let judge = |rows: &[usize]| -> Result<OutcomePerformance, ModelError> {
+            outcome.judge(rows, &fitted.predict(&columns.select_rows(rows))?)
+        };
+        result.judged("training", judge(&training));
+        match out_of_fold {
+            Ok(predictions) => {
+                let rows = table.training().iter();
+                let is_known: Vec<bool> = rows.map(|row| training.contains(row)).collect();
+                let of_known = |column: &Vec<f64>| -> Vec<f64> {
+                    column.iter().zip(&is_known).filter(|(_, is_known)| **is_known).map(|(value, _)| *value).collect()
+                };
+                let predictions: Vec<Vec<f64>> = predictions.iter().map(of_known).collect();
+                result.judged(CROSS_FITTED, outcome.judge(&training, &predictions));
+            }
+            Err(reason) => result.remarks.push(format!("{CROSS_FITTED}: {reason}")),
+        }
+        for (centre, rows) in table.validation() {
+            let known = outcome.known(&rows);
+            if known.is_empty() {
+                result.remarks.push(format!("{centre}: the outcome of nobody is known"));
+            } else {
+                result.judged(centre, judge(&known));
+            }
+        }
+        result
+    }
 }
 
 impl OutcomeCoefficient {

@@ -25,10 +25,12 @@ pub mod images;
 pub mod leak_check;
 #[cfg(feature = "learning")]
 pub mod leave_one_centre_out;
+mod measurements;
 #[cfg(feature = "learning")]
 pub mod missing_values;
 #[cfg(feature = "clap")]
 mod options;
+mod patient_completion;
 pub mod preparation;
 pub mod progress;
 #[cfg(feature = "report")]
@@ -54,6 +56,7 @@ pub use bundle::Bundle;
 pub use bundling::BundleSources;
 #[cfg(feature = "clap")]
 pub use options::StudyOptions;
+pub use patient_completion::PatientCompletion;
 pub use progress::{Interrupted, LogStyle, Progress, ProgressLog, StudyEvent, StudyObserver};
 #[cfg(feature = "learning")]
 pub use study::{BackboneSize, Study, StudySettings};

@@ -4,17 +4,24 @@
 use alnm_imputation::MultipleImputation;
 use alnm_imputation::pooling::{PoolingParams, RubinsRules};
 use alnm_models::model_set::{FittedModel, ModelSet, ModelSpecification};
-use alnm_models::{LogisticModel, LogisticParams};
+use alnm_models::saved_model::TrainingData;
+use alnm_models::{LogisticModel, LogisticParams, Measurement, RiskModel, Variable};
 use alnm_selection::{FeatureTable, Labels};
 use alnm_stats::Interval;
+use alnm_stats::calibration::{Recalibration, WaldEstimate, recalibrate};
 use alnm_stats::delong::auc_estimate;
 use alnm_stats::roc::{Direction, RocCurve};
 use anyhow::Result;
 use serde::Serialize;
 
-use crate::completion::{MEASUREMENTS, MeasuredColumn};
+use crate::analysis::CUTOFF;
+use crate::cohort::Patient;
+use crate::measurements::{MEASUREMENTS, MeasuredColumn};
+use crate::patient_completion::PatientCompletion;
+use crate::scoring::assess_completed;
 use crate::table::CohortTable;
 use crate::ten_models::{INTEGRATED, LEVEL, specifications};
+use crate::variables::{DL_SCORE, RAD_SCORE};
 
 /// An estimate with its interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -48,6 +55,10 @@ pub struct ImputedCoefficient {
     pub term: String,
     /// Pooled over the completed tables.
     pub pooled: EstimateWithInterval,
+    /// Root of its total variance.
+    pub standard_error: f64,
+    /// Two-sided p by Student's distribution.
+    pub p_value: f64,
     /// Share of the information about it that the missing values take.
     pub fraction_missing_information: f64,
     /// By the patients who lack nothing; absent where no model can be fitted to them.
@@ -69,6 +80,38 @@ pub struct ImputedArea {
     pub complete_cases: Option<EstimateWithInterval>,
 }
 
+/// The risk of a patient by the model and the imputation that the bundle hands on.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct HandedOnRisk {
+    /// Identifier.
+    pub patient: String,
+    /// Centre.
+    pub centre: String,
+    /// The outcome.
+    pub alnm: bool,
+    /// Whether a value that the model needs was missing.
+    pub completed: bool,
+    /// The risk; the mean over the completions where one was.
+    pub risk: f64,
+}
+
+/// The model that the bundle hands on, judged in a cohort by one risk for each patient, as it will be used.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct HandedOnFigures {
+    /// The cohort.
+    pub cohort: String,
+    /// Its patients.
+    pub patients: usize,
+    /// Those of them who lacked a value.
+    pub completed: usize,
+    /// Area under the ROC curve.
+    pub auc: Option<EstimateWithInterval>,
+    /// Calibration in the large.
+    pub in_the_large: Option<EstimateWithInterval>,
+    /// Calibration slope.
+    pub slope: Option<EstimateWithInterval>,
+}
+
 /// What missing values do to the models.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
@@ -85,11 +128,19 @@ pub struct MissingValues {
     pub coefficients: Vec<ImputedCoefficient>,
     /// All models in all cohorts.
     pub areas: Vec<ImputedArea>,
+    /// The integrated model that is handed on, in all cohorts.
+    pub handed_on: Vec<HandedOnFigures>,
+    /// What it says about every patient.
+    pub handed_on_risks: Vec<HandedOnRisk>,
+    /// The integrated model pooled over the completed tables; absent where no training value was missing or there is no
+    /// covariance to be pooled.
+    #[serde(skip)]
+    pub integrated: Option<RiskModel>,
 }
 
 impl MissingValues {
     /// The models of a cohort with missing values; `None` where there are none. `out_of_fold` holds the risks of training
-    /// patients by completed table and model.
+    /// patients by completed table and model, `single` is the integrated model of the first table.
     ///
     /// # Errors
     /// What a model or the imputation goes wrong with.
@@ -97,6 +148,7 @@ impl MissingValues {
         table: &CohortTable<'_>,
         scores: &FeatureTable,
         out_of_fold: &[Vec<Vec<f64>>],
+        single: &RiskModel,
     ) -> Result<Option<Self>> {
         let tables = table.completed(scores, table.training())?;
         if tables.len() < 2 {
@@ -106,6 +158,9 @@ impl MissingValues {
         let observed = table.observed(scores)?;
         let imputation = table.imputation(scores, table.training())?;
         let fitted = FittedTables::new(table, &tables, &observed)?;
+        let integrated = fitted.pooled_model(&rules, single)?;
+        let completion = table.patient_completion(scores)?;
+        let handed_on_risks = handed_on_risks(table, &observed, &completion, integrated.as_ref().unwrap_or(single))?;
         let complete_of = |(centre, rows): (&str, Vec<usize>)| (centre.to_owned(), complete(&observed, &rows).len());
         Ok(Some(Self {
             missing: missing(table),
@@ -114,8 +169,76 @@ impl MissingValues {
             convergence: convergence(&imputation),
             coefficients: fitted.coefficients(&rules)?,
             areas: fitted.areas(&rules, out_of_fold)?,
+            handed_on: table
+                .centres()
+                .map(|(centre, rows)| handed_on_figures(table, centre, &rows, &handed_on_risks))
+                .collect(),
+            handed_on_risks,
+            integrated,
         }))
     }
+}
+
+/// What the model says about every patient who is completed by what the bundle hands on.
+fn handed_on_risks(
+    table: &CohortTable<'_>,
+    observed: &FeatureTable,
+    completion: &PatientCompletion,
+    model: &RiskModel,
+) -> Result<Vec<HandedOnRisk>> {
+    let names: Vec<String> = model.variables().iter().map(|v| v.variable.name.clone()).collect();
+    let needed = observed.select(&names)?;
+    let known = |name: &str, row: usize| -> Result<Option<f64>> {
+        Ok(Some(observed.column(name)?[row]).filter(|value| value.is_finite()))
+    };
+    let of_patient = |(row, patient): (usize, &Patient)| -> Result<HandedOnRisk> {
+        let values = needed.values().row(row).to_vec();
+        let is_completed = values.iter().any(|value| !value.is_finite());
+        let risk = if is_completed {
+            let given = |column: &str| {
+                let measured = MEASUREMENTS.iter().find(|one| one.name == column)?;
+                Some((measured.value)(patient)).filter(|value| value.is_finite())
+            };
+            let completions = completion.complete(&given, [known(RAD_SCORE, row)?, known(DL_SCORE, row)?])?;
+            assess_completed(model, &completions, LEVEL)?.risk
+        } else {
+            let measured = model.variables().iter().zip(values);
+            let measured = measured.map(|(v, value)| Measurement::new(&v.variable.name, &v.variable.unit, value));
+            model.assess(&measured.collect::<Vec<_>>(), LEVEL)?.risk
+        };
+        Ok(HandedOnRisk {
+            patient: patient.id.clone(),
+            centre: patient.centre.clone(),
+            alnm: patient.alnm,
+            completed: is_completed,
+            risk,
+        })
+    };
+    table.cohort().patients.iter().enumerate().map(of_patient).collect()
+}
+
+fn handed_on_figures(table: &CohortTable<'_>, centre: &str, rows: &[usize], risks: &[HandedOnRisk]) -> HandedOnFigures {
+    let labels = table.labels(rows);
+    let of_rows: Vec<f64> = rows.iter().map(|&row| risks[row].risk).collect();
+    let line = recalibrate(&labels, &of_rows, LEVEL).ok();
+    let of_line = |part: fn(&Recalibration) -> WaldEstimate| {
+        let part = part(line.as_ref()?);
+        Some(EstimateWithInterval { estimate: part.estimate, interval: part.interval })
+    };
+    HandedOnFigures {
+        cohort: if rows == table.training() { "training".to_owned() } else { centre.to_owned() },
+        patients: rows.len(),
+        completed: rows.iter().filter(|&&row| risks[row].completed).count(),
+        auc: area(&labels, &of_rows),
+        in_the_large: of_line(|line| line.in_the_large),
+        slope: of_line(|line| line.slope),
+    }
+}
+
+fn area(labels: &Labels, risks: &[f64]) -> Option<EstimateWithInterval> {
+    let roc = RocCurve::new(labels, risks, Direction::HigherIsPositive).ok()?;
+    let area = auc_estimate(&roc, LEVEL).ok()?;
+    Some(EstimateWithInterval { estimate: area.auc, interval: area.interval })
 }
 
 fn missing(table: &CohortTable<'_>) -> Vec<MissingOfCentre> {
@@ -166,11 +289,38 @@ impl<'a> FittedTables<'a> {
         Ok(Self { table, tables, observed, specifications, of_tables, of_complete })
     }
 
+    /// The integrated model pooled over the completed tables, with Youden's cutoff of the risks that it gives training
+    /// patients, each the mean over the tables.
+    fn pooled_model(&self, rules: &RubinsRules, single: &RiskModel) -> Result<Option<RiskModel>> {
+        let rows = self.table.training();
+        if complete(self.observed, rows).len() == rows.len() {
+            return Ok(None);
+        }
+        let Ok(pooled) = rules.pool_logistic(&self.integrated()?) else { return Ok(None) };
+        let variables: Vec<Variable> = single.variables().iter().map(|v| v.variable.clone()).collect();
+        let names: Vec<String> = variables.iter().map(|variable| variable.name.clone()).collect();
+        let tables = self.tables.iter().map(|table| Ok(table.select(&names)?.select_rows(rows)));
+        let tables = tables.collect::<Result<Vec<FeatureTable>>>()?;
+        let labels = self.table.labels(rows);
+        let trained_on = format!("{}, pooled over {} imputations", single.trained_on(), tables.len());
+        let mut model =
+            pooled.risk_model(single.name(), &variables, &TrainingData::new(&tables, &labels, &trained_on))?;
+        let of_tables = tables.iter().map(|table| Ok(model.predict(table, &variables)?));
+        let of_tables = of_tables.collect::<Result<Vec<Vec<f64>>>>()?;
+        let mean = |row: usize| of_tables.iter().map(|risks| risks[row]).sum::<f64>() / of_tables.len() as f64;
+        let risks: Vec<f64> = (0..rows.len()).map(mean).collect();
+        model.add_youden_cutoff(CUTOFF, &labels, &risks)?;
+        Ok(Some(model))
+    }
+
+    /// The integrated model of each completed table.
+    fn integrated(&self) -> Result<Vec<LogisticModel>> {
+        self.of_tables.iter().map(|set| Ok(set.model(INTEGRATED)?.model().clone())).collect()
+    }
+
     fn coefficients(&self, rules: &RubinsRules) -> Result<Vec<ImputedCoefficient>> {
-        let models = self.of_tables.iter().map(|set| Ok(set.model(INTEGRATED)?.model().clone()));
-        let models: Vec<LogisticModel> = models.collect::<Result<_>>()?;
         // Where the variables separate the outcome in a table there is no covariance to be pooled.
-        let Ok(pooled) = rules.pool_logistic(&models) else { return Ok(Vec::new()) };
+        let Ok(pooled) = rules.pool_logistic(&self.integrated()?) else { return Ok(Vec::new()) };
         let complete = self.of_complete.as_ref().and_then(|set| set.model(INTEGRATED).ok()).map(FittedModel::model);
         let of_complete = |name: &str| {
             let term = complete?.terms().iter().find(|term| term.name == name)?;
@@ -179,6 +329,8 @@ impl<'a> FittedTables<'a> {
         let coefficients = pooled.coefficients.iter().map(|one| ImputedCoefficient {
             term: one.name.clone(),
             pooled: EstimateWithInterval { estimate: one.estimate, interval: one.interval },
+            standard_error: one.standard_error,
+            p_value: one.p_value,
             fraction_missing_information: one.fraction_missing_information,
             complete_cases: of_complete(&one.name),
         });
@@ -221,9 +373,7 @@ impl<'a> FittedTables<'a> {
         let rows = complete(self.observed, rows);
         let fitted = self.of_complete.as_ref()?.model(model).ok()?.model();
         let risks = fitted.predict(&self.observed.select_rows(&rows)).ok()?;
-        let roc = RocCurve::new(&self.table.labels(&rows), &risks, Direction::HigherIsPositive).ok()?;
-        let area = auc_estimate(&roc, LEVEL).ok()?;
-        Some(EstimateWithInterval { estimate: area.auc, interval: area.interval })
+        area(&self.table.labels(&rows), &risks)
     }
 }
 

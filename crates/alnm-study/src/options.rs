@@ -52,6 +52,9 @@ pub struct StudyOptions {
     /// Name patients on the page of the report; without it only the tables in files do
     #[arg(long)]
     pub identifiers: bool,
+    /// Write figures as TIFF too, as journals ask for them: 600 pixels an inch at a width of 117 mm
+    #[arg(long)]
+    pub tiff: bool,
     /// A few minutes' version of everything: a small network, fewer resamples and, where the cohort is simulated, fewer
     /// patients
     #[arg(long)]
@@ -74,6 +77,7 @@ impl StudyOptions {
             compare_backbones: self.compare_backbones,
             backbone_weights: self.backbone_weights.clone(),
             shows_identifiers: self.identifiers,
+            tiff: self.tiff,
             ..defaults
         }
     }

@@ -7,9 +7,11 @@ use alnm_deep::Predictor;
 use alnm_imaging::Image;
 use alnm_imaging::dce::DynamicSeries;
 use alnm_imaging::mask::RegionChoice;
-use alnm_models::Measurement;
-use alnm_models::saved_model::Assessment;
+use alnm_imputation::patient::{IncompleteAssessment, assess_completions};
+use alnm_models::saved_model::{Assessment, ModelVariable};
+use alnm_models::{Measurement, RiskModel};
 use alnm_selection::{FeatureTable, Signature};
+use alnm_stats::describe::median;
 use anyhow::{Context, Result, ensure};
 use ndarray::Array2;
 use rayon::prelude::*;
@@ -18,6 +20,8 @@ use serde::Serialize;
 use crate::bundle::Bundle;
 use crate::cohort::{Cohort, Patient, PatientVoxels, read_analysed_image, read_outline, read_phases};
 use crate::deep_output::deep_feature_names;
+use crate::measurements::{MEASUREMENTS, MeasuredColumn};
+use crate::patient_completion::CompletedValues;
 use crate::preparation::{ImagePreparation, LesionGeometry, PatientImages};
 use crate::progress::RunningStep;
 use crate::variables::{DL_SCORE, RAD_SCORE, StudyVariable, VARIABLES};
@@ -39,7 +43,7 @@ pub struct NewPatient {
     /// Region of the mask by name or number; without it the voxels of the lesion's label.
     pub region: Option<RegionChoice>,
     /// Values by the names of the columns of `patients.csv`; those that the model needs are
-    /// [`Bundle::needed_columns`].
+    /// [`Bundle::needed_columns`], and [`Bundle::read_columns`] help where one of them is missing.
     pub values: BTreeMap<String, f64>,
 }
 
@@ -47,25 +51,15 @@ impl NewPatient {
     /// A patient of a cohort.
     #[must_use]
     pub fn of_cohort(cohort: &Cohort, patient: &Patient) -> Self {
-        let blood = &patient.blood;
-        let values = [
-            ("age_years", patient.age_years),
-            ("mtd_cm", patient.mtd_cm),
-            ("sad_aln_cm", patient.sad_aln_cm),
-            ("neutrophils", blood.neutrophils),
-            ("lymphocytes", blood.lymphocytes),
-            ("monocytes", blood.monocytes),
-            ("wbc", blood.wbc),
-            ("platelets", blood.platelets),
-        ];
-        let known = values.into_iter().filter(|(_, value)| value.is_finite());
+        let value = |one: &MeasuredColumn| (one.name.to_owned(), (one.value)(patient));
+        let known = MEASUREMENTS.iter().map(value).filter(|(_, value)| value.is_finite());
         Self {
             id: patient.id.clone(),
             image: cohort.folder.join(&patient.image),
             mask: cohort.folder.join(&patient.mask),
             series: None,
             region: None,
-            values: known.map(|(column, value)| (column.to_owned(), value)).collect(),
+            values: known.collect(),
         }
     }
 }
@@ -91,6 +85,8 @@ pub enum WarningKind {
     Geometry,
     /// A value without which there is no risk.
     Missing,
+    /// A value that was missing and that the bundle completed.
+    Completed,
     /// What the extraction of features had to say.
     Extraction,
 }
@@ -103,6 +99,7 @@ impl WarningKind {
             Self::OutsideTrainingRange => "outside_training_range",
             Self::Geometry => "geometry",
             Self::Missing => "missing",
+            Self::Completed => "completed",
             Self::Extraction => "extraction",
         }
     }
@@ -122,6 +119,34 @@ pub struct ScoreFeature {
     pub contribution: Option<f64>,
 }
 
+/// A column or score that was missing, with the values that took its place.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct CompletedColumn {
+    /// Name of the column of `patients.csv`, or of the score.
+    pub column: String,
+    /// Unit.
+    pub unit: String,
+    /// Median of the values.
+    pub median: f64,
+    /// The smallest of them.
+    pub lowest: f64,
+    /// The largest.
+    pub highest: f64,
+}
+
+/// The risk of a patient who lacked values, by each of the completions.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct CompletedRisk {
+    /// What was missing, of what the model needs.
+    pub columns: Vec<CompletedColumn>,
+    /// The risk by each completion.
+    pub risks: Vec<f64>,
+    /// Share of the variance of the log odds that the missing values cause.
+    pub proportion_missing: f64,
+}
+
 /// What a bundle says about a patient.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
@@ -136,8 +161,11 @@ pub struct ScoredPatient {
     pub dl_score: Option<f64>,
     /// The variables of the model that are known.
     pub variables: Vec<Measurement>,
-    /// Risk, interval, contributions and verdicts; absent where a value is missing.
+    /// Risk, interval, contributions and verdicts; absent where a value is missing and the bundle completes none. Where it
+    /// does, the risk is the mean over the completions, and the interval, pooled by Rubin's rules, holds what is not known.
     pub assessment: Option<Assessment>,
+    /// What was completed; absent for a patient who lacks nothing.
+    pub completion: Option<CompletedRisk>,
     /// Grid of the image and size of the lesion.
     pub geometry: LesionGeometry,
     /// What was odd.
@@ -282,7 +310,26 @@ impl PatientScorer<'_> {
             }
         }
         let is_complete = measured.len() == bundle.model().variables().len();
-        let assessment = is_complete.then(|| bundle.model().assess(&measured, self.level)).transpose()?;
+        let mut assessment = is_complete.then(|| bundle.model().assess(&measured, self.level)).transpose()?;
+        let mut completion = None;
+        if let (false, Some(by)) = (is_complete, bundle.completion()) {
+            let given = |column: &str| patient.values.get(column).copied();
+            match by.complete(&given, [rad_score, dl_score]) {
+                Ok(completions) => {
+                    let completed = assess_completed(bundle.model(), &completions, self.level)?;
+                    let columns = bundle.completed_columns(&completions, &given, [rad_score, dl_score]);
+                    warnings.retain(|one| one.kind != WarningKind::Missing);
+                    warnings.extend(columns.iter().map(|column| completed_warning(column, completions.len())));
+                    completion = Some(CompletedRisk {
+                        columns,
+                        risks: completed.assessments.iter().map(|one| one.risk).collect(),
+                        proportion_missing: completed.log_odds.proportion_missing,
+                    });
+                    assessment = completed.pooled();
+                }
+                Err(error) => warnings.push(warning(WarningKind::Missing, format!("{error:#}"))),
+            }
+        }
         for outside in assessment.iter().flat_map(|assessment| &assessment.extrapolations) {
             let (low, high) = (outside.training_minimum, outside.training_maximum);
             let value = measured.iter().find(|measured| measured.variable.name == outside.variable.name);
@@ -301,6 +348,7 @@ impl PatientScorer<'_> {
             dl_score,
             variables: measured,
             assessment,
+            completion,
             geometry: images.geometry,
             warnings,
         })
@@ -365,6 +413,73 @@ impl PatientScorer<'_> {
         }
         warnings
     }
+}
+
+impl Bundle {
+    /// The columns and scores of the model that a patient lacks, with the values that take their place.
+    fn completed_columns(
+        &self,
+        completions: &[CompletedValues],
+        given: &dyn Fn(&str) -> Option<f64>,
+        scores: [Option<f64>; 2],
+    ) -> Vec<CompletedColumn> {
+        let needed = self.needed_columns();
+        let is_missing = |column: &&MeasuredColumn| needed.contains(&column.name) && given(column.name).is_none();
+        let measured = MEASUREMENTS.iter().filter(is_missing).map(|column| {
+            let values = completions.iter().map(|values| values.columns[column.name]).collect();
+            CompletedColumn::new(column.name, column.unit, values)
+        });
+        let of_scores: [(&str, fn(&CompletedValues) -> f64); 2] =
+            [(RAD_SCORE, |values| values.rad_score), (DL_SCORE, |values| values.dl_score)];
+        let of_scores = of_scores.into_iter().zip(scores).filter(|(_, score)| score.is_none());
+        let of_scores =
+            of_scores.map(|((name, value), _)| CompletedColumn::new(name, "", completions.iter().map(value).collect()));
+        measured.chain(of_scores).collect()
+    }
+}
+
+impl CompletedColumn {
+    fn new(column: &str, unit: &str, values: Vec<f64>) -> Self {
+        let lowest = values.iter().copied().fold(f64::INFINITY, f64::min);
+        let highest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        Self { column: column.to_owned(), unit: unit.to_owned(), median: median(&values), lowest, highest }
+    }
+}
+
+/// What a model says about a patient with each set of completed values.
+pub(crate) fn assess_completed(
+    model: &RiskModel,
+    completions: &[CompletedValues],
+    level: f64,
+) -> Result<IncompleteAssessment> {
+    let measurements = |values: &CompletedValues| -> Result<Vec<Measurement>> {
+        let of_variable = |v: &ModelVariable| {
+            let name = v.variable.name.as_str();
+            let value = match name {
+                RAD_SCORE => Some(values.rad_score),
+                DL_SCORE => Some(values.dl_score),
+                _ => VARIABLES
+                    .iter()
+                    .find(|variable| variable.name == name)
+                    .and_then(|variable| variable.of_columns(&|column| values.columns.get(column).copied())),
+            };
+            let value = value.with_context(|| format!("variable of the model is {name:?}, which no column gives"))?;
+            Ok(Measurement::new(name, &v.variable.unit, value))
+        };
+        model.variables().iter().map(of_variable).collect()
+    };
+    let sets = completions.iter().map(measurements).collect::<Result<Vec<_>>>()?;
+    Ok(assess_completions(model, &sets, level)?)
+}
+
+fn completed_warning(column: &CompletedColumn, imputations: usize) -> PatientWarning {
+    let CompletedColumn { column, unit, median, lowest, highest } = column;
+    let unit = if unit.is_empty() { String::new() } else { format!(" {unit}") };
+    let message = format!(
+        "{column} is missing; it was completed {imputations} times by what training patients have, median {median:.4}{unit} \
+         ({lowest:.4} to {highest:.4}), and the risk is the mean over the completions"
+    );
+    warning(WarningKind::Completed, message)
 }
 
 fn warning(kind: WarningKind, message: String) -> PatientWarning {

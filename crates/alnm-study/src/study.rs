@@ -78,6 +78,9 @@ pub struct StudySettings {
     /// Whether the page of the report names patients; its tables in files always do.
     #[serde(skip)]
     pub shows_identifiers: bool,
+    /// Whether figures are written as TIFF too, with 600 pixels an inch at a width of 117 mm.
+    #[serde(skip)]
+    pub tiff: bool,
 }
 
 impl StudySettings {
@@ -98,6 +101,7 @@ impl StudySettings {
             compare_backbones: false,
             backbone_weights: None,
             shows_identifiers: false,
+            tiff: false,
         }
     }
 

@@ -52,7 +52,6 @@ impl Study {
         let backbones = self.backbones(&table, &images, &inputs, &deep)?;
         let bundle = self.bundle(&BundleSources {
             table: &table,
-            variables: &variables,
             images: &images,
             deep: &deep,
             inputs: &inputs,

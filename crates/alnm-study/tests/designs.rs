@@ -9,6 +9,7 @@ mod small_cohort;
 use std::fs;
 use std::path::Path;
 
+use alnm_study::analysis::Results;
 use alnm_study::cohort::{Cohort, FurtherOutcomes, NodalStage, Recurrence, load};
 use alnm_study::further_outcomes::OutcomeModel;
 use alnm_study::table::CohortTable;
@@ -263,4 +264,19 @@ fn further_outcomes_are_read_and_held_against_the_outcome() {
     for what in ["`NX` is no nodal stage", "`-1` is no count of nodes", "`0` is no time of follow-up", "`maybe`"] {
         assert!(found.contains(what), "{found}");
     }
+}
+
+#[test]
+fn results_read_back_with_every_number_that_json_has_not() {
+    let (_, mut results) = analysed(&cohort(false));
+    results.training.performances[0].own_cutoff.cutoff = f64::INFINITY;
+    results.validation[0].performances[1].carried_cutoff.cutoff = f64::NEG_INFINITY;
+    results.odds_ratios[0].odds_ratio = f64::INFINITY;
+    let text = serde_json::to_string(&results).unwrap();
+    assert!(!text.contains("null,\"metrics\""), "{text}");
+    let read: Results = serde_json::from_str(&text).unwrap();
+    assert_eq!(read.training.performances[0].own_cutoff.cutoff, f64::INFINITY);
+    assert_eq!(read.validation[0].performances[1].carried_cutoff.cutoff, f64::NEG_INFINITY);
+    assert_eq!(read.odds_ratios[0].odds_ratio, f64::INFINITY);
+    assert!(serde_json::to_string(&read).unwrap() == text);
 }

@@ -147,6 +147,52 @@ fn pooled_figures_stand_beside_those_of_complete_cases() {
 }
 
 #[test]
+fn the_model_that_is_handed_on_is_pooled_and_judged_as_it_will_be_used() {
+    let cohort = cohort(false);
+    let (study, results) = analysed(&cohort);
+    let missing = study.missing_values.unwrap();
+    for (variable, pooled) in results.model.variables().iter().zip(&missing.coefficients[1..]) {
+        assert_eq!((&variable.variable.name, variable.coefficient), (&pooled.term, pooled.pooled.estimate));
+        assert!(pooled.standard_error > 0.0 && pooled.p_value < 1.0);
+    }
+    assert!(results.model.trained_on().contains("5 imputations"), "{}", results.model.trained_on());
+    assert_eq!(results.model.cutoffs().len(), 1);
+    let [training, validation] = &missing.handed_on[..] else { panic!("{:?}", missing.handed_on) };
+    assert_eq!((training.cohort.as_str(), validation.cohort.as_str()), ("training", "B"));
+    let complete = |centre: &str| missing.complete_patients.iter().find(|one| one.0 == centre).unwrap().1;
+    // A count that no variable of the model needs is none that a risk lacks.
+    assert!(validation.completed > 10 && validation.completed <= validation.patients - complete("B"));
+    let pooled = missing.areas.iter().find(|area| area.model == "Integrated" && area.cohort == "B").unwrap();
+    let (own, pooled) = (validation.auc.unwrap().estimate, pooled.pooled.unwrap().estimate);
+    assert!((own - pooled).abs() < 0.05, "{own} {pooled}");
+    assert!(missing.handed_on_risks.iter().all(|one| one.risk > 0.0 && one.risk < 1.0));
+}
+
+#[test]
+fn what_completes_new_patients_knows_training_rows_alone_and_no_outcome() {
+    let cohort = cohort(false);
+    let written = |cohort: &Cohort| {
+        let completion = CohortTable::new(cohort).unwrap().patient_completion(&any_scores()).unwrap();
+        assert_eq!((completion.imputations(), completion.training_patients()), (5, TRAINING));
+        serde_json::to_string(&completion).unwrap()
+    };
+    let expected = written(&cohort);
+    let mut other = cohort.clone();
+    other.patients.iter_mut().for_each(|patient| patient.alnm = !patient.alnm);
+    other.patients[TRAINING..].iter_mut().for_each(|patient| patient.mtd_cm *= 3.0);
+    assert!(written(&other) == expected);
+    other.patients[0].mtd_cm = 9.0;
+    assert!(written(&other) != expected);
+    // No patient's values are in it, as mean matching would have them; the median may be one patient's.
+    assert!(!expected.contains("mean_matching"), "{expected}");
+    let stands_there = |value: f64| !value.is_nan() && expected.contains(&value.ln().to_string());
+    assert!(cohort.patients.iter().filter(|patient| stands_there(patient.mtd_cm)).count() <= 1);
+    let json: serde_json::Value = serde_json::from_str(&expected).unwrap();
+    let read: alnm_study::PatientCompletion = serde_json::from_value(json).unwrap();
+    assert!(serde_json::to_string(&read).unwrap() == expected);
+}
+
+#[test]
 fn outcomes_of_chance_stay_chance_with_imputation() {
     let cohort = cohort(true);
     let (study, _) = analysed(&cohort);

@@ -178,6 +178,7 @@ fn study(folder: &Path) -> Study {
         compare_backbones: false,
         backbone_weights: None,
         shows_identifiers: false,
+        tiff: false,
     })
 }
 

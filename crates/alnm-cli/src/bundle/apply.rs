@@ -24,7 +24,8 @@ use crate::predict::{assessment_lines, column_name};
 
 row.csv and row.json hold age_years, mtd_cm, sad_aln_cm, neutrophils, lymphocytes and platelets (10^9/L), those that the bundle needs; SII
 is computed. A table of cases has the columns patient, image and mask too, with paths relative to its folder, and may have roi (the lesion's
-name in its mask) and series; the patients.csv of a cohort folder is one. A value that is missing leaves the patient without a risk, and the answer says which.
+name in its mask) and series; the patients.csv of a cohort folder is one. A value that is missing leaves the patient without a risk, and the answer says which; a bundle of a study
+that imputed completes it, and the risk is the mean over the completions.
 
 Research software, not a medical device.")]
 pub(crate) struct Apply {
@@ -139,6 +140,17 @@ fn description(bundle: &Bundle) -> String {
         format!("RadScore        {} features", bundle.radiomic_signature().weights().len()),
         format!("DLScore         {} features", bundle.deep_signature().weights().len()),
         format!("needed columns  {}", bundle.needed_columns().join(", ")),
+        bundle.completion().map_or_else(
+            || "missing values  give no risk".to_owned(),
+            |completion| {
+                format!(
+                    "missing values  completed {} times, learned from {} training patients without outcomes, from {}",
+                    completion.imputations(),
+                    completion.training_patients(),
+                    bundle.read_columns().join(", ")
+                )
+            },
+        ),
         format!("hash of images  {}", inputs.images),
         format!("hash of table   {}", inputs.table),
         "model           variable, log odds ratio, range of training:".to_owned(),
@@ -191,7 +203,7 @@ fn table(bundle: &Bundle, patients: &[NewPatient], scored: &[Result<ScoredPatien
         .chain(model.variables().iter().map(|v| column_name(&v.variable.name, &v.variable.unit)))
         .chain(model.variables().iter().map(|v| format!("contribution of {}", v.variable.name)))
         .chain(features)
-        .chain(["warnings", "error"].map(str::to_owned));
+        .chain(["completed", "warnings", "error"].map(str::to_owned));
     let mut table = DataTable::new(columns)?;
     let width = table.columns().len();
     for (patient, scored) in patients.iter().zip(scored) {
@@ -230,6 +242,8 @@ fn row(bundle: &Bundle, found: &ScoredPatient) -> Vec<Cell> {
         row.push(number(assessment.map(|assessment| assessment.contributions[place].log_odds)));
     }
     row.extend(found.features.iter().map(|feature| number(feature.value)));
+    let completed = found.completion.iter().flat_map(|one| &one.columns).map(|column| column.column.as_str());
+    row.push(Cell::from(completed.collect::<Vec<_>>().join(" ")));
     let warnings: Vec<&str> = found.warnings.iter().map(|warning| warning.message.as_str()).collect();
     row.extend([Cell::from(warnings.join("; ")), Cell::from("")]);
     row

@@ -85,10 +85,10 @@ impl Columns {
         self.0.iter().position(|column| column == name)
     }
 
-    /// The values of a row that the bundle needs and that are known.
+    /// The values of a row that the bundle reads and that are known.
     fn values(&self, row: &[String], bundle: &Bundle, whose: &str) -> Result<BTreeMap<String, f64>> {
         let mut values = BTreeMap::new();
-        for column in bundle.needed_columns() {
+        for column in bundle.read_columns() {
             let cell = self.place(column).map_or("", |place| row[place].trim());
             if MISSING.contains(&cell.to_lowercase().as_str()) {
                 continue;

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use alnm_stats::Interval;
 use alnm_study::Bundle;
 use alnm_study::cohort;
-use alnm_study::external_validation::{ExternalValidation, ExternalValidationParams, UnscoredPatient};
+use alnm_study::external_validation::{
+    CompletedPatients, ExternalValidation, ExternalValidationParams, UnscoredPatient,
+};
 use alnm_study::scoring::NewPatient;
 use anyhow::{Context, Result, ensure};
 
@@ -20,7 +22,9 @@ use crate::options::{IntervalLevel, ResultFormat, ResultOptions};
 
 COHORT is a cohort folder (cohort.toml, patients.csv, images, masks). The patients of its validation centres are judged, or those of the
 centres that --centre names. Phase and label are those of its cohort.toml. Figures after recalibration are judged on the patients that the
-line was fitted to, and so optimistic.
+line was fitted to, and so optimistic. Where the study imputed ([missing] policy = \"impute\"), patients who lack a value are completed by what
+the bundle learned from training patients, and judged by the mean of their risks over the completions; AUC and calibration pooled by Rubin's
+rules and those of complete patients stand beside. Let the cohort.toml of COHORT say [missing] policy = \"impute\", so that nobody is left out.
 
 Research software, not a medical device.")]
 pub(crate) struct Validate {
@@ -106,8 +110,38 @@ impl Validate {
     }
 }
 
+fn with(value: f64, interval: Interval) -> String {
+    format!("{value:.3} ({:.3} to {:.3})", interval.lower, interval.upper)
+}
+
+/// What missing values do to the figures.
+fn of_missing(found: &CompletedPatients) -> Vec<String> {
+    let columns: Vec<String> = found.columns.iter().map(|one| format!("{} {}", one.column, one.patients)).collect();
+    let complete = &found.complete_cases;
+    let mut lines = vec![
+        String::new(),
+        format!(
+            "missing values: {} patients lacked a value ({}), completed {} times by what training patients have, without outcomes;",
+            found.patients,
+            columns.join(", "),
+            found.imputations
+        ),
+        "figures above judge one risk for each patient, the mean over the completions".to_owned(),
+    ];
+    let mut push = |name: &str, value: Option<(f64, Interval)>| {
+        lines.extend(value.map(|(value, interval)| format!("  {name:<40} {}", with(value, interval))));
+    };
+    push("AUC, pooled by Rubin's rules", found.pooled_auc.as_ref().map(|one| (one.estimate, one.interval)));
+    let pooled = found.pooled_calibration.as_ref();
+    push("calibration slope, pooled likewise", pooled.map(|one| (one.slope.estimate, one.slope.interval)));
+    let area = complete.auc.as_ref().map(|one| (one.auc, one.interval));
+    push(&format!("AUC, {} complete patients", complete.patients), area);
+    let line = complete.recalibration.as_ref().map(|one| (one.slope.estimate, one.slope.interval));
+    push("calibration slope, the same", line);
+    lines
+}
+
 fn text(bundle: &Bundle, found: &ExternalValidation) -> String {
-    let with = |value: f64, interval: Interval| format!("{value:.3} ({:.3} to {:.3})", interval.lower, interval.upper);
     let mut lines = vec![
         format!(
             "{} patients, {} with metastasis; intervals of {} %",
@@ -144,6 +178,7 @@ fn text(bundle: &Bundle, found: &ExternalValidation) -> String {
             with(specificity.estimate, specificity.interval)
         ));
     }
+    lines.extend(found.completed.iter().flat_map(of_missing));
     lines.extend([String::new(), "after recalibration on these patients (optimistic):".to_owned()]);
     for after in &found.recalibrated {
         let test = after

@@ -1,7 +1,8 @@
 //! Reporting checklists, filled in where the software knows the answer.
 //!
 //! Numbers and topics follow CLEAR 1.0 (Kocak et al. 2023), METRICS 1.0 (Kocak et al. 2024) and TRIPOD+AI (Collins et
-//! al. 2024); the wording is our own, and the published lists are the authority.
+//! al. 2024); the wording is our own, and the published lists are the authority. For PROBAST+AI (Moons et al. 2025), with which
+//! others judge a study, topics of its four domains stand here, for development and evaluation, without its numbers.
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
@@ -38,13 +39,14 @@ struct Item {
     answer: String,
 }
 
-const LISTS: [(&str, &str, &str); 3] = [
+const LISTS: [(&str, &str, &str); 4] = [
     ("CLEAR", "clear", include_str!("checklists/clear.csv")),
     ("METRICS", "metrics", include_str!("checklists/metrics.csv")),
     ("TRIPOD+AI", "tripod_ai", include_str!("checklists/tripod_ai.csv")),
+    ("PROBAST+AI", "probast_ai", include_str!("checklists/probast_ai.csv")),
 ];
 
-/// The three checklists for this run.
+/// The checklists for this run.
 pub(super) fn all(findings: &Findings<'_>) -> Result<Vec<Checklist>> {
     let mut lists = read()?;
     if findings.inputs.agreement.is_none() {
@@ -98,6 +100,9 @@ mod tests {
         assert_eq!(numbers(1), up_to(30));
         let tripod = numbers(2);
         assert_eq!((tripod.len(), tripod.last().map(String::as_str)), (52, Some("27c")));
+        let domains = numbers(3);
+        let of_part = |part: &str| domains.iter().filter(|number| number.starts_with(part)).count();
+        assert_eq!((of_part("D"), of_part("E"), domains.len()), (16, 16, 32));
         let page = include_str!("report.html");
         for item in lists.iter().flat_map(|list| &list.items).filter(|item| !item.section.is_empty()) {
             assert!(

@@ -7,7 +7,7 @@ use alnm_stats::data_table::Cell;
 use super::table::Table;
 use super::tables::with_interval;
 use crate::cohort::{Cohort, acquisition_by_centre};
-use crate::missing_values::{EstimateWithInterval, MissingValues};
+use crate::missing_values::{EstimateWithInterval, HandedOnFigures, HandedOnRisk, MissingValues};
 use crate::study::Study;
 
 /// All of them, for the folder and the page.
@@ -21,7 +21,13 @@ pub(super) fn all(study: &Study, cohort: &Cohort) -> Vec<Table> {
         tables.push(Table::new("cohort_remarks", "What was found out about the cohort folder", &["remark"], rows));
     }
     if let Some(values) = &study.missing_values {
-        tables.extend([missing(values), coefficients(values), areas(values)]);
+        tables.extend([
+            missing(values),
+            coefficients(values),
+            areas(values),
+            handed_on(values),
+            handed_on_risks(values),
+        ]);
     }
     tables
 }
@@ -86,4 +92,30 @@ fn areas(values: &MissingValues) -> Table {
     let title = format!("AUC pooled over {} imputations beside that of complete cases", values.imputations);
     let header = ["model", "cohort", "pooled", "complete cases"];
     Table::new("imputed_areas", &title, &header, values.areas.iter().map(row).collect())
+}
+
+fn handed_on(values: &MissingValues) -> Table {
+    let row = |one: &HandedOnFigures| {
+        vec![
+            Cell::Text(one.cohort.clone()),
+            Cell::from(one.patients),
+            Cell::from(one.completed),
+            printed(one.auc),
+            printed(one.in_the_large),
+            printed(one.slope),
+        ]
+    };
+    let title = "The integrated model as the bundle hands it on: one risk for each patient, that of a patient who lacks a value the mean over \
+                 the bundle's completions, which know no outcome";
+    let header = ["cohort", "patients", "completed", "AUC", "calibration in the large", "calibration slope"];
+    Table::new("bundle_performance", title, &header, values.handed_on.iter().map(row).collect())
+}
+
+fn handed_on_risks(values: &MissingValues) -> Table {
+    let row = |one: &HandedOnRisk| {
+        cells![one.centre.clone(), one.patient.clone(), usize::from(one.alnm), usize::from(one.completed), one.risk]
+    };
+    let header = ["centre", "patient", "alnm", "completed", "risk"];
+    let title = "Risks by the bundle";
+    Table::new("bundle_risks", title, &header, values.handed_on_risks.iter().map(row).collect()).only_file()
 }

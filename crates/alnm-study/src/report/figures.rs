@@ -23,6 +23,7 @@ use super::lesion::outlined_slice;
 use super::nomogram::nomogram;
 use super::swarm::{Line, swarm};
 use super::table::in_file_name;
+use super::tables::integrated_terms;
 use super::{Figure, Findings};
 use crate::analysis::{Evaluation, INTEGRATED, Results};
 use crate::study::Study;
@@ -53,7 +54,7 @@ pub(super) fn all(study: &Study, findings: &Findings<'_>) -> Result<Vec<Figure>>
         lasso("Figure 3. Deep features", "figure3", &findings.scores.deep, &training(&findings.inputs.deep))?,
         waterfalls(findings)?,
         correlations(findings)?,
-        forests(results)?,
+        forests(study, results)?,
         variables(results),
         of_cohorts(
             "Figure 5. ROC curves with AUC, 95 % DeLong interval and p of DeLong's test against the integrated model.",
@@ -128,7 +129,7 @@ fn correlations(findings: &Findings<'_>) -> Result<Figure> {
     ))
 }
 
-fn forests(results: &Results) -> Result<Figure> {
+fn forests(study: &Study, results: &Results) -> Result<Figure> {
     let univariate: Vec<Ratio> = results
         .odds_ratios
         .iter()
@@ -139,8 +140,10 @@ fn forests(results: &Results) -> Result<Figure> {
             upper: odds.profile.upper,
         })
         .collect();
-    let terms = results.models.model(INTEGRATED)?.model().terms().iter().filter(|term| term.name != INTERCEPT);
+    let terms = integrated_terms(study, results)?;
     let joint: Vec<Ratio> = terms
+        .iter()
+        .filter(|term| term.name != INTERCEPT)
         .map(|term| Ratio {
             name: term.name.clone(),
             estimate: term.estimate.exp(),

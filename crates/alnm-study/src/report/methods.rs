@@ -22,8 +22,8 @@ use crate::table::FOLDS;
 /// A paragraph with its heading.
 #[derive(Debug, Serialize)]
 pub(super) struct Paragraph {
-    heading: &'static str,
-    text: String,
+    pub(super) heading: &'static str,
+    pub(super) text: String,
 }
 
 /// The integrated model's discrimination in one cohort.
@@ -100,6 +100,16 @@ pub(super) fn headline(findings: &Findings<'_>) -> Vec<Headline> {
         .collect()
 }
 
+/// The same as the cells of a table below its header.
+pub(super) fn headline_cells(findings: &Findings<'_>) -> (Vec<String>, Vec<Vec<String>>) {
+    let header = ["cohort", "patients", "with metastasis", "AUC (95 % CI)", "sensitivity", "specificity", ""];
+    let cells = |row: Headline| {
+        let (patients, metastasis) = (row.patients.to_string(), row.metastasis.to_string());
+        vec![row.cohort, patients, metastasis, row.auc, row.sensitivity, row.specificity, row.remark.to_owned()]
+    };
+    (header.map(str::to_owned).to_vec(), headline(findings).into_iter().map(cells).collect())
+}
+
 /// The methods section.
 ///
 /// # Errors
@@ -131,7 +141,9 @@ fn patients(cohort: &Cohort) -> String {
             "Missing values of age, diameters and blood counts were imputed {} times by chained equations (predictive mean matching), with \
              RadScore, DLScore and, in training alone, the outcome among the predictors. The equations were learned from training rows, in \
              each fold anew; validation patients were completed by them without their outcomes. Tables and figures rest on the first completed \
-             table; figures pooled over all by Rubin's rules stand beside those of complete cases in tables of their own.",
+             table; figures pooled over all by Rubin's rules stand beside those of complete cases in tables of their own. The integrated model \
+             that is written out and handed on has pooled coefficients. A new patient who lacks a value is completed by linear regressions with \
+             normal noise on logarithms of the measurements, learned from training patients without any outcome.",
             description.missing.imputations
         ),
         MissingHandling::Exclude => {

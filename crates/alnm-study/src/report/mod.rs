@@ -19,6 +19,8 @@ mod raster;
 mod swarm;
 mod table;
 mod tables;
+mod tiff;
+mod word;
 
 use std::path::{Path, PathBuf};
 
@@ -105,7 +107,7 @@ impl Study {
         let folder = out.join("figures");
         std::fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
         let panels: Vec<&figure::Panel> = figures.iter().flat_map(|figure| &figure.panels).collect();
-        panels.par_iter().try_for_each(|panel| write_panel(panel, &folder))?;
+        panels.par_iter().try_for_each(|panel| write_panel(panel, &folder, self.settings.tiff))?;
         let checklists = checklist::all(findings)?;
         let folder = out.join("checklists");
         std::fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
@@ -130,6 +132,7 @@ impl Study {
         let parameters = serde_json::to_string_pretty(&methods::parameters(self, findings))?;
         save("parameters.json", parameters)?;
         save("costs.json", serde_json::to_string_pretty(&self.costs)?)?;
+        write_file(&out.join("report.docx"), &word::document(self, findings, &tables, &figures, &checklists)?)?;
         let page = self.page(findings, &tables, figures, &checklists)?;
         let path = out.join("report.html");
         write_file(&path, page.as_bytes())?;
@@ -156,9 +159,11 @@ impl Study {
             })
             .collect();
         let shown: Vec<ShownTable<'_>> = tables.iter().filter_map(Table::shown).collect();
+        let kinds = if self.settings.tiff { vec!["svg", "png", "tiff", "csv"] } else { vec!["svg", "png", "csv"] };
         let page = environment.get_template("report")?.render(context! {
             description => Value::from(Serde(&findings.cohort.description)),
             settings => Value::from(Serde(&self.settings)),
+            picture_kinds => Value::from(Serde(kinds)),
             published => findings.published.is_some(),
             headline => Value::from(Serde(methods::headline(findings))),
             methods => Value::from(Serde(methods::paragraphs(self, findings)?)),
@@ -172,11 +177,16 @@ impl Study {
     }
 }
 
-/// A panel as SVG, PNG and CSV.
-fn write_panel(panel: &figure::Panel, folder: &Path) -> Result<()> {
+/// A panel as SVG, PNG and CSV and, on request, as TIFF.
+fn write_panel(panel: &figure::Panel, folder: &Path, as_tiff: bool) -> Result<()> {
     panel.data.write_values(folder)?;
     let name = panel.data.file();
     write_file(&folder.join(format!("{name}.svg")), panel.svg.as_bytes())?;
     let picture = raster::png(&panel.svg).with_context(|| format!("figure {name} as PNG"))?;
-    write_file(&folder.join(format!("{name}.png")), &picture)
+    write_file(&folder.join(format!("{name}.png")), &picture)?;
+    if as_tiff {
+        let picture = raster::tiff(&panel.svg).with_context(|| format!("figure {name} as TIFF"))?;
+        write_file(&folder.join(format!("{name}.tiff")), &picture)?;
+    }
+    Ok(())
 }

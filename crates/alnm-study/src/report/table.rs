@@ -127,10 +127,10 @@ pub struct Table {
 /// A table as the page shows it.
 #[derive(Debug, Serialize)]
 pub(super) struct ShownTable<'a> {
-    file: &'a str,
-    title: &'a str,
-    header: &'a [String],
-    rows: Vec<Vec<String>>,
+    pub(super) file: &'a str,
+    pub(super) title: &'a str,
+    pub(super) header: &'a [String],
+    pub(super) rows: Vec<Vec<String>>,
     /// Whether rows stand one below the other as cards where the page is narrow.
     is_wide: bool,
 }

@@ -1,6 +1,6 @@
 //! The tables of the study.
 
-use alnm_models::logistic::{Estimation, INTERCEPT};
+use alnm_models::logistic::{Estimation, INTERCEPT, Term};
 use alnm_models::model_set::{ModelPerformance, ThresholdPerformance};
 use alnm_selection::{FeatureTable, FittedPipeline, Labels, Signature};
 use alnm_stats::bootstrap::Resampling;
@@ -18,6 +18,7 @@ use super::table::{Table, TableCell, in_file_name, printed_estimate};
 use crate::analysis::{Evaluation, INTEGRATED, LEVEL, Results, baseline_table};
 use crate::cohort::Cohort;
 use crate::comparison::{BackboneComparison, ComparedAreas, HarmonisationComparison};
+use crate::missing_values::ImputedCoefficient;
 use crate::robustness::Robustness;
 use crate::study::Study;
 
@@ -29,7 +30,7 @@ pub(super) fn all(study: &Study, findings: &Findings<'_>) -> Result<Vec<Table>> 
     tables.extend(excluded.map(|table| if study.settings.shows_identifiers { table } else { table.only_file() }));
     tables.push(table_one(results, published));
     tables.extend(other_baselines(findings)?);
-    tables.extend([table_two(results), integrated_model(results)?]);
+    tables.extend([table_two(results), integrated_model(study, results)?]);
     for (index, evaluation) in results.evaluations().enumerate() {
         tables.extend(table_three(index, evaluation, published));
     }
@@ -168,34 +169,75 @@ fn table_two(results: &Results) -> Table {
     Table::new("table2", "Table 2. Univariate logistic regression, training cohort", &header, rows.collect())
 }
 
-/// The integrated model written out.
-fn integrated_model(results: &Results) -> Result<Table> {
-    let fitted = results.models.model(INTEGRATED)?.model();
+/// The integrated model written out, as it is handed on.
+fn integrated_model(study: &Study, results: &Results) -> Result<Table> {
     let unit_of = |name: &str| {
         let variables = results.model.variables().iter();
         let unit =
             variables.filter(|one| one.variable.name == name).map(|one| per_unit(&one.variable.unit, 1.0)).next();
         unit.unwrap_or_default()
     };
-    let rows = fitted.terms().iter().map(|term| {
-        let ratio = if term.name == INTERCEPT {
-            TableCell::Undefined("")
-        } else {
-            let Interval { lower, upper, level } = term.interval;
-            TableCell::estimate(term.estimate.exp(), Interval { lower: lower.exp(), upper: upper.exp(), level })
-        };
+    let terms = integrated_terms(study, results)?;
+    let rows = terms.iter().map(|term| {
         vec![
             TableCell::from(if term.name == INTERCEPT { "intercept".to_owned() } else { term.name.clone() }),
             TableCell::from(unit_of(&term.name)),
             TableCell::Number { value: term.estimate, decimals: 5 },
             TableCell::Number { value: term.standard_error, decimals: 5 },
-            ratio,
+            if term.name == INTERCEPT {
+                TableCell::Undefined("")
+            } else {
+                TableCell::estimate(term.estimate.exp(), term.interval.map(f64::exp))
+            },
             TableCell::PValue(term.p_value),
         ]
     });
     let header = ["variable", "unit", "coefficient", "standard error", "OR (95 % CI)", "p"];
-    let title = "The integrated model. Risk = 1 / (1 + exp(-L)), where L is the intercept and the sum of coefficient times value";
-    Ok(Table::new("integrated_model", title, &header, rows.collect()))
+    let pooled = match pooled_over(study) {
+        Some(imputations) => format!(", pooled over {imputations} imputations by Rubin's rules"),
+        None => String::new(),
+    };
+    let title = format!(
+        "The integrated model{pooled}. Risk = 1 / (1 + exp(-L)), where L is the intercept and the sum of coefficient times value"
+    );
+    Ok(Table::new("integrated_model", &title, &header, rows.collect()))
+}
+
+/// How many imputations the integrated model is pooled over; `None` where it is one fit.
+pub(super) fn pooled_over(study: &Study) -> Option<usize> {
+    study.missing_values.as_ref().filter(|missing| missing.integrated.is_some()).map(|missing| missing.imputations)
+}
+
+/// A coefficient of the integrated model, on the scale of log odds.
+pub(super) struct IntegratedTerm {
+    pub(super) name: String,
+    pub(super) estimate: f64,
+    pub(super) standard_error: f64,
+    pub(super) interval: Interval,
+    pub(super) p_value: f64,
+}
+
+/// The coefficients of the integrated model that is handed on.
+pub(super) fn integrated_terms(study: &Study, results: &Results) -> Result<Vec<IntegratedTerm>> {
+    if let Some(missing) = study.missing_values.as_ref().filter(|missing| missing.integrated.is_some()) {
+        let of_term = |one: &ImputedCoefficient| IntegratedTerm {
+            name: one.term.clone(),
+            estimate: one.pooled.estimate,
+            standard_error: one.standard_error,
+            interval: one.pooled.interval,
+            p_value: one.p_value,
+        };
+        return Ok(missing.coefficients.iter().map(of_term).collect());
+    }
+    let fitted = results.models.model(INTEGRATED)?.model();
+    let of_term = |term: &Term| IntegratedTerm {
+        name: term.name.clone(),
+        estimate: term.estimate,
+        standard_error: term.standard_error,
+        interval: term.interval,
+        p_value: term.p_value,
+    };
+    Ok(fitted.terms().iter().map(of_term).collect())
 }
 
 fn cutoff_cells(at: &ThresholdPerformance) -> Vec<TableCell> {
