@@ -429,11 +429,12 @@ impl Bundle {
             let values = completions.iter().map(|values| values.columns[column.name]).collect();
             CompletedColumn::new(column.name, column.unit, values)
         });
-        let of_scores: [(&str, fn(&CompletedValues) -> f64); 2] =
-            [(RAD_SCORE, |values| values.rad_score), (DL_SCORE, |values| values.dl_score)];
-        let of_scores = of_scores.into_iter().zip(scores).filter(|(_, score)| score.is_none());
-        let of_scores =
-            of_scores.map(|((name, value), _)| CompletedColumn::new(name, "", completions.iter().map(value).collect()));
+        let rad_scores = completions.iter().map(|values| values.rad_score).collect();
+        let dl_scores = completions.iter().map(|values| values.dl_score).collect();
+        let of_scores = [(RAD_SCORE, rad_scores), (DL_SCORE, dl_scores)].into_iter().zip(scores);
+        let of_scores = of_scores
+            .filter(|(_, given)| given.is_none())
+            .map(|((name, values), _)| CompletedColumn::new(name, "", values));
         measured.chain(of_scores).collect()
     }
 }

@@ -19,7 +19,6 @@ mod raster;
 mod swarm;
 mod table;
 mod tables;
-mod tiff;
 mod word;
 
 use std::path::{Path, PathBuf};

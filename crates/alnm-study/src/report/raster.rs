@@ -1,5 +1,6 @@
-//! Figures as PNG, with a font of their own: the picture is the same on every machine.
+//! Figures as PNG and TIFF, with a font of their own: the picture is the same on every machine.
 
+use std::io::Cursor;
 use std::sync::{Arc, LazyLock};
 
 use anyhow::{Context, Result, ensure};
@@ -7,6 +8,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use resvg::tiny_skia::{Pixmap, PremultipliedColorU8, Transform};
 use resvg::usvg::{Options, Tree, fontdb};
+use tiff::encoder::{Compression, DeflateLevel, Rational, TiffEncoder, colortype};
+use tiff::tags::ResolutionUnit;
 
 /// Pixels of the PNG for a unit of the SVG: 300 pixels an inch at a printed width of 117 mm.
 const SCALE: f32 = 3.0;
@@ -14,7 +17,7 @@ const SCALE: f32 = 3.0;
 /// journal.
 const TIFF_SCALE: f32 = 6.0;
 /// Pixels an inch of the TIFF.
-const TIFF_RESOLUTION: u32 = 600;
+const TIFF_RESOLUTION: Rational = Rational { n: 600, d: 1 };
 
 /// Liberation Sans, SIL Open Font License 1.1 (`fonts/LICENSE-OFL`).
 static FONTS: LazyLock<Arc<fontdb::Database>> = LazyLock::new(|| {
@@ -45,7 +48,12 @@ pub(super) fn tiff(svg: &str) -> Result<Vec<u8>> {
         [pixel.red(), pixel.green(), pixel.blue()].map(|channel| channel.saturating_add(white))
     };
     let colours: Vec<u8> = pixels.pixels().iter().flat_map(on_white).collect();
-    super::tiff::tiff(pixels.width(), pixels.height(), &colours, TIFF_RESOLUTION)
+    let mut file = Cursor::new(Vec::new());
+    let mut encoder = TiffEncoder::new(&mut file)?.with_compression(Compression::Deflate(DeflateLevel::Balanced));
+    let mut image = encoder.new_image::<colortype::RGB8>(pixels.width(), pixels.height())?;
+    image.resolution(ResolutionUnit::Inch, TIFF_RESOLUTION);
+    image.write_data(&colours)?;
+    Ok(file.into_inner())
 }
 
 fn drawn(svg: &str, scale: f32) -> Result<Pixmap> {
@@ -104,10 +112,12 @@ mod tests {
     fn a_tiff_has_six_pixels_a_unit_on_white() {
         let text =
             "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 4 2'><rect width='2' height='2' fill='#f00'/></svg>";
-        let bytes = tiff(text).unwrap();
-        let deflated = &bytes[8..];
-        let mut colours = Vec::new();
-        std::io::Read::read_to_end(&mut flate2::read::ZlibDecoder::new(deflated), &mut colours).unwrap();
+        let mut decoder = tiff::decoder::Decoder::new(Cursor::new(tiff(text).unwrap())).unwrap();
+        assert_eq!(decoder.dimensions().unwrap(), (24, 12));
+        assert_eq!(decoder.get_tag_u32(tiff::tags::Tag::ResolutionUnit).unwrap(), 2);
+        let tiff::decoder::DecodingResult::U8(colours) = decoder.read_image().unwrap() else {
+            panic!("the picture has no bytes")
+        };
         assert_eq!((colours.len(), &colours[..3], &colours[69..72]), (3 * 24 * 12, &[255, 0, 0][..], &[255; 3][..]));
     }
 
