@@ -98,16 +98,16 @@ fn patient(id: &str, centre: &str, row: usize, alnm: bool) -> Patient {
     }
 }
 
-/// A finished study: its folder, and the number of its patients.
+/// A finished study: its folder and its patients.
 struct Finished {
-    root: tempfile::TempDir,
+    root: PathBuf,
     results: Results,
     patients: Vec<Patient>,
 }
 
 impl Finished {
     fn bundle(&self) -> PathBuf {
-        self.root.path().join("out/bundle.safetensors")
+        self.root.join("out/bundle.safetensors")
     }
 
     /// The risks of the integrated model by the study itself.
@@ -122,8 +122,12 @@ impl Finished {
 }
 
 static FINISHED: LazyLock<Finished> = LazyLock::new(|| {
-    let root = tempfile::tempdir().unwrap();
-    let cohort = root.path().join("cohort");
+    // Nothing removes what a static holds, so each run replaces the folder of the one before.
+    let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("finished_study");
+    if root.exists() {
+        fs::remove_dir_all(&root).unwrap();
+    }
+    let cohort = root.join("cohort");
     let patients: Vec<Patient> = (0..TRAINING + VALIDATION)
         .map(|row| {
             let centre = if row < TRAINING { "a" } else { "b" };
@@ -136,11 +140,11 @@ static FINISHED: LazyLock<Finished> = LazyLock::new(|| {
     write_patients(&cohort.join("patients.csv"), &patients).unwrap();
     let description = "name = \"small\"\nsimulated = true\ntraining_centre = \"a\"\nvalidation_centres = [\"b\"]\n";
     fs::write(cohort.join("cohort.toml"), description).unwrap();
-    let mut settings = StudySettings::quick(root.path().join("out"));
+    let mut settings = StudySettings::quick(root.join("out"));
     (settings.cohort, settings.epochs) = (Some(cohort), 1);
     let finished = Study::new(settings).run(None).unwrap();
-    assert_eq!(finished.bundle, root.path().join("out/bundle.safetensors"));
-    let results = fs::read_to_string(root.path().join("out/results.json")).unwrap();
+    assert_eq!(finished.bundle, root.join("out/bundle.safetensors"));
+    let results = fs::read_to_string(root.join("out/results.json")).unwrap();
     Finished { results: serde_json::from_str(&results).unwrap(), root, patients }
 });
 
@@ -173,10 +177,8 @@ fn every_patient_scored_from_the_files_has_the_risk_of_the_study() {
     let study = &*FINISHED;
     let expected = study.risks();
     assert_eq!(expected.len(), TRAINING + VALIDATION);
-    let text = answer(
-        study.root.path(),
-        &["apply", "out/bundle.safetensors", "--cases", "cohort/patients.csv", "--format", "csv"],
-    );
+    let text =
+        answer(&study.root, &["apply", "out/bundle.safetensors", "--cases", "cohort/patients.csv", "--format", "csv"]);
     let found = rows(&text);
     assert_eq!(found.len(), expected.len());
     for row in &found {
@@ -190,7 +192,7 @@ fn every_patient_scored_from_the_files_has_the_risk_of_the_study() {
         assert!(number(row, "interval_lower") <= risk && risk <= number(row, "interval_upper"));
     }
     // Scores too, and alone as well as among the others.
-    let scores = rows(&fs::read_to_string(study.root.path().join("out/tables/scores.csv")).unwrap());
+    let scores = rows(&fs::read_to_string(study.root.join("out/tables/scores.csv")).unwrap());
     for (row, score) in found.iter().zip(&scores).take(3) {
         for name in ["RadScore", "DLScore"] {
             assert!((number(row, name) - number(score, name)).abs() < 1e-10, "{name}");
@@ -201,14 +203,14 @@ fn every_patient_scored_from_the_files_has_the_risk_of_the_study() {
         "age_years": one.age_years, "mtd_cm": one.mtd_cm, "sad_aln_cm": one.sad_aln_cm,
         "neutrophils": one.blood.neutrophils, "lymphocytes": one.blood.lymphocytes, "platelets": one.blood.platelets,
     });
-    fs::write(study.root.path().join("one.json"), row.to_string()).unwrap();
+    fs::write(study.root.join("one.json"), row.to_string()).unwrap();
     let arguments =
         ["apply", "out/bundle.safetensors", "cohort/images/P001", "cohort/masks/P001.nii.gz", "--patient", "one.json"];
     let json: serde_json::Value =
-        serde_json::from_str(&answer(study.root.path(), &[&arguments[..], &["--format", "json"]].concat())).unwrap();
+        serde_json::from_str(&answer(&study.root, &[&arguments[..], &["--format", "json"]].concat())).unwrap();
     let risk = json[0]["assessment"]["risk"].as_f64().unwrap();
     assert!((risk - expected["P001"]).abs() < 1e-10, "{risk}");
-    let text = answer(study.root.path(), &arguments);
+    let text = answer(&study.root, &arguments);
     assert!(
         text.contains("patient P001: risk") && text.contains("SII (10^9/L)") && text.contains("RadScore"),
         "{text}"
@@ -219,7 +221,7 @@ fn every_patient_scored_from_the_files_has_the_risk_of_the_study() {
 fn the_validation_centre_has_the_figures_of_the_study() {
     let study = &*FINISHED;
     let text = answer(
-        study.root.path(),
+        &study.root,
         &[
             "validate",
             "out/bundle.safetensors",
@@ -261,17 +263,17 @@ fn the_validation_centre_has_the_figures_of_the_study() {
     for (at, threshold) in [("0.1", 0.1), ("0.3", 0.3), ("0.5", 0.5)] {
         close("model", at, "estimate", curve.net_benefit_at(threshold).unwrap());
     }
-    let judged = rows(&fs::read_to_string(study.root.path().join("judged.csv")).unwrap());
+    let judged = rows(&fs::read_to_string(study.root.join("judged.csv")).unwrap());
     assert_eq!(judged.iter().map(|row| number(row, "risk")).collect::<Vec<_>>().len(), VALIDATION);
     // On the patients of training there is no drift.
     let own = rows(&answer(
-        study.root.path(),
+        &study.root,
         &["validate", "out/bundle.safetensors", "cohort", "--centre", "a", "--format", "csv", "--resamples", "5"],
     ));
     let outside = own.iter().filter(|row| row["measure"] == "patients outside the training range");
     assert!(outside.map(|row| number(row, "estimate")).all(|count| count == 0.0));
     assert!(
-        answer(study.root.path(), &["validate", "out/bundle.safetensors", "cohort", "--resamples", "5"])
+        answer(&study.root, &["validate", "out/bundle.safetensors", "cohort", "--resamples", "5"])
             .contains("against training")
     );
 }
@@ -280,7 +282,7 @@ fn the_validation_centre_has_the_figures_of_the_study() {
 #[test]
 fn the_command_runs_the_same_study() {
     let study = &*FINISHED;
-    let folder = study.root.path();
+    let folder = &study.root;
     let checked = answer(folder, &["study", "cohort", "--check"]);
     assert!(checked.contains("training, centre a: 32"), "{checked}");
     let out = ["--out", "again", "--quick", "--epochs", "1"];
@@ -309,7 +311,7 @@ fn the_command_runs_the_same_study() {
 #[test]
 fn what_is_odd_about_a_patient_is_said() {
     let study = &*FINISHED;
-    let folder = study.root.path();
+    let folder = &study.root;
     let header = "patient,image,mask,age_years,mtd_cm,sad_aln_cm,neutrophils,lymphocytes,platelets";
     let table = |rows: &[&str]| fs::write(folder.join("odd.csv"), format!("{header}\n{}\n", rows.join("\n"))).unwrap();
     let files = "cohort/images/P001,cohort/masks/P001.nii.gz";
@@ -364,7 +366,7 @@ fn a_damaged_bundle_is_refused_or_gives_the_same_answer() {
     let bytes = fs::read(study.bundle()).unwrap();
     let header_length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
     let header: serde_json::Value = serde_json::from_slice(&bytes[8..8 + header_length]).unwrap();
-    let damaged = study.root.path().join("damaged.safetensors");
+    let damaged = study.root.join("damaged.safetensors");
     let read = |header: &[u8], rest: &[u8]| {
         let mut file = (header.len() as u64).to_le_bytes().to_vec();
         file.extend_from_slice(header);
@@ -403,7 +405,7 @@ fn a_damaged_bundle_is_refused_or_gives_the_same_answer() {
     other["__metadata__"]["version"] = serde_json::json!("2");
     let refused = format!("{:#}", read(&serde_json::to_vec(&other).unwrap(), rest).unwrap_err());
     assert!(refused.contains("version of the file is 2; this program reads version 1"), "{refused}");
-    let refused = complaint(study.root.path(), &["apply", "out/radscore.json", "--describe"]);
+    let refused = complaint(&study.root, &["apply", "out/radscore.json", "--describe"]);
     assert!(refused.contains("radscore.json"), "{refused}");
     assert_eq!(read(&original, rest).unwrap(), good);
 }
@@ -415,7 +417,7 @@ fn study_of_one_centre(
     columns: &str,
     cells: impl Fn(usize, &Patient) -> String,
 ) -> (PathBuf, serde_json::Value) {
-    let root = FINISHED.root.path();
+    let root = &FINISHED.root;
     let cohort = root.join(format!("{name}_cohort"));
     fs::create_dir_all(&cohort).unwrap();
     let mut patients: Vec<Patient> =
@@ -452,7 +454,7 @@ fn a_study_of_one_centre_has_cross_fitted_figures_and_a_bundle() {
     assert!(page.contains("no centre validated") && page.contains("number of positive nodes"), "{}", out.display());
     let table = fs::read_to_string(out.join("tables/further_outcomes.csv")).unwrap();
     assert!(table.contains("nodal stage (N0, N1"), "{table}");
-    let root = FINISHED.root.path();
+    let root = &FINISHED.root;
     let first = &FINISHED.patients[0];
     let risks =
         answer(root, &["apply", "alone/bundle.safetensors", "--cases", "alone_cohort/patients.csv", "--format", "csv"]);
@@ -474,7 +476,7 @@ fn later_patients_of_the_centre_validate() {
 
 /// A study of the finished one's patients of whom every fifth lacks a value, imputed.
 fn study_with_missing_values() -> (PathBuf, Vec<Patient>) {
-    let root = FINISHED.root.path();
+    let root = &FINISHED.root;
     let cohort = root.join("lacking_cohort");
     fs::create_dir_all(&cohort).unwrap();
     let mut patients = FINISHED.patients.clone();
@@ -502,7 +504,7 @@ fn study_with_missing_values() -> (PathBuf, Vec<Patient>) {
 #[test]
 fn a_patient_who_lacks_a_value_is_completed_by_the_bundle() {
     let (out, patients) = study_with_missing_values();
-    let root = FINISHED.root.path();
+    let root = &FINISHED.root;
     let described = answer(root, &["apply", "lacking/bundle.safetensors", "--describe"]);
     assert!(described.contains("completed 5 times, learned from 32 training patients without outcomes"), "{described}");
     // Every patient, complete or not, has the risk that the study itself gives by what it hands on.
