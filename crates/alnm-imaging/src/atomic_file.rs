@@ -64,11 +64,10 @@ impl AtomicFile {
         }
         // A link that leads nowhere is replaced itself.
         let target = if existing.is_some() && path.is_symlink() { path.canonicalize()? } else { path.to_owned() };
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(PREFIX);
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let (file, name) = builder.tempfile_in(folder_of(&target)).map_err(without_name)?.into_parts();
+        // Opened here and not by tempfile, whose errors tell the hidden name.
+        let open_new = |path: &Path| OpenOptions::new().write(true).create_new(true).open(path);
+        let hidden = tempfile::Builder::new().prefix(PREFIX).make_in(folder_of(&target), open_new)?;
+        let (file, name) = hidden.into_parts();
         if let Some(existing) = existing {
             file.set_permissions(existing.permissions())?;
         }
@@ -139,13 +138,6 @@ impl Seek for AtomicFile {
 /// Writes what is buffered, waits until it is on the disk, and closes the file, so that it can be renamed everywhere.
 fn sync(file: BufWriter<File>) -> io::Result<()> {
     file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
-}
-
-/// The error of the system alone, without the hidden file's name, which [`tempfile`] adds.
-fn without_name(error: io::Error) -> io::Error {
-    let named = error.get_ref().and_then(|named| named.source());
-    let of_system = named.and_then(|error| error.downcast_ref::<io::Error>()).and_then(io::Error::raw_os_error);
-    of_system.map_or(error, io::Error::from_raw_os_error)
 }
 
 /// Writes a file by a function that is given where to write, so that it is there as a whole or not at all: see
