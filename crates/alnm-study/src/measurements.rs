@@ -6,6 +6,10 @@ use crate::cohort::Patient;
 pub(crate) struct MeasuredColumn {
     pub(crate) name: &'static str,
     pub(crate) unit: &'static str,
+    #[cfg_attr(
+        not(feature = "learning"),
+        expect(dead_code, reason = "only the tables of a study are completed in place")
+    )]
     pub(crate) field: fn(&mut Patient) -> &mut f64,
     pub(crate) value: fn(&Patient) -> f64,
 }

@@ -309,8 +309,10 @@ mod tests {
                 let expected = with_maps.features_of(region.window(&with_maps, voxel)).unwrap();
                 for (map, expected) in maps.iter().zip(expected) {
                     let (found, expected) = (map.values[voxel], expected.value);
-                    // Rounding alone makes some of them 0.
-                    let close = (found - expected).abs() <= 1e-9 * expected.abs().max(1e-3);
+                    // Rounding alone makes some of them 0. The second information correlation is the root of a difference
+                    // of entropies, so that their last digit is seen in its eighth.
+                    let close = (found - expected).abs() <= 1e-9 * expected.abs().max(1e-3)
+                        || (found.powi(2) - expected.powi(2)).abs() <= 1e-14;
                     prop_assert!(close || (found.is_nan() && expected.is_nan()), "{} at {}: {} instead of {}", map.id, voxel, found, expected);
                 }
             }
