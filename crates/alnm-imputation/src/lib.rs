@@ -1,4 +1,8 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(
+    not(any(feature = "learning", feature = "serde")),
+    allow(dead_code, reason = "a model is learned or read; without either feature there is none to apply")
+)]
 
 #[cfg(feature = "learning")]
 mod chain;
