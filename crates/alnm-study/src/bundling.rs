@@ -70,6 +70,7 @@ impl Study {
     fn parts(&self, sources: &BundleSources<'_>) -> Result<BundleParts> {
         let BundleSources { table, images, scores, results, .. } = *sources;
         let description = &table.cohort().description;
+        let scored = scores.of(sources.inputs)?;
         let trained: Vec<LesionGeometry> = table.training().iter().map(|&row| images.geometries[row]).collect();
         let mut parts = BundleParts {
             origin: StudyOrigin {
@@ -91,12 +92,12 @@ impl Study {
             reference: Vec::new(),
             geometry: GeometryRange::of(&trained).context("the training centre has no patients")?,
             completion: match description.missing_handling() {
-                MissingHandling::Impute => Some(table.patient_completion(&scores.of(sources.inputs)?)?),
+                MissingHandling::Impute => Some(table.patient_completion(&scored)?),
                 _ => None,
             },
         };
         let names: Vec<String> = parts.reference_names().map(str::to_owned).collect();
-        let observed = table.observed(&scores.of(sources.inputs)?)?;
+        let observed = table.observed(&scored)?;
         parts.reference = names.iter().map(|name| reference(sources, &observed, name)).collect::<Result<_>>()?;
         Ok(parts)
     }

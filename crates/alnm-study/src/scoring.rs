@@ -293,18 +293,12 @@ impl PatientScorer<'_> {
         let mut warnings = self.geometry_warnings(images.geometry);
         warnings.extend(images.warnings.iter().map(|text| warning(WarningKind::Extraction, text.clone())));
         warnings.extend(self.feature_warnings(&features));
-        let value = |name: &str| match name {
-            RAD_SCORE => rad_score,
-            DL_SCORE => dl_score,
-            _ => {
-                let variable = VARIABLES.iter().find(|variable| variable.name == name)?;
-                variable.of_columns(&|column| patient.values.get(column).copied())
-            }
-        };
+        let given = |column: &str| patient.values.get(column).copied();
+        let scores = [rad_score, dl_score];
         let mut measured = Vec::new();
         for variable in bundle.model().variables() {
             let (name, unit) = (&variable.variable.name, &variable.variable.unit);
-            match value(name).filter(|value| value.is_finite()) {
+            match variable_value(name, &given, scores).filter(|value| value.is_finite()) {
                 Some(value) => measured.push(Measurement::new(name, unit, value)),
                 None => warnings.push(warning(WarningKind::Missing, missing(name, &patient.values))),
             }
@@ -313,11 +307,10 @@ impl PatientScorer<'_> {
         let mut assessment = is_complete.then(|| bundle.model().assess(&measured, self.level)).transpose()?;
         let mut completion = None;
         if let (false, Some(by)) = (is_complete, bundle.completion()) {
-            let given = |column: &str| patient.values.get(column).copied();
-            match by.complete(&given, [rad_score, dl_score]) {
+            match by.complete(&given, scores) {
                 Ok(completions) => {
                     let completed = assess_completed(bundle.model(), &completions, self.level)?;
-                    let columns = bundle.completed_columns(&completions, &given, [rad_score, dl_score]);
+                    let columns = bundle.completed_columns(&completions, &given, scores);
                     warnings.retain(|one| one.kind != WarningKind::Missing);
                     warnings.extend(columns.iter().map(|column| completed_warning(column, completions.len())));
                     completion = Some(CompletedRisk {
@@ -447,6 +440,19 @@ impl CompletedColumn {
     }
 }
 
+/// A variable of the model from a patient's columns and the two scores, RadScore first; none where one of them is missing.
+fn variable_value(
+    name: &str,
+    column: &dyn Fn(&str) -> Option<f64>,
+    [rad_score, dl_score]: [Option<f64>; 2],
+) -> Option<f64> {
+    match name {
+        RAD_SCORE => rad_score,
+        DL_SCORE => dl_score,
+        _ => VARIABLES.iter().find(|variable| variable.name == name)?.of_columns(column),
+    }
+}
+
 /// What a model says about a patient with each set of completed values.
 pub(crate) fn assess_completed(
     model: &RiskModel,
@@ -456,14 +462,8 @@ pub(crate) fn assess_completed(
     let measurements = |values: &CompletedValues| -> Result<Vec<Measurement>> {
         let of_variable = |v: &ModelVariable| {
             let name = v.variable.name.as_str();
-            let value = match name {
-                RAD_SCORE => Some(values.rad_score),
-                DL_SCORE => Some(values.dl_score),
-                _ => VARIABLES
-                    .iter()
-                    .find(|variable| variable.name == name)
-                    .and_then(|variable| variable.of_columns(&|column| values.columns.get(column).copied())),
-            };
+            let scores = [values.rad_score, values.dl_score].map(Some);
+            let value = variable_value(name, &|column| values.columns.get(column).copied(), scores);
             let value = value.with_context(|| format!("variable of the model is {name:?}, which no column gives"))?;
             Ok(Measurement::new(name, &v.variable.unit, value))
         };
