@@ -89,6 +89,29 @@ impl Backbone {
         }
     }
 
+    /// Beginnings of the parameters' names in each part of the network, from its input to its end.
+    pub(crate) fn parts(self) -> &'static [&'static [&'static str]] {
+        match self {
+            Self::Vgg16 => &[
+                &["features.0", "features.2"],
+                &["features.5", "features.7"],
+                &["features.10", "features.12", "features.14"],
+                &["features.17", "features.19", "features.21"],
+                &["features.24", "features.26", "features.28"],
+                &["classifier"],
+            ],
+            Self::DenseNet121 => &[
+                &["features.conv0", "features.norm0"],
+                &["features.denseblock1", "features.transition1"],
+                &["features.denseblock2", "features.transition2"],
+                &["features.denseblock3", "features.transition3"],
+                &["features.denseblock4", "features.norm5"],
+                &["classifier"],
+            ],
+            _ => &[&["conv1", "bn1"], &["layer1"], &["layer2"], &["layer3"], &["layer4"], &["fc"]],
+        }
+    }
+
     pub(crate) fn graph(self) -> Graph {
         match self {
             Self::ResNet18 => residual_network(Block::Basic, [2, 2, 2, 2]),

@@ -74,6 +74,32 @@ pub fn features(
     Ok(vectors)
 }
 
+/// The probability of the event in grey images (rows, columns) by a network with a logit head: `σ` of the logit, averaged
+/// over the views of each image (test-time averaging).
+///
+/// # Errors
+/// As [`features`]; [`crate::DeepError::UnknownStage`] for a network without a head.
+///
+/// ```
+/// use alnm_deep::{Backbone, Head, Initialisation, Network, Predictor, Views, probabilities};
+/// use ndarray::Array2;
+///
+/// let network = Network::initialised(Backbone::ResNet18, Head::Logit, Initialisation::new(7));
+/// let image = Array2::from_shape_fn((40, 40), |(y, x)| ((x * y) % 17) as f32 / 16.0);
+/// let probability = probabilities(&Predictor::new(&network), &[image], Views::Flips)?[0];
+/// assert!((0.0..=1.0).contains(&probability));
+/// # Ok::<(), alnm_deep::DeepError>(())
+/// ```
+pub fn probabilities(network: &dyn FeatureExtractor, images: &[Array2<f32>], views: Views) -> Result<Vec<f64>> {
+    let of_image = |image: &Array2<f32>| -> Result<f64> {
+        let inputs: Vec<_> = views.of(image).iter().map(|view| network.input(view)).collect::<Result<_>>()?;
+        let logits = network.vectors(&inputs, "head", inputs.len())?;
+        let sum: f64 = logits.iter().map(|logit| 1.0 / (1.0 + (-f64::from(logit[0])).exp())).sum();
+        Ok(sum / logits.len() as f64)
+    };
+    images.iter().map(of_image).collect()
+}
+
 /// The features that one of several networks computes of the same images.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]

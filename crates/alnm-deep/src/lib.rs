@@ -4,6 +4,7 @@ mod augmentation;
 mod backbone;
 #[cfg(feature = "candle")]
 mod candle;
+mod ensemble;
 mod error;
 mod feature_extractor;
 mod features;
@@ -38,9 +39,10 @@ pub use augmentation::{Augmentation, Transform, rotate};
 pub use backbone::{Backbone, FEATURES};
 #[cfg(feature = "candle")]
 pub use candle::{CandleDevice, CandleGradients, CandleNetwork, CandlePrecision, CandleTrainer};
+pub use ensemble::{Ensemble, EnsembleParams, EnsemblePrediction, EnsembleTraining};
 pub use error::{DeepError, Result};
 pub use feature_extractor::FeatureExtractor;
-pub use features::{BackboneFeatures, Views, compare_backbones, features};
+pub use features::{BackboneFeatures, Views, compare_backbones, features, probabilities};
 pub use grad_cam::{ChannelWeights, GradCamOptions, grad_cam};
 #[cfg(feature = "hub")]
 pub use hub::{Hub, PublishedWeights};
@@ -60,8 +62,8 @@ pub use temperature::Temperature;
 pub use tensor::Tensor;
 pub use trainer::{BatchGradients, NormMoments, Trainer};
 pub use training::{
-    ClassWeights, EpochRecord, Example, RangeTest, RangeTestParams, RatePoint, TrainedNetwork, Training, TrainingEvent,
-    TrainingParams, fine_tune,
+    ClassWeights, EpochRecord, Example, InnerFolds, RangeTest, RangeTestParams, RatePoint, TrainedNetwork, Training,
+    TrainingEvent, TrainingParams, fine_tune,
 };
 pub use weight_file::read_state_dict;
 pub use weight_report::{WeightReport, WrongShape};

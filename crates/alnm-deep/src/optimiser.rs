@@ -98,6 +98,8 @@ pub(crate) struct OptimiserState {
     /// Second moment; empty for gradient descent.
     pub(crate) second: Vec<Vec<f32>>,
     pub(crate) steps: u64,
+    /// Steps that were done before each parameter began to learn.
+    pub(crate) begun: Vec<u64>,
 }
 
 impl OptimiserState {
@@ -109,7 +111,7 @@ impl OptimiserState {
             sizes.map(|size| vec![0.0; size]).collect()
         };
         let second = if matches!(optimiser, Optimiser::AdamW { .. }) { zeros() } else { Vec::new() };
-        Self { first: zeros(), second, steps: 0 }
+        Self { first: zeros(), second, steps: 0, begun: vec![0; trained.len()] }
     }
 
     /// One step of size `learning_rate` times each parameter's factor. Parameters without gradients stay as they are.
@@ -124,28 +126,29 @@ impl OptimiserState {
         self.steps += 1;
         let LearningRates { rate: learning_rate, factors } = rates;
         let decays = decays(network, rule);
-        let first_step = self.steps == 1;
+        let steps: Vec<u64> = self.begun.iter().map(|begun| self.steps - begun).collect();
+        let parameters = network.parameters.par_iter_mut().zip(gradients).zip(decays).zip(factors).zip(steps);
         match optimiser {
             Optimiser::Sgd { momentum, weight_decay } => {
-                let parameters =
-                    network.parameters.par_iter_mut().zip(gradients).zip(&mut self.first).zip(decays).zip(factors);
-                parameters.for_each(|((((values, gradients), velocity), decays), factor)| {
-                    let learning_rate = learning_rate * factor;
-                    let decay = if decays { weight_decay } else { 0.0 };
-                    for ((value, gradient), velocity) in values.iter_mut().zip(gradients).zip(velocity) {
-                        let gradient = gradient + decay * *value;
-                        *velocity = if first_step { gradient } else { momentum * *velocity + gradient };
-                        *value -= learning_rate * *velocity;
-                    }
-                });
+                parameters.zip(&mut self.first).for_each(
+                    |(((((values, gradients), decays), factor), steps), velocity)| {
+                        let first_step = steps == 1;
+                        let learning_rate = learning_rate * factor;
+                        let decay = if decays { weight_decay } else { 0.0 };
+                        for ((value, gradient), velocity) in values.iter_mut().zip(gradients).zip(velocity) {
+                            let gradient = gradient + decay * *value;
+                            *velocity = if first_step { gradient } else { momentum * *velocity + gradient };
+                            *value -= learning_rate * *velocity;
+                        }
+                    },
+                );
             }
             Optimiser::AdamW { beta1, beta2, epsilon, weight_decay } => {
-                let steps = self.steps as i32;
-                let correction = 1.0 - beta1.powi(steps);
-                let root = (1.0 - f64::from(beta2).powi(steps)).sqrt() as f32;
                 let moments = self.first.par_iter_mut().zip(&mut self.second);
-                network.parameters.par_iter_mut().zip(gradients).zip(moments).zip(decays).zip(factors).for_each(
-                    |((((values, gradients), (first, second)), decays), factor)| {
+                parameters.zip(moments).for_each(
+                    |(((((values, gradients), decays), factor), steps), (first, second))| {
+                        let correction = 1.0 - beta1.powi(steps as i32);
+                        let root = (1.0 - f64::from(beta2).powi(steps as i32)).sqrt() as f32;
                         let learning_rate = learning_rate * factor;
                         let rate = learning_rate / correction;
                         let keep = if decays { 1.0 - learning_rate * weight_decay } else { 1.0 };

@@ -5,6 +5,7 @@
 //! announces is checked against the bytes that are there before anything is allocated for it.
 
 use std::collections::{BTreeMap, HashMap};
+use std::io::Read;
 use std::ops::Range;
 
 use serde::Deserialize;
@@ -84,6 +85,19 @@ impl Announced {
     fn bytes(&self) -> Option<usize> {
         self.shape.iter().try_fold(self.dtype.bytes(), |bytes, size| bytes.checked_mul(*size))
     }
+}
+
+/// The largest header that the format allows.
+const LARGEST_HEADER: u64 = 100_000_000;
+
+/// The texts of a header, where the file begins with one; its tensors are not looked at.
+pub(crate) fn texts(mut file: impl Read) -> Option<HashMap<String, String>> {
+    let mut length = [0; LENGTH];
+    file.read_exact(&mut length).ok()?;
+    let length = Some(u64::from_le_bytes(length)).filter(|length| *length <= LARGEST_HEADER)?;
+    let mut header = Vec::new();
+    file.take(length).read_to_end(&mut header).ok()?;
+    serde_json::from_slice::<Header>(&header).ok()?.metadata
 }
 
 impl<'a> SafetensorsFile<'a> {

@@ -6,6 +6,7 @@
 //! damaged or edited and is refused.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
@@ -16,6 +17,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::error::{DeepError, Result};
+use crate::safetensors;
 use crate::state_dict::StateDict;
 use crate::weight_file::read_safetensors;
 
@@ -24,6 +26,7 @@ use crate::weight_file::read_safetensors;
 pub(crate) enum FileContent {
     Network,
     Checkpoint,
+    Ensemble,
     /// A network with a description that belongs to another crate.
     Described {
         format: &'static str,
@@ -37,6 +40,7 @@ impl FileContent {
         match self {
             Self::Network => "alnm-deep network",
             Self::Checkpoint => "alnm-deep checkpoint",
+            Self::Ensemble => "alnm-deep ensemble",
             Self::Described { format, .. } => format,
         }
     }
@@ -45,6 +49,7 @@ impl FileContent {
     fn version(self) -> &'static str {
         match self {
             Self::Network | Self::Checkpoint => "2",
+            Self::Ensemble => "1",
             Self::Described { version, .. } => version,
         }
     }
@@ -53,6 +58,7 @@ impl FileContent {
     fn advice(self) -> &'static str {
         match self {
             Self::Network => "save the network again",
+            Self::Ensemble => "save the ensemble again",
             Self::Checkpoint => "remove the checkpoint and train again",
             Self::Described { advice, .. } => advice,
         }
@@ -157,6 +163,12 @@ pub(crate) fn write(
         file.flush()
     };
     write_atomically(path, |file| write(file)).map_err(|error: std::io::Error| DeepError::file(path, error))
+}
+
+/// Whether a file says that it holds this; a file that cannot be read says nothing.
+pub(crate) fn says(path: &Path, content: FileContent) -> bool {
+    let texts = File::open(path).ok().and_then(safetensors::texts);
+    texts.is_some_and(|texts| texts.get("format").map(String::as_str) == Some(content.format()))
 }
 
 /// Reads the description and the tensors of a file that [`write`] wrote.

@@ -16,7 +16,7 @@ use crate::training::{TrainedNetwork, TrainingRecord};
 /// What a network is besides its tensors.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct NetworkDescription {
+pub(crate) struct NetworkDescription {
     backbone: Backbone,
     head: Head,
     preparation: Preparation,
@@ -51,8 +51,7 @@ impl Network {
 
     /// [`Network::save`] with the record of the training.
     fn save_with(&self, path: &Path, training: Option<TrainingRecord>) -> Result<()> {
-        let Self { backbone, head, preparation, .. } = *self;
-        let description = NetworkDescription { backbone, head, preparation, training };
+        let description = NetworkDescription::of(self, training);
         saved_file::write(path, FileContent::Network, &description, &self.state_dict())
     }
 
@@ -118,11 +117,7 @@ impl DescribedNetworkFormat {
     /// # Errors
     /// [`DeepError::WeightFile`] when the file cannot be written.
     pub fn write<D: Serialize>(self, path: impl AsRef<Path>, network: &Network, description: &D) -> Result<()> {
-        let Network { backbone, head, preparation, .. } = *network;
-        let described = NetworkAndDescription {
-            network: NetworkDescription { backbone, head, preparation, training: None },
-            description,
-        };
+        let described = NetworkAndDescription { network: NetworkDescription::of(network, None), description };
         saved_file::write(path.as_ref(), self.0, &described, &network.state_dict())
     }
 
@@ -140,6 +135,27 @@ impl DescribedNetworkFormat {
 }
 
 impl NetworkDescription {
+    fn of(network: &Network, training: Option<TrainingRecord>) -> Self {
+        let Network { backbone, head, preparation, .. } = *network;
+        Self { backbone, head, preparation, training }
+    }
+
+    pub(crate) fn of_trained(trained: &TrainedNetwork) -> Self {
+        Self::of(trained.network(), Some(trained.record().clone()))
+    }
+
+    /// The trained network of these tensors.
+    pub(crate) fn trained_with(mut self, tensors: StateDict) -> Result<TrainedNetwork> {
+        let record = self.training.take().ok_or_else(|| {
+            DeepError::parameter(
+                "training of the network",
+                "absent",
+                "there; a network without one is no trained network",
+            )
+        })?;
+        Ok(TrainedNetwork::new(self.with_tensors(tensors)?, record))
+    }
+
     /// The network of these tensors.
     fn with_tensors(self, tensors: StateDict) -> Result<Network> {
         let Self { backbone, head, preparation, .. } = self;

@@ -12,7 +12,7 @@ use crate::kernel::workspace::Workspace;
 use crate::loss::{CrossEntropyLoss, LossOfLogits};
 use crate::network::{ForwardMode, GradientTarget, Head, Network, Recomputation, Retention};
 use crate::optimiser::{LearningRates, Optimiser, OptimiserState, WeightDecayRule};
-use crate::parameter_group::{ParameterGroup, learning_rate_factors};
+use crate::parameter_group::{ParameterGroup, ParameterRate, parameter_rates};
 use crate::state_dict::StateDict;
 use crate::tensor::Tensor;
 
@@ -64,7 +64,9 @@ pub struct Trainer {
     pub(crate) state: OptimiserState,
     optimiser: Optimiser,
     rule: WeightDecayRule,
-    /// Factor on the learning rate of every parameter.
+    rates: Vec<ParameterRate>,
+    moments: NormMoments,
+    /// Factor on the learning rate of every parameter in the current epoch.
     factors: Vec<f32>,
     trained: Vec<bool>,
     frozen_norms: Vec<bool>,
@@ -138,7 +140,7 @@ impl Trainer {
         optimiser.check()?;
         let (trained, frozen_norms) = (vec![true; network.parameters.len()], vec![false; network.graph.norms.len()]);
         let state = OptimiserState::new(optimiser, &network, &trained);
-        let factors = vec![1.0; trained.len()];
+        let (rates, factors) = (vec![ParameterRate::WHOLE; trained.len()], vec![1.0; trained.len()]);
         let recomputation = Recomputation::default();
         let retention = Retention::of(&network.graph, &trained, recomputation);
         Ok(Self {
@@ -146,6 +148,8 @@ impl Trainer {
             state,
             optimiser,
             rule,
+            rates,
+            moments: NormMoments::default(),
             factors,
             trained,
             frozen_norms,
@@ -159,18 +163,55 @@ impl Trainer {
     /// first step.
     ///
     /// A parameter belongs to the group with the longest prefix of its name. Gradients of frozen parameters are not
-    /// computed, and neither are those of layers before which everything is frozen.
+    /// computed, and neither are those of layers before which everything is frozen. Groups that begin to learn in a later
+    /// epoch are frozen until [`Trainer::begin_epoch`] names it.
     ///
     /// # Errors
     /// [`DeepError::Parameter`] when a factor is negative or not finite, no parameter's name begins with a prefix, or
-    /// all parameters would be frozen.
+    /// all parameters would be frozen at the start.
     pub fn with_groups(mut self, groups: &[ParameterGroup], moments: NormMoments) -> Result<Self> {
-        self.factors = learning_rate_factors(groups, &self.network)?;
-        self.trained = self.factors.iter().map(|factor| *factor > 0.0).collect();
-        self.frozen_norms = frozen_norms(&self.network, &self.factors, moments);
-        self.state = OptimiserState::new(self.optimiser, &self.network, &self.trained);
-        let recomputation = self.recomputation;
-        Ok(self.with_recomputation(recomputation))
+        (self.rates, self.moments) = (parameter_rates(groups, &self.network)?, moments);
+        let ever: Vec<bool> = self.rates.iter().map(|rate| rate.factor > 0.0).collect();
+        self.state = OptimiserState::new(self.optimiser, &self.network, &ever);
+        self.begin_epoch(0);
+        Ok(self)
+    }
+
+    /// Goes to an epoch, from 0: groups whose [`ParameterGroup::first_epoch`] has come learn from now on.
+    ///
+    /// ```
+    /// use alnm_deep::{
+    ///     Backbone, CrossEntropyLoss, Head, Initialisation, Network, NormMoments, Optimiser, ParameterGroup, Tensor, Trainer,
+    ///     WeightDecayRule,
+    /// };
+    ///
+    /// let network = Network::initialised(Backbone::ResNet18, Head::Logit, Initialisation::new(7));
+    /// let groups = [ParameterGroup::new("", 0.0), ParameterGroup::new("fc", 1.0).from_epoch(1), ParameterGroup::new("head", 1.0)];
+    /// let mut trainer = Trainer::new(network, Optimiser::adamw(1e-2), WeightDecayRule::WeightsOnly)?
+    ///     .with_groups(&groups, NormMoments::Running)?;
+    /// let images = Tensor::new([2, 32, 32, 3], (0..6144).map(|index| (index as f32 * 0.37).sin()).collect())?;
+    /// for (epoch, learning) in [(0, 2), (1, 4)] {
+    ///     trainer.begin_epoch(epoch);
+    ///     let gradients = trainer.gradients(images.clone(), &[true, false], CrossEntropyLoss::default(), 0)?;
+    ///     assert_eq!(trainer.named_gradients(&gradients).len(), learning);
+    ///     trainer.update(&gradients, 1e-3);
+    /// }
+    /// # Ok::<(), alnm_deep::DeepError>(())
+    /// ```
+    pub fn begin_epoch(&mut self, epoch: usize) {
+        self.factors = self.rates.iter().map(|rate| rate.at(epoch)).collect();
+        self.frozen_norms = frozen_norms(&self.network, &self.factors, self.moments);
+        let trained: Vec<bool> = self.factors.iter().map(|factor| *factor > 0.0).collect();
+        if trained == self.trained {
+            return;
+        }
+        for ((begun, now), before) in self.state.begun.iter_mut().zip(&trained).zip(&self.trained) {
+            if *now && !before {
+                *begun = self.state.steps;
+            }
+        }
+        self.trained = trained;
+        self.retention = Retention::of(&self.network.graph, &self.trained, self.recomputation);
     }
 
     /// The trainer, with another choice of the activations that its backward passes compute again; see [`Recomputation`].

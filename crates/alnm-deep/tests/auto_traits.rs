@@ -15,11 +15,16 @@ fn public_types_can_be_shared_between_threads() {
     is_shared::<ClassWeights>();
     is_shared::<CrossEntropyLoss>();
     is_shared::<DeepError>();
+    is_shared::<Ensemble>();
+    is_shared::<EnsembleParams>();
+    is_shared::<EnsemblePrediction>();
+    is_shared::<EnsembleTraining>();
     is_shared::<EpochRecord>();
     is_shared::<Example>();
     is_shared::<GradCamOptions>();
     is_shared::<Head>();
     is_shared::<Initialisation>();
+    is_shared::<InnerFolds>();
     is_shared::<Instructions>();
     is_shared::<LesionCrop>();
     is_shared::<Network>();

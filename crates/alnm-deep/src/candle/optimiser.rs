@@ -6,6 +6,7 @@ use candle_nn::{AdamW, Optimizer, ParamsAdamW};
 
 use super::Failure;
 use crate::optimiser::Optimiser;
+use crate::parameter_group::ParameterRate;
 
 /// The parameters of a network that are trained, grouped by learning rate and weight decay.
 #[derive(Debug)]
@@ -13,8 +14,7 @@ pub(super) struct GroupedOptimiser(Vec<Group>);
 
 #[derive(Debug)]
 struct Group {
-    /// Factor on the learning rate.
-    factor: f32,
+    rate: ParameterRate,
     rule: Rule,
 }
 
@@ -29,25 +29,25 @@ impl GroupedOptimiser {
     pub(super) fn new(
         optimiser: Optimiser,
         parameters: &[Var],
-        factors: &[f32],
+        rates: &[ParameterRate],
         decays: &[bool],
     ) -> Result<Self, Failure> {
-        let mut kinds: Vec<(f32, bool, Vec<Var>)> = Vec::new();
-        for ((parameter, &factor), &decays) in parameters.iter().zip(factors).zip(decays) {
-            match kinds.iter_mut().find(|(of_kind, decay, _)| *of_kind == factor && *decay == decays) {
-                _ if factor <= 0.0 => {}
+        let mut kinds: Vec<(ParameterRate, bool, Vec<Var>)> = Vec::new();
+        for ((parameter, &rate), &decays) in parameters.iter().zip(rates).zip(decays) {
+            match kinds.iter_mut().find(|(of_kind, decay, _)| *of_kind == rate && *decay == decays) {
+                _ if rate.factor <= 0.0 => {}
                 Some((_, _, parameters)) => parameters.push(parameter.clone()),
-                None => kinds.push((factor, decays, vec![parameter.clone()])),
+                None => kinds.push((rate, decays, vec![parameter.clone()])),
             }
         }
-        let group =
-            |(factor, decays, parameters)| Ok(Group { factor, rule: Rule::new(optimiser, parameters, decays)? });
+        let group = |(rate, decays, parameters)| Ok(Group { rate, rule: Rule::new(optimiser, parameters, decays)? });
         Ok(Self(kinds.into_iter().map(group).collect::<Result<_, Failure>>()?))
     }
 
-    pub(super) fn step(&mut self, gradients: &GradStore, learning_rate: f64) -> Result<(), Failure> {
-        for Group { factor, rule } in &mut self.0 {
-            let learning_rate = learning_rate * f64::from(*factor);
+    /// One step of the groups that learn in this epoch.
+    pub(super) fn step(&mut self, gradients: &GradStore, learning_rate: f64, epoch: usize) -> Result<(), Failure> {
+        for Group { rate, rule } in self.0.iter_mut().filter(|group| group.rate.at(epoch) > 0.0) {
+            let learning_rate = learning_rate * f64::from(rate.factor);
             match rule {
                 Rule::AdamW(rule) => {
                     rule.set_learning_rate(learning_rate);

@@ -11,7 +11,7 @@ use crate::error::{DeepError, Result};
 use crate::loss::CrossEntropyLoss;
 use crate::network::{Head, Network};
 use crate::optimiser::{Optimiser, WeightDecayRule, decays};
-use crate::parameter_group::{ParameterGroup, learning_rate_factors};
+use crate::parameter_group::{ParameterGroup, ParameterRate, parameter_rates};
 use crate::state_dict::StateDict;
 use crate::tensor::Tensor;
 use crate::trainer::{NormMoments, frozen_norms};
@@ -22,7 +22,9 @@ pub struct CandleTrainer {
     network: CandleNetwork,
     optimiser: Optimiser,
     decays: Vec<bool>,
-    factors: Vec<f32>,
+    rates: Vec<ParameterRate>,
+    moments: NormMoments,
+    epoch: usize,
     frozen_norms: Vec<bool>,
     grouped: GroupedOptimiser,
 }
@@ -91,11 +93,12 @@ impl CandleTrainer {
             return Err(DeepError::parameter("head of the network", "none", "a logit to be trained"));
         }
         optimiser.check()?;
-        let (factors, frozen_norms) = (vec![1.0; network.parameters.len()], vec![false; network.graph.norms.len()]);
+        let (rates, moments) = (vec![ParameterRate::WHOLE; network.parameters.len()], NormMoments::default());
+        let frozen_norms = vec![false; network.graph.norms.len()];
         let decays = decays(network, rule);
         let network = CandleNetwork::new(network, device, precision)?;
-        let grouped = GroupedOptimiser::new(optimiser, &network.parameters, &factors, &decays)?;
-        Ok(Self { network, optimiser, decays, factors, frozen_norms, grouped })
+        let grouped = GroupedOptimiser::new(optimiser, &network.parameters, &rates, &decays)?;
+        Ok(Self { network, optimiser, decays, rates, moments, epoch: 0, frozen_norms, grouped })
     }
 
     /// The trainer with learning rates by groups of parameters and a choice of the moments; to be called before the
@@ -104,10 +107,18 @@ impl CandleTrainer {
     /// # Errors
     /// As [`crate::Trainer::with_groups`].
     pub fn with_groups(self, groups: &[ParameterGroup], moments: NormMoments) -> Result<Self> {
-        let factors = learning_rate_factors(groups, &self.network.network)?;
-        let frozen_norms = frozen_norms(&self.network.network, &factors, moments);
-        let grouped = GroupedOptimiser::new(self.optimiser, &self.network.parameters, &factors, &self.decays)?;
-        Ok(Self { factors, frozen_norms, grouped, ..self })
+        let rates = parameter_rates(groups, &self.network.network)?;
+        let grouped = GroupedOptimiser::new(self.optimiser, &self.network.parameters, &rates, &self.decays)?;
+        let mut trainer = Self { rates, moments, grouped, ..self };
+        trainer.begin_epoch(0);
+        Ok(trainer)
+    }
+
+    /// Goes to an epoch; see [`crate::Trainer::begin_epoch`].
+    pub fn begin_epoch(&mut self, epoch: usize) {
+        self.epoch = epoch;
+        let factors: Vec<f32> = self.rates.iter().map(|rate| rate.at(epoch)).collect();
+        self.frozen_norms = frozen_norms(&self.network.network, &factors, self.moments);
     }
 
     /// The network on the device.
@@ -170,8 +181,9 @@ impl CandleTrainer {
         let scores = Array::stack(&[&logits.zeros_like()?, &logits], 1)?;
         let mean = (log_softmax(&scores, 1)? * of_classes)?.sum_all()?.neg()?;
         let store = mean.backward()?;
-        let parameters = self.network.parameters.iter().zip(&self.factors);
-        let parameters = parameters.map(|(parameter, factor)| (*factor > 0.0).then(|| parameter.clone())).collect();
+        let parameters = self.network.parameters.iter().zip(&self.rates);
+        let parameters =
+            parameters.map(|(parameter, rate)| (rate.at(self.epoch) > 0.0).then(|| parameter.clone())).collect();
         Ok(CandleGradients {
             loss: mean.to_dtype(DType::F64)?.to_scalar()?,
             logits: logits.to_dtype(DType::F64)?.to_vec1()?,
@@ -197,7 +209,7 @@ impl CandleTrainer {
     /// # Errors
     /// [`DeepError::Candle`] when the device fails.
     pub fn update(&mut self, gradients: &CandleGradients, learning_rate: f64) -> Result<()> {
-        Ok(self.grouped.step(&gradients.store, learning_rate)?)
+        Ok(self.grouped.step(&gradients.store, learning_rate, self.epoch)?)
     }
 }
 

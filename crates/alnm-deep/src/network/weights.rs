@@ -35,7 +35,8 @@ impl Network {
     }
 
     /// As [`Network::load_weights`], for a file that lacks some layers: tensors whose names begin with one of `kept` up to
-    /// a dot keep their values where the file has none. Weights that were trained for features alone have no `fc`.
+    /// a dot keep their values where the file has none, or one of another shape. Weights that were trained for features
+    /// alone have no `fc`, those of a classifier have one of as many outputs as classes.
     ///
     /// # Errors
     /// As [`Network::load_weights`].
@@ -54,9 +55,9 @@ impl Network {
     /// ```
     pub fn load_weights_but(&mut self, path: impl AsRef<Path>, kept: &[&str]) -> Result<WeightReport> {
         let (stored, found) = self.own_names(read_state_dict(path.as_ref())?)?;
-        let keeps = |name: &str| {
+        let keeps = |name: &str, is_in_file: bool| {
             let of_group = |group: &str| name.strip_prefix(group).is_some_and(|rest| rest.starts_with('.'));
-            name.starts_with("head.") || kept.iter().any(|group| of_group(group))
+            (!is_in_file && name.starts_with("head.")) || kept.iter().any(|group| of_group(group))
         };
         let report = self.assign(stored, keeps)?;
         Ok(WeightReport { prefix: found.prefix, ignored: found.ignored, ..report })
@@ -136,7 +137,7 @@ impl Network {
     /// # Errors
     /// As [`Network::load_weights`] but for those of a file; nothing is replaced then.
     pub fn load_state_dict(&mut self, state: StateDict) -> Result<()> {
-        self.assign(state, |_| false).map(drop)
+        self.assign(state, |_, _| false).map(drop)
     }
 
     /// Values in the order and layout of the parameters, by name and in PyTorch's layout. Parameters without values, such
@@ -149,8 +150,9 @@ impl Network {
         })
     }
 
-    /// Takes over stored tensors; `optional` names may be missing.
-    fn assign(&mut self, mut stored: StateDict, optional: impl Fn(&str) -> bool) -> Result<WeightReport> {
+    /// Takes over stored tensors; `keeps` says which names may keep their values where the file has none, or (true) one of
+    /// another shape.
+    fn assign(&mut self, mut stored: StateDict, keeps: impl Fn(&str, bool) -> bool) -> Result<WeightReport> {
         check_values(&stored)?;
         let mut report = WeightReport::default();
         let mut take = |name: &str, shape: &[usize]| match stored.remove(name) {
@@ -158,13 +160,13 @@ impl Network {
                 report.taken += 1;
                 Some(tensor.into_values())
             }
+            other if keeps(name, other.is_some()) => {
+                report.kept.push(name.to_owned());
+                None
+            }
             Some(tensor) => {
                 let (name, expected, found) = (name.to_owned(), shape.to_vec(), tensor.shape().to_vec());
                 report.wrong_shape.push(WrongShape { name, expected, found });
-                None
-            }
-            None if optional(name) => {
-                report.kept.push(name.to_owned());
                 None
             }
             None => {
@@ -292,7 +294,7 @@ mod tests {
         let values = stored["conv1.weight"].values().to_vec();
         stored.insert("conv1.weight".to_owned(), StateTensor::new(vec![64, 1, 7, 21], values).unwrap());
         stored.remove("head.weight");
-        let error = network(2).assign(stored, |name| name.starts_with("head.")).unwrap_err();
+        let error = network(2).assign(stored, |name, _| name.starts_with("head.")).unwrap_err();
         let DeepError::WeightMismatch(report) = error else { panic!("{error}") };
         assert_eq!(report.missing, ["fc.bias"]);
         assert_eq!(report.unexpected, ["fc.biases"]);
@@ -338,6 +340,14 @@ mod tests {
         assert!(matches!(network(2).load_weights(&path), Err(DeepError::WeightMismatch(_))));
         let report = network(2).load_weights_but(&path, &["fc"]).unwrap();
         assert_eq!((report.prefix.as_str(), report.kept.len()), ("backbone.", 4));
+        // The classifier of another task.
+        let mut other = network(1).state_dict();
+        other.insert("fc.bias".to_owned(), StateTensor::vector(vec![0.0; 10]));
+        assert!(matches!(network(2).assign(other.clone(), |_, _| false), Err(DeepError::WeightMismatch(_))));
+        let mut into = network(2);
+        let report = into.assign(other, |name, _| name == "fc.bias").unwrap();
+        assert_eq!((&report.kept[..], report.taken), (&["fc.bias".to_owned()][..], 103));
+        assert_eq!(into.state_dict()["fc.bias"], network(2).state_dict()["fc.bias"]);
     }
 
     #[test]

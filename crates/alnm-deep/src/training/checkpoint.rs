@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::Example;
+use super::inner_folds::FoldCurve;
 use super::params::{Training, TrainingParams};
 use super::record::{EpochRecord, check_history};
 use crate::error::{DeepError, Result};
@@ -20,6 +21,10 @@ pub(super) struct State {
     /// Parameters and statistics of the best epoch, where images are held out.
     pub(super) best: Option<StateDict>,
     pub(super) best_epoch: usize,
+    /// Logits of the held-out examples after every epoch, in the training of an inner fold.
+    pub(super) logits: Vec<Vec<f64>>,
+    /// The inner folds that are done.
+    pub(super) folds: Vec<FoldCurve>,
     fingerprint: String,
 }
 
@@ -31,18 +36,36 @@ struct Progress {
     fingerprint: String,
     /// Steps of the optimiser so far.
     steps: u64,
+    /// Steps before each parameter began to learn; none where all began at once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    begun: Vec<u64>,
     best_epoch: usize,
     history: Vec<EpochRecord>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    logits: Vec<Vec<f64>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    folds: Vec<FoldCurve>,
 }
 
 impl State {
     pub(super) fn new(network: Network, training: &Training, examples: &[Example]) -> Result<Self> {
         let fingerprint = fingerprint(&network, training, examples)?;
-        let params = training.params();
+        Self::begin(network, training.params(), Vec::new(), fingerprint)
+    }
+
+    fn begin(network: Network, params: &TrainingParams, folds: Vec<FoldCurve>, fingerprint: String) -> Result<Self> {
         let trainer = Trainer::new(network, params.optimiser, params.weight_decay_rule)?
             .with_groups(&params.groups, params.norm_moments)?
             .with_recomputation(params.recomputation);
-        Ok(Self { trainer, history: Vec::new(), best: None, best_epoch: 0, fingerprint })
+        let (history, logits) = (Vec::new(), Vec::new());
+        Ok(Self { trainer, history, best: None, best_epoch: 0, logits, folds, fingerprint })
+    }
+
+    /// The state before the training that follows that of an inner fold.
+    pub(super) fn after_fold(self, start: Network, params: &TrainingParams) -> Result<Self> {
+        let Self { history, logits, mut folds, fingerprint, .. } = self;
+        folds.push(FoldCurve { history, logits });
+        Self::begin(start, params, folds, fingerprint)
     }
 
     pub(super) fn has_stalled(&self, params: &TrainingParams) -> bool {
@@ -65,14 +88,21 @@ impl State {
         let progress = Progress {
             fingerprint: self.fingerprint.clone(),
             steps: self.trainer.state.steps,
+            begun: if self.trainer.state.begun.iter().all(|begun| *begun == 0) {
+                Vec::new()
+            } else {
+                self.trainer.state.begun.clone()
+            },
             best_epoch: self.best_epoch,
             history: self.history.clone(),
+            logits: self.logits.clone(),
+            folds: self.folds.clone(),
         };
         saved_file::write(path, FileContent::Checkpoint, &progress, &tensors)
     }
 
-    /// Goes on from a checkpoint of the same training.
-    pub(super) fn restore(&mut self, path: &Path, params: &TrainingParams) -> Result<()> {
+    /// Goes on from a checkpoint of the same training, whose inner folds have so many examples.
+    pub(super) fn restore(&mut self, path: &Path, params: &TrainingParams, fold_sizes: &[usize]) -> Result<()> {
         let broken = |reason: &str| DeepError::file(path, format!("{reason}; remove the checkpoint and train again"));
         let (progress, mut tensors) = saved_file::read::<Progress>(path, FileContent::Checkpoint)?;
         if progress.fingerprint != self.fingerprint {
@@ -80,7 +110,30 @@ impl State {
                 "the checkpoint belongs to another network, other examples or other training parameters",
             ));
         }
-        check_history(&progress.history, progress.best_epoch, params).map_err(|error| broken(&error.to_string()))?;
+        let told = |error: DeepError| broken(&error.to_string());
+        if progress.folds.len() > fold_sizes.len() {
+            return Err(broken("the checkpoint has more inner folds than the training"));
+        }
+        progress.folds.iter().zip(fold_sizes).try_for_each(|(fold, size)| fold.check(params, *size)).map_err(told)?;
+        let fold_size = fold_sizes.get(progress.folds.len());
+        let holds_out = fold_size.is_some() || params.validation_fraction > 0.0;
+        check_history(&progress.history, progress.best_epoch, params, holds_out).map_err(told)?;
+        let current = FoldCurve { history: progress.history.clone(), logits: progress.logits };
+        match fold_size {
+            Some(size) => current.check(params, *size).map_err(told)?,
+            None if !current.logits.is_empty() => return Err(broken("the checkpoint has logits that no fold gives")),
+            None => {}
+        }
+        // Groups that have begun to learn are not to begin again.
+        self.trainer.begin_epoch(progress.history.len().saturating_sub(1));
+        let begun = &mut self.trainer.state.begun;
+        match progress.begun {
+            stored if stored.is_empty() => begun.fill(0),
+            stored if stored.len() == begun.len() && stored.iter().all(|begun| *begun <= progress.steps) => {
+                *begun = stored;
+            }
+            _ => return Err(broken("the checkpoint has other parameters than the network")),
+        }
         for (prefix, moments) in
             [("first/", &mut self.trainer.state.first), ("second/", &mut self.trainer.state.second)]
         {
@@ -96,11 +149,13 @@ impl State {
         if best.is_empty() != (progress.history.is_empty() || params.validation_fraction == 0.0) {
             return Err(broken("the checkpoint lacks the parameters of its best epoch"));
         }
-        self.trainer.network.load_state_dict(tensors).map_err(|error| broken(&error.to_string()))?;
+        self.trainer.network.load_state_dict(tensors).map_err(told)?;
         self.best = (!best.is_empty()).then_some(best);
         self.trainer.state.steps = progress.steps;
         self.best_epoch = progress.best_epoch;
         self.history = progress.history;
+        self.logits = current.logits;
+        self.folds = progress.folds;
         Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! Fine-tuning of all parameters on labelled images.
 
 mod checkpoint;
+mod inner_folds;
 mod mixup;
 mod params;
 mod range_test;
@@ -16,6 +17,7 @@ use rand::{RngExt, SeedableRng};
 use rayon::prelude::*;
 
 use self::checkpoint::State;
+pub use self::inner_folds::InnerFolds;
 use self::mixup::Mixing;
 pub use self::params::{ClassWeights, Training, TrainingParams};
 pub use self::range_test::{RangeTest, RangeTestParams, RatePoint};
@@ -60,13 +62,20 @@ pub enum TrainingEvent<'a> {
     Step {
         /// Steps done.
         done: usize,
-        /// Steps in all.
+        /// Steps in all, those of inner folds with them; fewer are done where a training stops early.
         total: usize,
         /// Loss of the batch.
         loss: f64,
     },
     /// An epoch is done.
     Epoch(&'a EpochRecord),
+    /// An epoch of the training without an inner fold is done.
+    FoldEpoch {
+        /// The fold, from 0.
+        fold: usize,
+        /// The epoch.
+        record: &'a EpochRecord,
+    },
 }
 
 /// Fine-tunes a network with a logit head to the binary cross-entropy of the labels, with all defaults of
@@ -137,29 +146,104 @@ impl Training {
     ) -> Result<TrainedNetwork> {
         let params = self.params();
         check_examples(examples, network.preparation())?;
-        let (training, held_out) = split(examples, params)?;
+        let fold_of =
+            params.inner_folds.map(|folds| inner_folds::shared_out(examples, folds, params.seed)).transpose()?;
+        let parts = Part::of(examples, fold_of.as_deref(), params)?;
+        let (folds, last) = (&parts[..parts.len() - 1], &parts[parts.len() - 1]);
+        let steps: Vec<usize> = parts.iter().map(|part| part.steps(params)).collect();
+        let total = steps.iter().sum();
+        // Every inner fold starts anew.
+        let start = (!folds.is_empty()).then(|| network.clone());
         let mut state = State::new(network, self, examples)?;
         if let Some(path) = checkpoint.filter(|path| path.exists()) {
-            state.restore(path, params)?;
+            let sizes: Vec<usize> = folds.iter().map(|fold| fold.held_out.len()).collect();
+            state.restore(path, params, &sizes)?;
         }
-        let positive = training.iter().filter(|example| example.label).count();
-        let loss = self.loss(training.len() - positive, positive)?;
-        let run =
-            Run { params, training: &training, held_out: &held_out, loss, writes_checkpoints: checkpoint.is_some() };
-        while state.history.len() < params.epochs && !state.has_stalled(params) {
-            run.epoch(&mut state, observer)?;
-            if let Some(path) = checkpoint {
-                state.write(path)?;
-            }
+        let writes_checkpoints = checkpoint.is_some();
+        while let (Some(fold), Some(start)) = (folds.get(state.folds.len()), &start) {
+            let before = steps[..state.folds.len()].iter().sum();
+            self.run_of(fold, writes_checkpoints)?.epochs(
+                &mut state,
+                params.epochs,
+                checkpoint,
+                Steps { before, total, is_fold: true },
+                observer,
+            )?;
+            state = state.after_fold(start.clone(), params)?;
         }
+        let inner = match &fold_of {
+            Some(fold_of) => Some(InnerFolds::of(examples, fold_of, &state.folds, self.loss_over(&last.training)?)?),
+            None => None,
+        };
+        let epochs = inner.as_ref().map_or(params.epochs, InnerFolds::epochs);
+        let before = total - steps[parts.len() - 1];
+        self.run_of(last, writes_checkpoints)?.epochs(
+            &mut state,
+            epochs,
+            checkpoint,
+            Steps { before, total, is_fold: false },
+            observer,
+        )?;
         let State { trainer, best, best_epoch, history, .. } = state;
         let mut network = trainer.into_network();
         if let Some(best) = best {
             network.load_state_dict(best)?;
         }
-        let record = RecordFields { training: self.clone(), history, best_epoch }.try_into()?;
+        let record = RecordFields { training: self.clone(), history, best_epoch, inner_folds: inner }.try_into()?;
         Ok(TrainedNetwork::new(network, record))
     }
+
+    /// What stays the same while this part is trained.
+    fn run_of<'a>(&'a self, part: &'a Part<'a>, writes_checkpoints: bool) -> Result<Run<'a>> {
+        let Part { training, held_out } = part;
+        let loss = self.loss_over(training)?;
+        Ok(Run { params: self.params(), training, held_out, loss, writes_checkpoints })
+    }
+
+    /// The loss, with class weights by the numbers of these examples.
+    fn loss_over(&self, training: &[&Example]) -> Result<CrossEntropyLoss> {
+        let positive = training.iter().filter(|example| example.label).count();
+        self.loss(training.len() - positive, positive)
+    }
+}
+
+/// The examples that one training learns from, and those that it is judged by.
+struct Part<'a> {
+    training: Vec<&'a Example>,
+    held_out: Vec<&'a Example>,
+}
+
+impl<'a> Part<'a> {
+    /// The trainings without each inner fold, and behind them the training itself.
+    fn of(examples: &'a [Example], fold_of: Option<&[usize]>, params: &TrainingParams) -> Result<Vec<Self>> {
+        let mut parts = Vec::new();
+        if let (Some(fold_of), Some(folds)) = (fold_of, params.inner_folds) {
+            let of = |fold: usize, is_held_out: bool| {
+                let all = examples.iter().zip(fold_of);
+                all.filter(|(_, of)| (**of == fold) == is_held_out).map(|(example, _)| example).collect()
+            };
+            parts.extend((0..folds).map(|fold| Self { training: of(fold, false), held_out: of(fold, true) }));
+        }
+        let (training, held_out) = split(examples, params)?;
+        parts.push(Self { training, held_out });
+        Ok(parts)
+    }
+
+    /// The steps of all epochs.
+    fn steps(&self, params: &TrainingParams) -> usize {
+        let order: Vec<usize> = (0..self.training.len()).collect();
+        batches(&order, params.batch_size).len() * params.epochs
+    }
+}
+
+/// Where a training stands among those of the inner folds.
+#[derive(Clone, Copy)]
+struct Steps {
+    /// Steps of the trainings before it.
+    before: usize,
+    /// Steps of all trainings.
+    total: usize,
+    is_fold: bool,
 }
 
 fn check_examples(examples: &[Example], preparation: Preparation) -> Result<()> {
@@ -214,6 +298,13 @@ fn split<'a>(examples: &'a [Example], params: &TrainingParams) -> Result<(Vec<&'
     Ok((of(false), of(true)))
 }
 
+/// What a network says of held-out images.
+struct Validation {
+    loss: f64,
+    auc: f64,
+    logits: Vec<f64>,
+}
+
 /// What stays the same during a training.
 struct Run<'a> {
     params: &'a TrainingParams,
@@ -224,8 +315,27 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn epoch(&self, state: &mut State, observer: &mut Observer<'_>) -> Result<()> {
+    /// Trains until so many epochs are done, or the validation loss falls no more.
+    fn epochs(
+        &self,
+        state: &mut State,
+        epochs: usize,
+        checkpoint: Option<&Path>,
+        steps: Steps,
+        observer: &mut Observer<'_>,
+    ) -> Result<()> {
+        while state.history.len() < epochs && !state.has_stalled(self.params) {
+            self.epoch(state, steps, observer)?;
+            if let Some(path) = checkpoint {
+                state.write(path)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn epoch(&self, state: &mut State, steps: Steps, observer: &mut Observer<'_>) -> Result<()> {
         let epoch = state.history.len();
+        state.trainer.begin_epoch(epoch);
         let mut generator = ChaCha8Rng::seed_from_u64(self.params.seed);
         generator.set_stream(1 + epoch as u64);
         let mut order: Vec<usize> = (0..self.training.len()).collect();
@@ -244,7 +354,9 @@ impl Run<'_> {
             losses += outcome.loss() * batch.len() as f64;
             logits.extend_from_slice(outcome.logits());
             labels.extend(batch.iter().map(|&index| self.training[index].label));
-            if observer(TrainingEvent::Step { done: step + 1, total, loss: outcome.loss() }).is_break() {
+            if observer(TrainingEvent::Step { done: steps.before + step + 1, total: steps.total, loss: outcome.loss() })
+                .is_break()
+            {
                 return Err(DeepError::Cancelled { epoch });
             }
         }
@@ -252,7 +364,8 @@ impl Run<'_> {
             // Held-out images and copies of the parameters take the place of the activations.
             state.trainer.release_memory();
         }
-        let (validation_loss, validation_auc) = self.validate(state.trainer.network())?.unzip();
+        let validation = self.validate(state.trainer.network())?;
+        let (validation_loss, validation_auc) = validation.as_ref().map(|of| (of.loss, of.auc)).unzip();
         let record = EpochRecord::try_from(EpochFields {
             epoch,
             training_loss: losses / self.training.len() as f64,
@@ -264,12 +377,18 @@ impl Run<'_> {
         let lowest = state.history.iter().filter_map(EpochRecord::validation_loss).fold(f64::INFINITY, f64::min);
         match validation_loss {
             Some(loss) if loss < lowest => {
-                (state.best, state.best_epoch) = (Some(state.trainer.network().state_dict()), epoch);
+                state.best_epoch = epoch;
+                state.best = (!steps.is_fold).then(|| state.trainer.network().state_dict());
             }
             Some(_) => {}
             None => state.best_epoch = epoch,
         }
-        let answer = observer(TrainingEvent::Epoch(&record));
+        let answer = if steps.is_fold {
+            state.logits.extend(validation.map(|of| of.logits));
+            observer(TrainingEvent::FoldEpoch { fold: state.folds.len(), record: &record })
+        } else {
+            observer(TrainingEvent::Epoch(&record))
+        };
         state.history.push(record);
         if answer.is_break() { Err(DeepError::Cancelled { epoch }) } else { Ok(()) }
     }
@@ -309,8 +428,8 @@ impl Run<'_> {
         Ok(gradients)
     }
 
-    /// Loss and area under the curve over the held-out images.
-    fn validate(&self, network: &Network) -> Result<Option<(f64, f64)>> {
+    /// What the network says of the held-out images.
+    fn validate(&self, network: &Network) -> Result<Option<Validation>> {
         if self.held_out.is_empty() {
             return Ok(None);
         }
@@ -321,7 +440,7 @@ impl Run<'_> {
         let logits = predictor.vectors(&images, "head", self.params.batch_size)?;
         let logits: Vec<f64> = logits.iter().map(|logit| f64::from(logit[0])).collect();
         let loss = self.loss.without_smoothing();
-        Ok(Some((loss.of(&logits, &labels).mean, area_under_curve(&logits, &labels))))
+        Ok(Some(Validation { loss: loss.of(&logits, &labels).mean, auc: area_under_curve(&logits, &labels), logits }))
     }
 }
 
@@ -361,9 +480,10 @@ mod tests {
     use super::*;
     use crate::backbone::Backbone;
     use crate::network::{Head, Initialisation};
+    use crate::optimiser::WeightDecayRule;
     use crate::optimiser::{Optimiser, Schedule};
     use crate::parameter_group::ParameterGroup;
-    use crate::trainer::NormMoments;
+    use crate::trainer::{NormMoments, Trainer};
 
     /// Stripes against rings: a task that a network can learn in a few steps.
     fn examples(count: usize) -> Vec<Example> {
@@ -476,7 +596,8 @@ mod tests {
         let loss = params.clone().check().unwrap().loss(12, 12).unwrap();
         let run = Run { params: &params, training: &training, held_out: &held_out, loss, writes_checkpoints: false };
         let of_best = &trained.history()[best];
-        assert_eq!(run.validate(trained.network()).unwrap(), of_best.validation_loss().zip(of_best.validation_auc()));
+        let validation = run.validate(trained.network()).unwrap().map(|of| (of.loss, of.auc));
+        assert_eq!(validation, of_best.validation_loss().zip(of_best.validation_auc()));
     }
 
     #[test]
@@ -492,6 +613,131 @@ mod tests {
         }
     }
 
+    /// Every option at once, broken off in each of the two folds and in the training behind them.
+    #[test]
+    fn a_resumed_training_with_every_option_equals_an_unbroken_one_on_any_threads() {
+        let mut examples = examples(14);
+        examples[3].label = false;
+        let groups = ["layer4", "fc"]
+            .into_iter()
+            .zip([2, 1])
+            .map(|(prefix, epoch)| ParameterGroup::new(prefix, 0.5).from_epoch(epoch));
+        let fixed = [ParameterGroup::new("", 0.0), ParameterGroup::new("head", 1.0)];
+        let groups = fixed.into_iter().chain(groups).collect();
+        let training =
+            TrainingParams { validation_fraction: 0.0, schedule: Schedule::WarmUpCosine { warm_up: 0.1 }, ..params(4) }
+                .with_groups(groups)
+                .with_norm_moments(NormMoments::Running)
+                .with_mixup(0.3)
+                .with_label_smoothing(0.1)
+                .with_class_weights(ClassWeights::Given([0.8, 1.3]))
+                .with_inner_folds(2)
+                .with_patience(3)
+                .check()
+                .unwrap();
+        let run = |checkpoint: Option<&Path>, stop: usize, threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| {
+                training.run(start(), &examples, checkpoint, &mut |event| match event {
+                    TrainingEvent::Step { done, .. } if done == stop => ControlFlow::Break(()),
+                    _ => ControlFlow::Continue(()),
+                })
+            })
+        };
+        let unbroken = run(None, usize::MAX, 2).unwrap();
+        let inner = unbroken.inner_folds().unwrap();
+        assert_eq!((unbroken.history().len(), inner.curves().len()), (inner.epochs(), 2));
+        let steps: Vec<usize> = inner.curves().iter().map(Vec::len).collect();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("checkpoint");
+        // A step each of an epoch: the third of either fold, and the last one of all.
+        for stop in [3, 4 + 3, 8 + 2 * inner.epochs()] {
+            assert!(matches!(run(Some(&path), stop, 1), Err(DeepError::Cancelled { .. })), "{stop} {steps:?}");
+        }
+        let resumed = run(Some(&path), usize::MAX, 1).unwrap();
+        assert_eq!(resumed.network().state_dict(), unbroken.network().state_dict());
+        assert_eq!(resumed.record(), unbroken.record());
+    }
+
+    /// Layers that begin late keep their bits until then, and the optimiser counts their steps from there: the training
+    /// behind the frozen epochs is that of a network which starts there.
+    #[test]
+    fn layers_that_begin_late_train_as_if_the_training_began_there() {
+        let examples = examples(16);
+        let params = |groups| TrainingParams { validation_fraction: 0.0, groups, ..params(2) };
+        let late = fine_tune(start(), &examples, &params(ParameterGroup::head_first(1))).unwrap();
+        let head_alone = vec![ParameterGroup::new("", 0.0), ParameterGroup::new("head", 1.0)];
+        let frozen = fine_tune(start(), &examples, &params(head_alone.clone())).unwrap();
+        assert_eq!(late.history()[0], frozen.history()[0]);
+        let of = |network: &Network, name: &str| network.state_dict()[name].clone();
+        assert_eq!(of(frozen.network(), "conv1.weight"), of(&start(), "conv1.weight"));
+        assert_ne!(of(late.network(), "conv1.weight"), of(&start(), "conv1.weight"));
+        // Gradient descent of one late step moves by the rate times the gradient, whatever was done before.
+        let mut trainer = Trainer::new(start(), Optimiser::adamw(0.0), WeightDecayRule::All)
+            .unwrap()
+            .with_groups(&ParameterGroup::head_first(5), NormMoments::Running)
+            .unwrap();
+        let images = Tensor::new([2, 32, 32, 3], (0..6144).map(|index| (index as f32 * 0.37).sin()).collect()).unwrap();
+        let step = |trainer: &mut Trainer| {
+            let gradients = trainer.gradients(images.clone(), &[true, false], CrossEntropyLoss::default(), 0).unwrap();
+            trainer.update(&gradients, 1e-3);
+        };
+        (0..5).for_each(|epoch| {
+            trainer.begin_epoch(epoch);
+            step(&mut trainer);
+        });
+        trainer.begin_epoch(5);
+        step(&mut trainer);
+        // The first step of Adam is as long as the learning rate, wherever a gradient is not nearly 0.
+        let moved = of(trainer.network(), "fc.weight").into_values();
+        let before = of(&start(), "fc.weight").into_values();
+        let longest = moved.iter().zip(before).map(|(to, from)| (to - from).abs()).fold(0.0f32, f32::max);
+        assert!((longest - 1e-3).abs() < 1e-5, "{longest}");
+    }
+
+    #[test]
+    fn inner_folds_choose_the_epochs_of_the_lowest_loss_out_of_fold() {
+        let mut examples = examples(20);
+        examples.iter_mut().enumerate().for_each(|(index, example)| example.label ^= index % 5 == 0);
+        let training = TrainingParams { validation_fraction: 0.0, ..params(3) }.with_inner_folds(4);
+        let mut heard = Vec::new();
+        let trained = training.clone().check().unwrap().run(start(), &examples, None, &mut |event| {
+            match event {
+                TrainingEvent::FoldEpoch { fold, record } => heard.push((fold, record.clone())),
+                TrainingEvent::Step { done, total, .. } => assert!(done <= total && total == 3 * (4 * 2 + 3)),
+                _ => {}
+            }
+            ControlFlow::Continue(())
+        });
+        let trained = trained.unwrap();
+        let inner = trained.inner_folds().unwrap();
+        let curves = inner.curves().iter().enumerate();
+        assert_eq!(
+            heard,
+            curves.flat_map(|(fold, curve)| curve.iter().map(move |one| (fold, one.clone()))).collect::<Vec<_>>()
+        );
+        // A fold by hand, held out of a training of its own.
+        let fold_of = inner.fold_of();
+        let of = |held_out: bool| {
+            let all = examples.iter().zip(fold_of);
+            all.filter(move |(_, fold)| (**fold == 2) == held_out).map(|(example, _)| example)
+        };
+        assert_eq!((of(true).count(), of(true).filter(|example| example.label).count()), (5, 3));
+        let without: Vec<Example> = of(false).cloned().collect();
+        let plain = TrainingParams { inner_folds: None, ..training };
+        let by_hand = fine_tune(start(), &without, &plain).unwrap();
+        let losses: Vec<f64> = by_hand.history().iter().map(EpochRecord::training_loss).collect();
+        assert_eq!(losses, inner.curves()[2].iter().map(EpochRecord::training_loss).collect::<Vec<_>>());
+        let predictor = Predictor::new(by_hand.network());
+        let inputs: Vec<Tensor> = of(true).map(|example| predictor.input(&example.image).unwrap()).collect();
+        let logits = predictor.vectors(&inputs, "head", 5).unwrap();
+        let logits: Vec<f64> = logits.iter().map(|logit| f64::from(logit[0])).collect();
+        let labels: Vec<bool> = of(true).map(|example| example.label).collect();
+        let loss = plain.check().unwrap().loss(8, 7).unwrap().of(&logits, &labels).mean;
+        let of_curve = inner.curves()[2][2].validation_loss().unwrap();
+        assert!((loss - of_curve).abs() < 1e-5 * of_curve, "{loss} {of_curve}");
+    }
+
     #[test]
     fn impossible_requests_are_refused() {
         let refused = |params: TrainingParams| assert!(params.check().is_err());
@@ -500,6 +746,11 @@ mod tests {
         refused(TrainingParams { learning_rate: f64::NAN, ..TrainingParams::default() });
         refused(TrainingParams { mixup: Some(0.0), ..TrainingParams::default() });
         refused(TrainingParams { patience: Some(3), ..TrainingParams::default() });
+        refused(TrainingParams::default().with_inner_folds(1));
+        refused(TrainingParams::default().with_inner_folds(3).with_validation_fraction(0.2));
+        refused(TrainingParams::default().with_epochs(2).with_groups(ParameterGroup::head_first(2)));
+        let folds = TrainingParams::default().with_epochs(1).with_inner_folds(3);
+        assert!(fine_tune(start(), &examples(4), &folds).is_err(), "two examples of a class over three folds");
         refused(TrainingParams { class_weights: ClassWeights::Given([1.0, 0.0]), ..TrainingParams::default() });
         refused(TrainingParams { schedule: Schedule::WarmUpCosine { warm_up: 1.0 }, ..TrainingParams::default() });
         refused(TrainingParams {

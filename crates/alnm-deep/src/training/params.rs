@@ -41,7 +41,7 @@ impl ClassWeights {
 /// | `epochs` | 8 | passes over the training images | ≥ 1 |
 /// | `batch_size` | 16 | images per step; a last batch of one image is joined to the one before | ≥ 2 |
 /// | `learning_rate` | 1e-4 | step size at its highest | finite, > 0 |
-/// | `groups` | none | factors on the learning rate by the names of parameters; 0 freezes | factors ≥ 0, not all 0 |
+/// | `groups` | none | factors on the learning rate by the names of parameters, 0 freezes; and the epochs in which they begin to learn | factors ≥ 0, not all 0; first epochs below `epochs` |
 /// | `norm_moments` | of the batch | what batch normalisation normalises by | [`NormMoments`] |
 /// | `optimiser` | AdamW, decay 1e-2 | how parameters follow their gradients | [`Optimiser::check`] |
 /// | `weight_decay_rule` | weights only | which parameters decay | [`WeightDecayRule`] |
@@ -52,7 +52,8 @@ impl ClassWeights {
 /// | `gradient_clip` | 5 | largest Euclidean norm of all gradients together; no limit where absent | > 0 |
 /// | `class_weights` | balanced | how much examples of the two classes weigh in the loss | finite, > 0 |
 /// | `validation_fraction` | 0 | share of the examples, of each class, held out to choose the best epoch | [0, 0.5] |
-/// | `patience` | none | epochs without a lower validation loss before training stops | ≥ 1, with a `validation_fraction` |
+/// | `inner_folds` | none | folds of the examples over which the number of epochs is chosen | ≥ 2, without a `validation_fraction` |
+/// | `patience` | none | epochs without a lower validation loss before training stops | ≥ 1, with a `validation_fraction` or `inner_folds` |
 /// | `recomputation` | cheap | which activations a step computes again instead of keeping them; changes no bit and is not saved | [`Recomputation`] |
 /// | `seed` | 0 | seed of order, augmentation, dropout and hold-out | any |
 ///
@@ -103,6 +104,9 @@ pub struct TrainingParams {
     pub class_weights: ClassWeights,
     /// Share of the examples held out.
     pub validation_fraction: f64,
+    /// Folds of the examples over which the number of epochs is chosen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inner_folds: Option<usize>,
     /// Epochs without a lower validation loss before training stops.
     pub patience: Option<usize>,
     /// Which activations a step computes again instead of keeping them.
@@ -129,6 +133,7 @@ impl Default for TrainingParams {
             gradient_clip: Some(5.0),
             class_weights: ClassWeights::Balanced,
             validation_fraction: 0.0,
+            inner_folds: None,
             patience: None,
             recomputation: Recomputation::Cheap,
             seed: 0,
@@ -214,6 +219,18 @@ impl TrainingParams {
         Self { validation_fraction, ..self }
     }
 
+    /// The number of epochs is chosen by cross-validation: the examples, one a patient, are shared out over `folds` folds
+    /// with the same share of each class, and a training without each fold gives a validation loss for every epoch. The
+    /// epoch of the lowest mean loss over all examples, of the epochs that every fold reached, is the last one of the
+    /// training on all examples, whose learning rate moves as in the folds. [`TrainedNetwork::inner_folds`] keeps the curves
+    /// and the logits out of fold, to which a [`Temperature`] can be fitted. Costs `folds − 1` times a training more.
+    ///
+    /// [`TrainedNetwork::inner_folds`]: crate::TrainedNetwork::inner_folds
+    /// [`Temperature`]: crate::Temperature
+    pub fn with_inner_folds(self, folds: usize) -> Self {
+        Self { inner_folds: Some(folds), ..self }
+    }
+
     /// Epochs without a lower validation loss before training stops.
     pub fn with_patience(self, patience: usize) -> Self {
         Self { patience: Some(patience), ..self }
@@ -256,13 +273,26 @@ impl TrainingParams {
         }
         match self.patience {
             Some(0) => return Err(DeepError::parameter("patience", 0, "at least 1")),
-            Some(patience) if self.validation_fraction == 0.0 => {
-                let requirement = "absent without a validation_fraction, whose loss it watches";
+            Some(patience) if self.validation_fraction == 0.0 && self.inner_folds.is_none() => {
+                let requirement = "absent without a validation_fraction or inner_folds, whose loss it watches";
                 return Err(DeepError::parameter("patience", patience, requirement));
             }
             _ => {}
         }
+        match self.inner_folds {
+            Some(folds) if folds < 2 => return Err(DeepError::parameter("inner_folds", folds, "at least 2")),
+            Some(folds) if self.validation_fraction > 0.0 => {
+                let requirement = "absent where a validation_fraction is held out; choose one of them";
+                return Err(DeepError::parameter("inner_folds", folds, requirement));
+            }
+            _ => {}
+        }
         self.groups.iter().try_for_each(ParameterGroup::check)?;
+        if let Some(group) = self.groups.iter().find(|group| group.first_epoch >= self.epochs) {
+            let requirement = format!("below {}, the number of epochs; a factor of 0 freezes for good", self.epochs);
+            let value = format!("{} for {:?}", group.first_epoch, group.prefix);
+            return Err(DeepError::parameter("first_epoch of a parameter group", value, requirement));
+        }
         self.optimiser.check()?;
         self.schedule.check()?;
         Ok(Training(self))

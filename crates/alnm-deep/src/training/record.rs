@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::inner_folds::InnerFolds;
 use super::params::{Training, TrainingParams};
 use crate::error::{DeepError, Result};
 use crate::network::Network;
@@ -97,13 +98,34 @@ pub(super) struct RecordFields {
     pub(super) training: Training,
     pub(super) history: Vec<EpochRecord>,
     pub(super) best_epoch: usize,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) inner_folds: Option<InnerFolds>,
 }
 
 impl TryFrom<RecordFields> for TrainingRecord {
     type Error = DeepError;
 
     fn try_from(fields: RecordFields) -> Result<Self> {
-        check_history(&fields.history, fields.best_epoch, fields.training.params())?;
+        let params = fields.training.params();
+        check_history(&fields.history, fields.best_epoch, params, params.validation_fraction > 0.0)?;
+        let folds = fields.inner_folds.as_ref().map(|inner| inner.curves().len());
+        if folds != params.inner_folds {
+            let requirement = format!("{:?}, as the parameters say", params.inner_folds);
+            return Err(DeepError::parameter("number of inner folds", format!("{folds:?}"), requirement));
+        }
+        if let Some(inner) = &fields.inner_folds {
+            for curve in inner.curves() {
+                check_history(curve, 0, params, true)?;
+            }
+            if fields.history.len() != inner.epochs() {
+                let requirement = format!("{}, which the inner folds chose", inner.epochs());
+                return Err(DeepError::parameter(
+                    "number of epochs of the training",
+                    fields.history.len(),
+                    requirement,
+                ));
+            }
+        }
         if fields.history.is_empty() {
             return Err(DeepError::parameter("number of epochs of the training", 0, "at least 1"));
         }
@@ -117,8 +139,13 @@ impl From<TrainingRecord> for RecordFields {
     }
 }
 
-/// Refuses a history that a training with these parameters cannot have left.
-pub(super) fn check_history(history: &[EpochRecord], best_epoch: usize, params: &TrainingParams) -> Result<()> {
+/// Refuses a history that a training with these parameters, which holds examples out or does not, cannot have left.
+pub(super) fn check_history(
+    history: &[EpochRecord],
+    best_epoch: usize,
+    params: &TrainingParams,
+    holds_out: bool,
+) -> Result<()> {
     if history.len() > params.epochs {
         let requirement = format!("at most {}, the epochs of its parameters", params.epochs);
         return Err(DeepError::parameter("number of epochs of the training", history.len(), requirement));
@@ -127,8 +154,8 @@ pub(super) fn check_history(history: &[EpochRecord], best_epoch: usize, params: 
         if record.epoch() != place {
             return Err(DeepError::parameter("number of an epoch", record.epoch(), format!("{place}, its place")));
         }
-        if record.validation_loss().is_some() != (params.validation_fraction > 0.0) {
-            let requirement = "there exactly where the parameters hold examples out";
+        if record.validation_loss().is_some() != holds_out {
+            let requirement = "there exactly where examples are held out";
             let value = format!("{:?}", record.validation_loss());
             return Err(DeepError::parameter("validation_loss of an epoch", value, requirement));
         }
@@ -171,6 +198,12 @@ impl TrainedNetwork {
     /// The parameters that it was trained with.
     pub fn params(&self) -> &TrainingParams {
         self.record.0.training.params()
+    }
+
+    /// How the number of epochs was chosen, where the parameters ask for inner folds.
+    #[must_use]
+    pub fn inner_folds(&self) -> Option<&InnerFolds> {
+        self.record.0.inner_folds.as_ref()
     }
 
     /// Every epoch of the training, in order.
