@@ -51,24 +51,38 @@ struct Options {
     /// Patients of the simulated cohort in all [default: 333, or 120 with --quick]
     #[arg(long, conflicts_with = "cohort", value_parser = clap::value_parser!(u64).range(60..=333))]
     patients: Option<u64>,
+    /// Tissue of the simulated patients moves between phases by up to this many mm; all phases are written, and the study
+    /// brings them onto the fourth [default: no motion]
+    #[arg(long, value_name = "MM", conflicts_with = "cohort", value_parser = millimetres)]
+    motion: Option<f64>,
     #[command(flatten)]
     run: StudyOptions,
+}
+
+/// Motion that a registration of breasts has to cope with.
+fn millimetres(text: &str) -> Result<f64, String> {
+    let millimetres = text.parse().map_err(|_| format!("{text} is no number"))?;
+    if (0.0..=10.0).contains(&millimetres) { Ok(millimetres) } else { Err("from 0 to 10 mm can be simulated".to_owned()) }
 }
 
 impl Options {
     /// The simulated cohort; `None` where a cohort folder was named.
     fn simulation(&self) -> Result<Option<Simulation>> {
-        match self.patients.or(self.run.quick.then_some(120)) {
-            _ if self.cohort.is_some() => Ok(None),
-            None => Ok(Some(Simulation::published(self.run.seed))),
-            Some(patients) => Simulation::reduced(patients as usize, self.run.seed).map(Some),
+        if self.cohort.is_some() {
+            return Ok(None);
         }
+        let simulation = match self.patients.or(self.run.quick.then_some(120)) {
+            None => Simulation::published(self.run.seed),
+            Some(patients) => Simulation::reduced(patients as usize, self.run.seed)?,
+        };
+        Ok(Some(self.motion.map_or(simulation, |largest| simulation.with_motion(largest))))
     }
 
     /// Whether the run is the published study on its simulated cohort, unchanged: only then may published figures stand
     /// beside its own.
     fn repeats_published(&self) -> bool {
-        self.cohort.is_none() && self.patients.is_none() && !self.run.quick && !self.run.shuffle_outcomes
+        let is_published = self.patients.is_none() && self.motion.is_none() && !self.run.quick;
+        self.cohort.is_none() && is_published && !self.run.shuffle_outcomes
     }
 
     fn settings(&self) -> StudySettings {

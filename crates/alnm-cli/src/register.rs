@@ -358,8 +358,10 @@ fn show(progress: &Counted, phase: &str, now: &RegistrationIteration) -> Control
 fn say(phase: &str, result: &RegistrationResult, start: Instant) {
     let iterations: Vec<String> = result.resolutions.iter().map(|report| report.iterations.to_string()).collect();
     inform(format_args!(
-        "{phase}{} iterations, Jacobian determinant {:.3} to {:.3}, {:.3} s since the start",
+        "{phase}{} iterations, {:.1} % of the fixed image in common, Jacobian determinant {:.3} to {:.3}, {:.3} s since \
+the start",
         iterations.join(" + "),
+        100.0 * result.overlap,
         result.jacobian.minimum,
         result.jacobian.maximum,
         start.elapsed().as_secs_f64()

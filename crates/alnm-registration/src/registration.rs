@@ -23,6 +23,10 @@ use crate::transform::{AffineTransform, BSplineTransform, SpatialTransform, Tran
 /// Share of the fixed image's voxels that have to lie in the moving image.
 const LEAST_OVERLAP: f64 = 0.05;
 
+/// Share of the voxels in common at the start that have to stay in common. Correlation and mutual information of a few
+/// voxels are easily high, and a search without this bound ends where the images hardly touch.
+const LEAST_KEPT: f64 = 0.5;
+
 /// Voxels that two axes need at least.
 const FEWEST_VOXELS: usize = 4;
 
@@ -119,6 +123,9 @@ pub struct RegistrationResult {
     pub transform: SpatialTransform,
     /// How each stage went at each resolution, in order.
     pub resolutions: Vec<ResolutionReport>,
+    /// Share of the fixed image (of what counts, where a mask was given) that lies in the moving image after the motion, 0
+    /// to 1, by the voxels of the coarsest resolution.
+    pub overlap: f64,
     /// The Jacobian determinant in all voxels of the fixed image.
     pub jacobian: JacobianSummary,
     /// The Jacobian determinant in the lesion, where its mask was given.
@@ -134,13 +141,15 @@ impl Registration {
     /// so that resampling the moving image through it ([`resample_through`](crate::resample_through)) brings it onto the
     /// fixed one.
     ///
-    /// An image of one slice is registered in its plane. Stages before the last leave the finest resolution out.
+    /// An image of one slice is registered in its plane. Stages before the last leave the finest resolution out. Motion
+    /// that would take more than half of the common voxels out of the moving image is not considered;
+    /// [`RegistrationResult::overlap`] says what is left.
     ///
     /// # Errors
     /// [`RegistrationError::ImageTooSmall`], [`RegistrationError::SliceCount`], [`RegistrationError::NonFinite`],
     /// [`RegistrationError::ConstantImage`], [`RegistrationError::MaskGrid`] and [`RegistrationError::EmptyMask`] for
     /// input that cannot be registered; [`RegistrationError::NoOverlap`] when less than a twentieth of the fixed image
-    /// lies in the moving one; [`RegistrationError::Folded`] when tissue stays folded under a bending weight raised 4096
+    /// lies in the moving one at the start; [`RegistrationError::Folded`] when tissue stays folded under a bending weight raised 4096
     /// times; [`RegistrationError::Cancelled`] when the observer asked to stop.
     pub fn register(
         &self,
@@ -290,19 +299,48 @@ impl<'a> Run<'a> {
     ) -> RegistrationResult {
         let jacobian = JacobianSummary::of_map(map, None).expect("a grid has at least one voxel");
         let lesion = self.lesion.and_then(|mask| JacobianSummary::of_map(map, Some(mask)));
-        RegistrationResult { transform, resolutions, jacobian, lesion, bending_weight }
+        let overlap = self.overlap(&transform);
+        RegistrationResult { transform, resolutions, overlap, jacobian, lesion, bending_weight }
+    }
+
+    /// Share of the voxels of the coarsest fixed image that count which a motion takes to places in the moving image.
+    fn overlap(&self, transform: &SpatialTransform) -> f64 {
+        let (fixed, moving) = &self.levels[0];
+        let [width, height, _] = fixed.grid.size();
+        let last = moving.grid.size().map(|voxels| voxels as f64 - 0.5);
+        let lies_inside = |voxel: usize| {
+            let index = [voxel % width, voxel / width % height, voxel / (width * height)].map(|index| index as f64);
+            let place = moving.grid.point_to_index(transform.apply(fixed.grid.index_to_point(index)));
+            place.iter().zip(last).all(|(place, last)| (-0.5..=last).contains(place))
+        };
+        let counts = |voxel: &usize| fixed.mask.as_ref().is_none_or(|mask| mask[*voxel] != 0);
+        let counted = (0..fixed.voxels.len()).filter(counts);
+        let [all, inside] = counted.fold([0_usize; 2], |[all, inside], voxel| {
+            [all + 1, inside + usize::from(lies_inside(voxel))]
+        });
+        inside as f64 / all.max(1) as f64
     }
 
     fn measure(&self, level: usize) -> Box<dyn measure::Measure> {
         measure::on_level(self.registration.params.measure, &self.levels[level].0, self.ranges[level])
     }
 
-    /// Voxels of a level that count in the fixed image, and how many of them have to lie in the moving image.
-    fn counts(&self, level: usize) -> [usize; 2] {
-        let fixed = &self.levels[level].0;
+    /// Voxels of a level's fixed image that count, and how many of them lie in the moving image at the start.
+    fn counts_at_start(&self, level: usize) -> [usize; 2] {
+        let (fixed, moving) = &self.levels[level];
         let all =
             fixed.mask.as_ref().map_or(fixed.voxels.len(), |mask| mask.iter().map(|&counts| usize::from(counts)).sum());
-        [all, ((all as f64 * LEAST_OVERLAP).ceil() as usize).max(1)]
+        let start = AffineTransform::new(IDENTITY, self.start, self.center);
+        let map = IndexMap::new(&fixed.grid, &moving.grid, &start);
+        let common = Samples::new(fixed.grid.size()).fill(moving, fixed.mask.as_deref(), &map);
+        [all, common]
+    }
+
+    /// How many voxels of a level have to lie in the moving image.
+    fn least(&self, level: usize) -> usize {
+        let [all, common] = self.counts_at_start(level);
+        let least = (all as f64 * LEAST_OVERLAP).max(common as f64 * LEAST_KEPT);
+        (least.ceil() as usize).max(1)
     }
 
     /// Minimises at one resolution and tells the observer.
@@ -337,11 +375,8 @@ impl<'a> Run<'a> {
     }
 
     fn no_overlap(&self) -> RegistrationError {
-        let (fixed, moving) = &self.levels[0];
-        let linear = AffineTransform::new(IDENTITY, self.start, self.center);
-        let mut samples = Samples::new(fixed.grid.size());
-        let count = samples.fill(moving, fixed.mask.as_deref(), &IndexMap::new(&fixed.grid, &moving.grid, &linear));
-        let percent = 100.0 * count as f64 / self.counts(0)[0].max(1) as f64;
+        let [all, common] = self.counts_at_start(0);
+        let percent = 100.0 * common as f64 / all.max(1) as f64;
         RegistrationError::NoOverlap { percent, least: 100.0 * LEAST_OVERLAP }
     }
 
@@ -368,7 +403,7 @@ impl<'a> Run<'a> {
                 measure: self.measure(level),
                 samples: Samples::new(fixed.grid.size()),
                 derivative: vec![0.0; fixed.voxels.len()],
-                least: self.counts(level)[1],
+                least: self.least(level),
             };
             let mut evaluate = |parameters: &[f64]| problem.evaluate(parameters);
             let found = self.minimise(model, level, levels, parameters, &mut evaluate, observer)?;
@@ -469,7 +504,7 @@ impl<'a> Run<'a> {
                 measure: self.measure(level),
                 samples: Samples::new(fixed.grid.size()),
                 derivative: vec![0.0; fixed.voxels.len()],
-                least: self.counts(level)[1],
+                least: self.least(level),
                 bending: BendingEnergy::new(&control),
                 bending_weight,
                 lesion,

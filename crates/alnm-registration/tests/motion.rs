@@ -261,6 +261,33 @@ fn what_cannot_be_registered_is_refused() {
     assert!(matches!(registration.register(&good, &moved, none, &mut stop), Err(RegistrationError::Cancelled)));
 }
 
+/// Independent noise correlates best where few voxels lie in both images.
+#[test]
+fn images_without_likeness_are_not_moved_apart() {
+    let grid = Geometry::axis_aligned([20, 18, 9], [2.0, 2.0, 3.0]).unwrap();
+    let mut state = 7_u64;
+    let mut noise = || {
+        let mut next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 40) as f32
+        };
+        Volume::new(Array3::from_shape_simple_fn(grid.shape(), &mut next), grid.clone()).unwrap()
+    };
+    for measure in [SimilarityMeasure::Correlation, SimilarityMeasure::MutualInformation { bins: 16 }] {
+        for _ in 0..4 {
+            let params =
+                RegistrationParams::default().with_stages([MotionModel::Rigid]).with_measure(measure).with_iterations(200);
+            let found = register(params, &noise(), &noise(), RegistrationMasks::default()).unwrap();
+            // Half of the voxels have to stay in common, those up to three voxels outside among them.
+            assert!(found.overlap > 0.25, "{measure:?}: {}", found.overlap);
+        }
+    }
+    let whole = image(&grid, None, 0.0, 1);
+    let params = RegistrationParams::default().with_stages([MotionModel::Rigid]);
+    let found = register(params, &whole, &whole, RegistrationMasks::default()).unwrap();
+    assert_eq!(found.overlap, 1.0);
+}
+
 #[test]
 fn public_types_go_between_threads() {
     fn check<T: Send + Sync>() {}

@@ -11,9 +11,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use alnm_imaging::dicom::{Phase, SeriesAttributes, write_series};
+use alnm_imaging::kinetics::KineticMap;
 use alnm_imaging::write_mask;
+use alnm_registration::RegistrationParams;
 use alnm_study::cohort::{CohortDescription, FurtherOutcomes, Patient, PatientDates, write_patients};
 use alnm_study::progress::RunningStep;
+use alnm_study::series::StudyPhases;
 use alnm_study::store::{Fingerprint, write_file};
 use anyhow::{Context, Result, bail, ensure};
 use rand::rngs::ChaCha8Rng;
@@ -24,10 +27,10 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use clinical::{Clinical, Separation, draw_group};
-use phantom::{LesionTraits, PHASE_SECONDS, PHASES, Phantom, Reader, Scanner};
+use phantom::{LesionTraits, Motion, PHASE_SECONDS, PHASES, Phantom, PhaseTruth, Reader, Scanner};
 
 /// What is simulated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Simulation {
     /// Patients of the training centre without and with metastasis.
     pub training: [usize; 2],
@@ -37,6 +40,10 @@ pub struct Simulation {
     pub second_reader: usize,
     /// Patients of each centre whose nine phases are all written; of the others the fourth is.
     pub all_phases: usize,
+    /// Largest motion of tissue between phases along an axis, in mm. Where there is any, the nine phases of all patients are
+    /// written, and `cohort.toml` asks the study to bring them onto the fourth.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub motion_mm: Option<f64>,
     /// Seed of everything.
     pub seed: u64,
     /// Changes whenever the same numbers would give other files.
@@ -45,6 +52,9 @@ pub struct Simulation {
 
 const VERSION: u32 = 2;
 const RECORD: &str = "simulation.json";
+/// What is known of the lesion: its mean signal without noise and motion, its share of the full enhancement, and how far
+/// it lies from where it is in the analysed phase.
+const TRUTH: &str = "truth.csv";
 const UNFINISHED: &str = "simulation.unfinished.jsonl";
 /// The analysed phase, counted from 1.
 const PHASE: usize = 4;
@@ -53,7 +63,15 @@ impl Simulation {
     /// The published cohort: 212 patients, 100 with metastasis, and 121, 57 with metastasis.
     #[must_use]
     pub fn published(seed: u64) -> Self {
-        Self { training: [112, 100], validation: [64, 57], second_reader: 30, all_phases: 4, seed, version: VERSION }
+        Self {
+            training: [112, 100],
+            validation: [64, 57],
+            second_reader: 30,
+            all_phases: 4,
+            motion_mm: None,
+            seed,
+            version: VERSION,
+        }
     }
 
     /// The published cohort reduced to about `patients` in all, in proportion.
@@ -73,6 +91,13 @@ impl Simulation {
         };
         ensure!((36..=333).contains(&patients), "--patients is {patients}; from 36 to 333 patients can be simulated");
         Ok(reduced)
+    }
+
+    /// The same patients with tissue that moves between phases by up to `largest_mm` along each axis; the fourth phase stays
+    /// as it is. Motion is another one in each patient.
+    #[must_use]
+    pub fn with_motion(self, largest_mm: f64) -> Self {
+        Self { motion_mm: Some(largest_mm), all_phases: self.patients(), ..self }
     }
 
     /// Number of patients.
@@ -134,12 +159,38 @@ impl Simulation {
     fn write_tables(&self, folder: &Path, subjects: &[Subject]) -> Result<()> {
         let patients: Vec<Patient> = subjects.iter().map(|subject| subject.patient.clone()).collect();
         write_patients(&folder.join("patients.csv"), &patients)?;
-        let description = CohortDescription {
+        self.write_truth(&folder.join(TRUTH), subjects)?;
+        let mut description = CohortDescription {
             simulated: true,
             phase: PHASE,
             ..CohortDescription::new("Simulated two-centre cohort", CENTRES[0].name, &[CENTRES[1].name])
         };
+        if self.motion_mm.is_some() {
+            let mut phases = StudyPhases::default();
+            phases.maps = vec![KineticMap::InitialEnhancement, KineticMap::SignalEnhancementRatio];
+            description.motion = Some(RegistrationParams::default());
+            description.phases = Some(phases);
+        }
         write_file(&folder.join("cohort.toml"), toml::to_string(&description)?.as_bytes())
+    }
+
+    /// Writes what is known of the lesion in each phase, of the patients whose phases are all written.
+    fn write_truth(&self, path: &Path, subjects: &[Subject]) -> Result<()> {
+        let complete: Vec<&Subject> = subjects.iter().filter(|subject| subject.all_phases).collect();
+        let rows: Vec<String> = complete
+            .into_par_iter()
+            .map(|subject| {
+                let rows = (1..).zip(subject.phantom()?.truth()).map(|(phase, truth)| {
+                    let seconds = (phase - 1) as f64 * PHASE_SECONDS;
+                    let PhaseTruth { lesion_signal, enhancement, lesion_motion } = truth;
+                    let id = &subject.patient.id;
+                    format!("{id},{phase},{seconds},{lesion_signal:.3},{enhancement:.6},{lesion_motion:.4}\n")
+                });
+                Ok(rows.collect())
+            })
+            .collect::<Result<_>>()?;
+        let header = "patient,phase,seconds,lesion_signal,enhancement,lesion_motion_mm\n";
+        write_file(path, (header.to_owned() + &rows.concat()).as_bytes())
     }
 
     /// Patients that an interrupted run has finished.
@@ -222,6 +273,7 @@ impl Simulation {
                     &clinical,
                     second[index],
                     complete,
+                    self.motion_mm,
                     generator.random(),
                 ));
             }
@@ -297,6 +349,7 @@ struct Subject {
     traits: LesionTraits,
     scanner: Scanner,
     all_phases: bool,
+    motion_mm: Option<f64>,
     seed: u64,
 }
 
@@ -308,6 +361,7 @@ impl Subject {
         clinical: &Clinical,
         second_reader: bool,
         all_phases: bool,
+        motion_mm: Option<f64>,
         seed: u64,
     ) -> Self {
         let mut generator = ChaCha8Rng::seed_from_u64(seed);
@@ -341,11 +395,16 @@ impl Subject {
             further: std::collections::BTreeMap::new(),
             id,
         };
-        Self { patient, traits, scanner: centre.scanner, all_phases, seed: generator.random() }
+        Self { patient, traits, scanner: centre.scanner, all_phases, motion_mm, seed: generator.random() }
+    }
+
+    fn phantom(&self) -> Result<Phantom> {
+        let motion = self.motion_mm.map(|largest| Motion::new(largest, PHASE - 1, self.seed));
+        Ok(Phantom::new(self.traits, self.scanner, self.seed)?.with_motion(motion))
     }
 
     fn write(&self, folder: &Path) -> Result<()> {
-        let phantom = Phantom::new(self.traits, self.scanner, self.seed)?;
+        let phantom = self.phantom()?;
         let phases: Vec<usize> = if self.all_phases { (0..PHASES).collect() } else { vec![PHASE - 1] };
         let volumes: Vec<Phase<u16>> =
             phases.iter().map(|&phase| Phase::new(phantom.image(phase), phase as f64 * PHASE_SECONDS)).collect();

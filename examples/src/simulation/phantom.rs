@@ -40,6 +40,48 @@ pub(super) struct LesionTraits {
     pub(super) washout: f64,
 }
 
+/// Motion of tissue between phases: a smooth field that grows with the distance in time from the analysed phase, in which
+/// nothing has moved.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Motion {
+    /// Displacements along x, y and z as shares of the largest one.
+    fields: [RandomField; 3],
+    /// The largest displacement along an axis in mm.
+    largest: f64,
+    /// The phase, counted from 0, in which nothing has moved.
+    still: usize,
+}
+
+impl Motion {
+    /// Points of the lattices on which displacements are drawn lie so many mm apart.
+    const LATTICE: f64 = 60.0;
+
+    pub(super) fn new(largest: f64, still: usize, seed: u64) -> Self {
+        let mut generator = ChaCha8Rng::seed_from_u64(seed ^ 0x0030_7104);
+        let fields = std::array::from_fn(|_| RandomField::new(generator.random(), Self::LATTICE));
+        Self { fields, largest, still }
+    }
+
+    /// Where the tissue that a phase shows at a point lies in the phase in which nothing has moved.
+    pub(super) fn source(&self, phase: usize, point: [f64; 3]) -> [f64; 3] {
+        let farthest = self.still.max(PHASES - 1 - self.still) as f64;
+        let share = (phase as f64 - self.still as f64) / farthest;
+        std::array::from_fn(|axis| point[axis] - self.largest * share * self.fields[axis].at(point))
+    }
+}
+
+/// What is known of the lesion in a phase.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PhaseTruth {
+    /// Mean signal of the lesion without noise and motion, with the bias field.
+    pub(super) lesion_signal: f64,
+    /// Share of the full enhancement.
+    pub(super) enhancement: f64,
+    /// Mean distance in mm between where the phase shows the tissue of the lesion's place and where it lies in the analysed
+    /// phase.
+    pub(super) lesion_motion: f64,
+}
+
 /// A patient's breast and lesion, defined at every point of space.
 #[derive(Debug)]
 pub(super) struct Phantom {
@@ -52,6 +94,7 @@ pub(super) struct Phantom {
     inner: [RandomField; 2],
     tissue: [RandomField; 2],
     bias: RandomField,
+    motion: Option<Motion>,
     seed: u64,
 }
 
@@ -95,8 +138,14 @@ impl Phantom {
             inner: [field(coarse), field(coarse * 0.45)],
             tissue: [field(14.0), field(5.0)],
             bias: field(55.0),
+            motion: None,
             seed,
         })
+    }
+
+    /// The same breast, moving between phases.
+    pub(super) fn with_motion(self, motion: Option<Motion>) -> Self {
+        Self { motion, ..self }
     }
 
     /// Distance from the lesion's centre as a share of the distance of its margin in that direction: below 1 inside.
@@ -130,8 +179,22 @@ impl Phantom {
         rise * (-washout * (since - 60.0).max(0.0)).exp()
     }
 
-    /// Signal without noise of one phase, before the bias field, at a point.
-    fn signal(&self, point: [f64; 3], index: [f64; 3], enhancement: f64, parenchyma: f64) -> f64 {
+    /// Signal without noise of one phase, with the bias field, at a voxel, as a share of the gain.
+    fn signal(&self, phase: usize, index: [f64; 3], point: [f64; 3]) -> f64 {
+        let bias = 1.0 + self.scanner.bias * self.bias.at(point);
+        let (tissue, place) = match &self.motion {
+            None => (point, index),
+            Some(motion) => {
+                let tissue = motion.source(phase, point);
+                (tissue, self.geometry.point_to_index(tissue))
+            }
+        };
+        self.tissue_signal(phase, place, tissue) * bias
+    }
+
+    /// Signal of the tissue at a point, without noise, motion and bias field.
+    fn tissue_signal(&self, phase: usize, index: [f64; 3], point: [f64; 3]) -> f64 {
+        let parenchyma = 0.25 * (phase as f64 / (PHASES - 1) as f64);
         // The chest lies behind (large y); in front the breast ends in air.
         let height = index[1] / self.scanner.size[1] as f64;
         let across = (index[0] / self.scanner.size[0] as f64 - 0.5) * 2.0;
@@ -148,25 +211,49 @@ impl Phantom {
         if share < 1e-3 {
             return background;
         }
+        let enhancement = self.kinetics(phase as f64 * PHASE_SECONDS);
         let lesion = 0.34 + 0.52 * enhancement * self.lesion_pattern(point, radius);
         background + share * (lesion.max(0.05) - background)
     }
 
     /// The volume of a phase, counted from 0.
     pub(super) fn image(&self, phase: usize) -> Volume<u16> {
-        let enhancement = self.kinetics(phase as f64 * PHASE_SECONDS);
-        let parenchyma = 0.25 * (phase as f64 / (PHASES - 1) as f64);
         let mut generator = ChaCha8Rng::seed_from_u64(self.seed ^ 0x5EED_0000 ^ phase as u64);
         let mut volume = Volume::filled(self.geometry.clone(), 0u16);
         let noise = self.scanner.noise;
         self.for_each_voxel(|position, index, point| {
-            let bias = 1.0 + self.scanner.bias * self.bias.at(point);
-            let signal = self.signal(point, index, enhancement, parenchyma) * bias;
+            let signal = self.signal(phase, index, point);
             let [real, imaginary]: [f64; 2] = std::array::from_fn(|_| StandardNormal.sample(&mut generator));
             let magnitude = (signal + noise * real).hypot(noise * imaginary);
             volume.as_mut_slice()[position] = (magnitude * self.scanner.gain).round().clamp(0.0, 4095.0) as u16;
         });
         volume
+    }
+
+    /// What is known of the lesion in every phase.
+    pub(super) fn truth(&self) -> [PhaseTruth; PHASES] {
+        let mut voxels = Vec::new();
+        self.for_each_voxel(|_, index, point| {
+            if self.relative_radius(point) < 1.0 {
+                voxels.push((index, point));
+            }
+        });
+        let mean = |value: &dyn Fn([f64; 3], [f64; 3]) -> f64| {
+            voxels.iter().map(|&(index, point)| value(index, point)).sum::<f64>() / voxels.len() as f64
+        };
+        std::array::from_fn(|phase| PhaseTruth {
+            lesion_signal: self.scanner.gain
+                * mean(&|index, point| {
+                    self.tissue_signal(phase, index, point) * (1.0 + self.scanner.bias * self.bias.at(point))
+                }),
+            enhancement: self.kinetics(phase as f64 * PHASE_SECONDS),
+            lesion_motion: self.motion.map_or(0.0, |motion| {
+                mean(&|_, point| {
+                    let source = motion.source(phase, point);
+                    (0..3).map(|axis| (source[axis] - point[axis]).powi(2)).sum::<f64>().sqrt()
+                })
+            }),
+        })
     }
 
     /// The outline of a reader as a mask of label 1.
@@ -204,6 +291,12 @@ impl Phantom {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::ControlFlow;
+
+    use alnm_imaging::Image;
+    use alnm_imaging::resample::Interpolator;
+    use alnm_registration::{RegistrationMasks, RegistrationParams, resample_through};
+
     use super::*;
 
     fn phantom(diameter_mm: f64) -> Phantom {
@@ -227,6 +320,45 @@ mod tests {
         };
         let (before, fourth, last) = (mean(0), mean(3), mean(8));
         assert!(fourth > 1.5 * before && last < fourth, "{before} {fourth} {last}");
+    }
+
+    /// Registration finds the motion, and the lesion's curve after it is the known one.
+    #[test]
+    fn motion_and_kinetics_are_known() {
+        let still = phantom(24.0);
+        let mask = still.mask(Reader { seed: 1, wander: 0.0, bias: 0.0 });
+        let motion = Motion::new(6.0, 3, 11);
+        let moving = phantom(24.0).with_motion(Some(motion));
+        assert_eq!(moving.image(3), still.image(3), "the analysed phase does not move");
+        let truth = moving.truth();
+        let shown = |volume: &Volume<f32>| {
+            let inside = volume.as_slice().iter().zip(mask.as_slice()).filter(|(_, label)| **label == 1);
+            let (sum, count) = inside.fold((0.0, 0.0), |(sum, count), (value, _)| (sum + f64::from(*value), count + 1.0));
+            sum / count
+        };
+        let fixed: Volume<f32> = moving.image(3).cast();
+        // The noise of a magnitude image adds a little to its mean.
+        assert!((shown(&fixed) / truth[3].lesion_signal - 1.0).abs() < 0.01);
+        let last: Volume<f32> = moving.image(8).cast();
+        let (mut before, mut after, mut count) = (0.0, 0.0, 0.0);
+        let masks = RegistrationMasks::default().with_lesion(&mask);
+        let registration = RegistrationParams::default().check().unwrap();
+        let result = registration.register(&fixed, &last, masks, &mut |_| ControlFlow::Continue(())).unwrap();
+        let apart = |a: [f64; 3], b: [f64; 3]| (0..3).map(|axis| (a[axis] - b[axis]).powi(2)).sum::<f64>().sqrt();
+        moving.for_each_voxel(|position, _, point| {
+            if mask.as_slice()[position] == 1 {
+                before += apart(motion.source(8, point), point);
+                after += apart(motion.source(8, result.transform.apply(point)), point);
+                count += 1.0;
+            }
+        });
+        assert!(truth[8].lesion_motion > 1.0 && (before / count / truth[8].lesion_motion - 1.0).abs() < 0.2);
+        assert!(after < 0.5 * before, "{before} {after} {count}");
+        let image = Image::F32(last.clone());
+        let registered = resample_through(&result.transform, &image, fixed.geometry(), Interpolator::Linear, 0.0);
+        let registered: Volume<f32> = registered.unwrap().cast();
+        let error = |volume: &Volume<f32>| (shown(volume) - truth[8].lesion_signal).abs();
+        assert!(error(&registered) < error(&last) / 2.0, "{} {}", error(&registered), error(&last));
     }
 
     #[test]

@@ -24,6 +24,8 @@ use crate::cohort::PatientVoxels;
 const MOST_LEARNED_VOXELS: usize = 2000;
 /// Change of the lesion's volume by the motion, from which on it is said.
 const LESION_CHANGE: f64 = 0.05;
+/// Share of the image that phases have in common after the motion, below which it is said.
+const COMMON_IMAGE: f64 = 0.8;
 /// The analysed phase in the names of columns.
 const ANALYSED: &str = "image";
 /// The outlined region in the names of columns.
@@ -195,9 +197,14 @@ fn without_motion(
         .register_series(&series, onto + 1, masks, Interpolator::Linear, &mut observer)
         .context("motion between phases")?;
     for (number, result) in numbers.iter().zip(&registered.results) {
-        let Some(lesion) = result.as_ref().and_then(|result| result.lesion.as_ref()) else { continue };
-        if lesion.volume_change.abs() > LESION_CHANGE {
-            let percent = 100.0 * lesion.volume_change;
+        let Some(result) = result else { continue };
+        if result.overlap < COMMON_IMAGE {
+            let percent = 100.0 * result.overlap;
+            warnings.push(format!("after the motion of phase {number} only {percent:.0} % of the image are in both"));
+        }
+        let Some(change) = result.lesion.map(|lesion| lesion.volume_change) else { continue };
+        if change.abs() > LESION_CHANGE {
+            let percent = 100.0 * change;
             warnings.push(format!("motion of phase {number} changes the lesion's volume by {percent:.1} %"));
         }
     }
