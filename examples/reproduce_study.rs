@@ -62,7 +62,11 @@ struct Options {
 /// Motion that a registration of breasts has to cope with.
 fn millimetres(text: &str) -> Result<f64, String> {
     let millimetres = text.parse().map_err(|_| format!("{text} is no number"))?;
-    if (0.0..=10.0).contains(&millimetres) { Ok(millimetres) } else { Err("from 0 to 10 mm can be simulated".to_owned()) }
+    if (0.0..=10.0).contains(&millimetres) {
+        Ok(millimetres)
+    } else {
+        Err("from 0 to 10 mm can be simulated".to_owned())
+    }
 }
 
 impl Options {

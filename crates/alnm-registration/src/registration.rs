@@ -315,9 +315,8 @@ impl<'a> Run<'a> {
         };
         let counts = |voxel: &usize| fixed.mask.as_ref().is_none_or(|mask| mask[*voxel] != 0);
         let counted = (0..fixed.voxels.len()).filter(counts);
-        let [all, inside] = counted.fold([0_usize; 2], |[all, inside], voxel| {
-            [all + 1, inside + usize::from(lies_inside(voxel))]
-        });
+        let [all, inside] =
+            counted.fold([0_usize; 2], |[all, inside], voxel| [all + 1, inside + usize::from(lies_inside(voxel))]);
         inside as f64 / all.max(1) as f64
     }
 

@@ -14,6 +14,7 @@ use alnm_registration::{
     EulerTransform, JacobianSummary, LesionConstraint, MotionModel, RegistrationError, RegistrationIteration,
     RegistrationMasks, RegistrationParams, RegistrationResult, SimilarityMeasure, SpatialTransform, StartingPosition,
 };
+use ndarray::Array3;
 use simulated::{Breast, KnownMotion, image, image_through};
 
 fn grid() -> Geometry {
@@ -275,8 +276,10 @@ fn images_without_likeness_are_not_moved_apart() {
     };
     for measure in [SimilarityMeasure::Correlation, SimilarityMeasure::MutualInformation { bins: 16 }] {
         for _ in 0..4 {
-            let params =
-                RegistrationParams::default().with_stages([MotionModel::Rigid]).with_measure(measure).with_iterations(200);
+            let params = RegistrationParams::default()
+                .with_stages([MotionModel::Rigid])
+                .with_measure(measure)
+                .with_iterations(200);
             let found = register(params, &noise(), &noise(), RegistrationMasks::default()).unwrap();
             // Half of the voxels have to stay in common, those up to three voxels outside among them.
             assert!(found.overlap > 0.25, "{measure:?}: {}", found.overlap);

@@ -333,7 +333,8 @@ mod tests {
         let truth = moving.truth();
         let shown = |volume: &Volume<f32>| {
             let inside = volume.as_slice().iter().zip(mask.as_slice()).filter(|(_, label)| **label == 1);
-            let (sum, count) = inside.fold((0.0, 0.0), |(sum, count), (value, _)| (sum + f64::from(*value), count + 1.0));
+            let (sum, count) =
+                inside.fold((0.0, 0.0), |(sum, count), (value, _)| (sum + f64::from(*value), count + 1.0));
             sum / count
         };
         let fixed: Volume<f32> = moving.image(3).cast();
