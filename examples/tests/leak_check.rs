@@ -35,6 +35,7 @@ fn material() -> (Cohort, CohortFeatures, NetworkFeatures) {
         geometries: Vec::new(),
         fingerprints: Vec::new(),
         preparation: ImagePreparationParams::default(),
+        reliability: None,
         series: None,
     };
     let deep = NetworkFeatures {

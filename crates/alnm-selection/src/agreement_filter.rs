@@ -144,16 +144,19 @@ impl AgreementFilter {
     }
 }
 
+impl FeatureAgreement {
+    /// The row of one form in the table that [`Tabulate`] lays out with all six.
+    #[must_use]
+    pub fn row(&self, form: IccForm) -> Vec<Cell> {
+        let icc = self.analysis.form(form);
+        cells![&self.feature, form.name(), icc.estimate, icc.interval.lower, icc.interval.upper, self.reliable]
+    }
+}
+
 impl Tabulate for FeatureAgreement {
     const COLUMNS: &'static [&'static str] = &["feature", "form", "ICC", "lower", "upper", "reliable"];
 
     fn rows(&self) -> Vec<Vec<Cell>> {
-        IccForm::ALL
-            .iter()
-            .map(|form| {
-                let icc = self.analysis.form(*form);
-                cells![&self.feature, form.name(), icc.estimate, icc.interval.lower, icc.interval.upper, self.reliable]
-            })
-            .collect()
+        IccForm::ALL.iter().map(|form| self.row(*form)).collect()
     }
 }

@@ -11,7 +11,9 @@ use ndarray::Array2;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::cohort::{Cohort, CohortProblems, Patient, Problem, ProblemPolicy, check_files, check_voxels};
+use crate::cohort::{
+    Cohort, CohortProblems, Patient, Problem, ProblemPolicy, ReliabilityTable, check_files, check_voxels,
+};
 use crate::preparation::{ImagePreparation, ImagePreparationParams, LesionGeometry, PatientImages, SeriesPreparation};
 use crate::series::{PatientEvidence, SeriesLearning, SeriesOptions, learn};
 use crate::store::{Fingerprint, Store};
@@ -35,6 +37,8 @@ pub struct CohortFeatures {
     pub fingerprints: Vec<String>,
     /// How the images became numbers.
     pub preparation: ImagePreparationParams,
+    /// Which features an earlier comparison of readers calls reliable, where `cohort.toml` names one.
+    pub reliability: Option<ReliabilityTable>,
     /// What scales of intensities and habitats were learned from, where `cohort.toml` asks for them.
     pub series: Option<SeriesLearning>,
 }
@@ -108,7 +112,8 @@ impl Study {
         let is_training: Vec<bool> =
             cohort.patients.iter().map(|patient| patient.centre == cohort.description.training_centre).collect();
         let images = CohortFeatures::collect(&patients, &is_training, preparation.params())?;
-        Ok((cohort, CohortFeatures { series, ..images }))
+        let reliability = cohort.reliability()?;
+        Ok((cohort, CohortFeatures { series, reliability, ..images }))
     }
 
     /// Scales of intensities and habitats, learned on the patients of the training centre; what each gives is kept. A
@@ -235,6 +240,7 @@ impl CohortFeatures {
             geometries: images().map(|images| images.geometry).collect(),
             fingerprints: patients.iter().map(|patient| patient.fingerprint.clone()).collect(),
             preparation: preparation.clone(),
+            reliability: None,
             series: None,
         })
     }

@@ -84,17 +84,19 @@ fn selection(score: &str, seed: u64) -> Pipeline {
 }
 
 impl ScoreInputs {
-    /// Both feature tables, the radiomic one cut to the features that two readers agree on (ICC > 0.75).
+    /// Both feature tables, the radiomic one cut to the features that two readers agree on (ICC > 0.75) and, where the cohort
+    /// names a table of reliable features, to those of it.
     ///
     /// The agreement is computed from both readers' outlines of training patients and looks at no outcome.
     ///
     /// # Errors
-    /// When no feature is reliable.
+    /// When no feature is reliable, or the table lacks one.
     pub fn new(images: &CohortFeatures, deep: &NetworkFeatures, seed: u64) -> Result<Self> {
         let inputs = Self::of_one_reader(images, deep, seed)?;
         let Some(agreement) = images.agreement()? else { return Ok(inputs) };
-        let kept: Vec<String> =
-            agreement.iter().filter(|feature| feature.reliable).map(|feature| feature.feature.clone()).collect();
+        let of_table = inputs.radiomic.names();
+        let is_kept = |found: &&FeatureAgreement| found.reliable && of_table.contains(&found.feature);
+        let kept: Vec<String> = agreement.iter().filter(is_kept).map(|found| found.feature.clone()).collect();
         ensure!(!kept.is_empty(), "no radiomic feature has an ICC above 0.75 between the two readers");
         Ok(Self { radiomic: inputs.radiomic.select(&kept)?, agreement: Some(agreement), ..inputs })
     }
@@ -122,10 +124,14 @@ impl ScoreInputs {
         Ok(Self { radiomic: inputs.radiomic.select_columns(&defined), ..inputs })
     }
 
-    /// Both feature tables, whatever two readers say.
+    /// Both feature tables, whatever two readers of the cohort say.
     fn of_one_reader(images: &CohortFeatures, deep: &NetworkFeatures, seed: u64) -> Result<Self> {
+        let radiomic = match &images.reliability {
+            Some(table) => images.features.select(&table.kept(images.features.names())?)?,
+            None => images.features.clone(),
+        };
         Ok(Self {
-            radiomic: images.features.clone(),
+            radiomic,
             deep: deep.table()?,
             radiomic_pipeline: selection(RAD_SCORE, seed),
             deep_pipeline: selection(DL_SCORE, seed),

@@ -13,6 +13,7 @@ mod missing;
 mod numbers;
 mod outcomes;
 mod plausibility;
+mod reliability;
 mod seeding;
 mod spreadsheet;
 mod table;
@@ -41,6 +42,7 @@ pub use identity::{VoxelHashes, check_identities, check_voxels};
 pub use inclusion::InclusionRules;
 pub use missing::{MissingHandling, MissingRules};
 pub use outcomes::{FurtherOutcomes, NodalStage, OUTCOME_COLUMNS, Recurrence};
+pub use reliability::ReliabilityTable;
 pub use seeding::{OutlineSource, SEED_COLUMNS, SeedSpeed, SeededOutline, SegmentRules};
 pub use spreadsheet::{
     DeclaredFormat, RaggedRow, Spreadsheet, SpreadsheetFault, SpreadsheetFormat, SpreadsheetRow, TextEncoding,
@@ -96,6 +98,10 @@ pub struct CohortDescription {
     /// How outlines grow from seeds, with `mask = "segment"`.
     #[serde(default, skip_serializing_if = "is_default")]
     pub segment: SegmentRules,
+    /// A table of how far readers agree on each feature, as `alnm extract --reliability` writes it: radiomic features that it does
+    /// not call reliable are left out. The path is relative to the cohort's folder.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub reliability: Option<PathBuf>,
     /// How phases are brought onto the analysed one; they are left as they are without it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub motion: Option<RegistrationParams>,
@@ -134,6 +140,7 @@ impl CohortDescription {
             design: StudyDesign::default(),
             mask: OutlineSource::default(),
             segment: SegmentRules::default(),
+            reliability: None,
             motion: None,
             phases: None,
             regions: None,
@@ -398,6 +405,15 @@ impl Cohort {
     #[must_use]
     pub fn validation(&self) -> Vec<&Patient> {
         self.description.validation_centres.iter().flat_map(|centre| self.of_centre(centre)).collect()
+    }
+
+    /// The table of reliable features that `cohort.toml` names, if it does.
+    ///
+    /// # Errors
+    /// As [`ReliabilityTable::read`].
+    pub fn reliability(&self) -> anyhow::Result<Option<ReliabilityTable>> {
+        let file = self.description.reliability.as_ref();
+        file.map(|file| ReliabilityTable::read(&self.folder.join(file))).transpose()
     }
 
     /// How many patients each group of the patient flow has.
@@ -684,6 +700,12 @@ fn read_description(path: &Path) -> Result<CohortDescription, Problem> {
     if let Err(error) = description.segment.check() {
         let fix = "docs/study.md describes [segment]";
         return Err(Problem::of_cohort("cohort.toml, [segment]", format!("{error:#}"), fix));
+    }
+    if let Some(file) = &description.reliability
+        && let Err(error) = ReliabilityTable::read(&path.with_file_name("").join(file))
+    {
+        let fix = "write it by `alnm extract --reliability`";
+        return Err(Problem::of_cohort("cohort.toml, reliability", format!("{error:#}"), fix));
     }
     if let Some(options) = description.series_options() {
         let fix = "docs/study.md describes [motion], [phases], [regions] and [standardise]";

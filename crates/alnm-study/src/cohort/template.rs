@@ -32,6 +32,10 @@ problems = "refuse"
 # reader) instead of the masks: `x y z` in mm (LPS), several points with | between them. [segment] says how.
 #mask = "segment"
 
+# A table of `alnm extract --reliability`: features that it does not call reliable are left out, as those on which two readers of
+# this cohort (`mask_reader2`) do not agree.
+#reliability = "reliability.csv"
+
 # The sections below may be left out. Separator (comma, semicolon, tab), decimal commas, UTF-8, UTF-16 and Windows-1252 are
 # found out by themselves; `--check` says what was found. Declare them where that goes wrong.
 #[table]

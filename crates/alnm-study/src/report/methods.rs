@@ -199,7 +199,15 @@ fn images(findings: &Findings<'_>) -> String {
         0 => text.push_str(" All were defined for all training patients."),
         undefined => text.push_str(&format!(" {undefined} were undefined for some training patient and left out.")),
     }
+    if let Some(table) = &findings.images.reliability {
+        text.push_str(&format!(
+            " An earlier comparison of readers called {} of {} features reliable; the others were left out.",
+            table.reliable.len(),
+            table.reliable.len() + table.unreliable.len()
+        ));
+    }
     match &findings.inputs.agreement {
+        None if findings.images.reliability.is_some() => {}
         None => text.push_str(" No training patients were outlined by two readers, so repeatability was not examined."),
         Some(agreement) => text.push_str(&format!(
             " {} training patients were outlined by two readers; {} of {} features had an ICC(2,1) above 0.75 and went on.",

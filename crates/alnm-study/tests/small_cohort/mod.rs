@@ -96,6 +96,7 @@ pub(crate) fn features(cohort: &Cohort) -> (CohortFeatures, NetworkFeatures) {
         geometries: Vec::new(),
         fingerprints: Vec::new(),
         preparation: ImagePreparationParams::default(),
+        reliability: None,
         series: None,
     };
     let vectors = cohort
