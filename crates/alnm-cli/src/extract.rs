@@ -12,6 +12,7 @@ mod panics;
 #[cfg(feature = "parquet")]
 mod parquet_table;
 mod regions;
+mod reliability;
 mod report;
 mod slice_means;
 mod store;
@@ -95,6 +96,7 @@ fn validate(arguments: &ExtractArgs, cases: &[Case], log: &Log) -> Result<Tally>
 fn extract(arguments: &ExtractArgs, cases: &[Case], log: &Log) -> Result<Tally> {
     let engine = Engine::new(arguments, log)?;
     output::check(arguments)?;
+    let filter = reliability::filter(arguments)?;
     let store = arguments.out_dir.as_deref().map(|folder| CaseStore::open(folder, arguments, &engine)).transpose()?;
     let extraction = CaseExtraction { arguments, engine: &engine, store: store.as_ref(), log };
     let threads = rayon::ThreadPoolBuilder::new().num_threads(arguments.threads.count()).build()?;
@@ -113,6 +115,10 @@ fn extract(arguments: &ExtractArgs, cases: &[Case], log: &Log) -> Result<Tally> 
         outcomes.iter().zip(rows).flat_map(|(outcome, rows)| rows.into_iter().map(|row| (outcome.number, row)));
     let rows: Vec<(usize, SharedRow)> = numbered.collect();
     output::write_table(arguments, &engine, &rows)?;
+    if let (Some(path), Some(filter)) = (&arguments.reliability, filter) {
+        let table = reliability::table(&filter, &rows, log)?;
+        arguments.overwriting.write_file(path, table.to_csv().as_bytes())?;
+    }
     if let Some(store) = store.filter(|_| arguments.shard.is_none()) {
         tell_strangers(&store, &outcomes, log)?;
     }

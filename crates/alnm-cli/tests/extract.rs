@@ -9,7 +9,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use small_batch::{alnm, write_batch};
+use alnm_imaging::write_mask;
+use small_batch::{alnm, image_and_mask, write_batch};
 
 fn table(folder: &Path, arguments: &[&str]) -> Vec<csv::StringRecord> {
     let output = alnm(folder, arguments);
@@ -31,6 +32,100 @@ fn a_case_that_fails_keeps_its_row_and_ends_nothing() {
         assert_eq!(filled == row.len(), case != 2, "case {}", case + 1);
         assert_eq!(&row[1], format!("image{}.nrrd", case + 1));
     }
+}
+
+/// Writes masks of a second reader, who draws the region of label 1 shorter in case 1 and longer in the others, and a list
+/// with both.
+fn write_readers(folder: &Path) {
+    write_batch(folder);
+    let mut list = "ID,Image,Mask,Label,mask2\n".to_owned();
+    for case in 1..=4 {
+        let (_, mut mask) = image_and_mask(case);
+        for (place, voxel) in mask.as_mut_slice().iter_mut().enumerate() {
+            let x = place % 12;
+            match (case, *voxel) {
+                (1, 1) if x == 3 => *voxel = 0,
+                (2.., 2) if x < 6 + case => *voxel = 1,
+                _ => {}
+            }
+        }
+        write_mask(folder.join(format!("second{case}.nrrd")), &mask).unwrap();
+        let second = if case == 4 { String::new() } else { format!("second{case}.nrrd") };
+        list += &format!("p{case},image{case}.nrrd,mask{case}.nrrd,1,{second}\n");
+    }
+    std::fs::write(folder.join("readers.csv"), list).unwrap();
+}
+
+/// ICC(2,1) of two readers by Shrout and Fleiss' mean squares.
+fn icc(first: &[f64], second: &[f64]) -> f64 {
+    let n = first.len() as f64;
+    let mean = (first.iter().sum::<f64>() + second.iter().sum::<f64>()) / (2.0 * n);
+    let of_reader = [first, second].map(|values| values.iter().sum::<f64>() / n);
+    let square = |value: f64| value * value;
+    let between: f64 = first.iter().zip(second).map(|(a, b)| 2.0 * square((a + b) / 2.0 - mean)).sum();
+    let readers: f64 = of_reader.iter().map(|reader| n * square(reader - mean)).sum();
+    let total: f64 = first.iter().chain(second).map(|value| square(value - mean)).sum();
+    let (between, residual) = (between / (n - 1.0), (total - between - readers) / (n - 1.0));
+    (between - residual) / (between + residual + 2.0 * (readers - residual) / n)
+}
+
+#[test]
+fn readers_are_compared_feature_by_feature() {
+    let folder = tempfile::tempdir().unwrap();
+    write_readers(folder.path());
+    let run = |out: &str| {
+        let arguments = [
+            "readers.csv",
+            "-f",
+            "csv",
+            "--reader-masks",
+            "Mask2",
+            "--out-dir",
+            "parts",
+            "-v",
+            "4",
+            "--reliability",
+            out,
+        ];
+        let output = alnm(folder.path(), &arguments);
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        (output, std::fs::read_to_string(folder.path().join(out)).unwrap())
+    };
+    let (output, reliability) = run("reliability.csv");
+    let messages = String::from_utf8_lossy(&output.stderr);
+    assert!(messages.contains("line 5: the column mask2 is empty"), "{messages}");
+    assert!(messages.contains("1 of 4 regions lack features by a reader"), "{messages}");
+
+    let mut features = csv::Reader::from_reader(output.stdout.as_slice());
+    let names = features.headers().unwrap().clone();
+    let rows: Vec<csv::StringRecord> = features.records().map(Result::unwrap).collect();
+    assert_eq!(rows.len(), 7);
+    let column = |name: &str| names.iter().position(|column| column == name).unwrap();
+    let of_reader = |reader: &str, feature: &str| -> Vec<f64> {
+        let rows = rows.iter().filter(|row| &row[column("Reader")] == reader && &row[column("ID")] != "p4");
+        rows.map(|row| row[column(feature)].parse().unwrap()).collect()
+    };
+    let mut table = csv::Reader::from_reader(reliability.as_bytes());
+    assert_eq!(table.headers().unwrap(), vec!["feature", "form", "ICC", "lower", "upper", "reliable"]);
+    let mut verdicts = [0, 0];
+    for row in table.records().map(Result::unwrap) {
+        assert_eq!(&row[1], "ICC(2,1)");
+        let Ok(found) = row[2].parse::<f64>() else { continue };
+        let expected = icc(&of_reader("Mask", &row[0]), &of_reader("mask2", &row[0]));
+        assert!((found - expected).abs() <= 1e-9 * (1.0 + expected.abs()), "{row:?}: {expected}");
+        let interval: [f64; 2] = [row[3].parse().unwrap(), row[4].parse().unwrap()];
+        assert!(interval[0] <= found && found <= interval[1], "{row:?}");
+        assert_eq!(&row[5], if found > 0.75 { "yes" } else { "no" });
+        verdicts[usize::from(found > 0.75)] += 1;
+    }
+    assert!(verdicts.iter().all(|&count| count > 10), "{verdicts:?}");
+
+    // What is there is not computed again, and gives the same table.
+    let (again, same) = run("again.csv");
+    assert!(String::from_utf8_lossy(&again.stderr).contains("case 3: already computed"));
+    assert_eq!(reliability, same);
+    let refused = alnm(folder.path(), &["readers.csv", "--reader-masks", "Mask3"]);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("has no column Mask3"));
 }
 
 #[test]

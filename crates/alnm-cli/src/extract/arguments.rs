@@ -18,6 +18,7 @@ use crate::output::Overwriting;
 #[command(after_help = "Examples:\n  alnm extract image.nii.gz mask.nii.gz -f csv -o features.csv\n  \
 alnm extract cases.csv -p params.yaml -f csv -o features.csv --out-dir parts\n  \
 alnm extract dce-folder rings.nii.gz --labels all --all-phases --one-row --maps maps --deltas slope -f csv -o row.csv\n  \
+alnm extract cases.csv -p params.yaml -f csv -o features.csv --reader-masks Mask2 --reliability reliability.csv\n  \
 cat cases.csv | alnm extract - -f csv > features.csv\n\n\
 Finished cases stay in --out-dir, also after Ctrl-C. `alnm help columns` says what a list of cases may hold.")]
 pub(crate) struct ExtractArgs {
@@ -142,6 +143,17 @@ pub(crate) struct ExtractArgs {
     /// DICOM segmentation, else to one that is written beside it (.seg.dcm).
     #[arg(long, value_name = "FILE|DIR", conflicts_with = "out_dir")]
     pub(super) sr: Option<PathBuf>,
+    /// Columns of a list of cases with the masks of further readers. Each case is extracted with these too, in rows of their own;
+    /// the column Reader holds the name of the mask's column.
+    #[arg(long, value_name = "COLUMN,...", value_delimiter = ',', num_args = 1, conflicts_with_all = ["mask", "whole_image", "mode", "one_row", "sr"])]
+    pub(super) reader_masks: Vec<String>,
+    /// File for a table of how far the readers agree on each feature: ICC(2,1) with its interval of 95 %, and whether it exceeds
+    /// --icc-above. The study takes it by `reliability` in cohort.toml.
+    #[arg(long, value_name = "FILE", requires = "reader_masks", conflicts_with = "shard")]
+    pub(super) reliability: Option<PathBuf>,
+    /// Intraclass correlation that a reliable feature exceeds.
+    #[arg(long, value_name = "X", default_value_t = 0.75, requires = "reliability", allow_negative_numbers = true)]
+    pub(super) icc_above: f64,
     /// Only this part of the cases, for arrays of jobs: 1/8 to 8/8. The parts' numbers of cases stay those of the
     /// whole.
     #[arg(long, value_name = "I/N")]

@@ -6,9 +6,10 @@ use anyhow::{Context, Result};
 
 use super::arguments::ExtractArgs;
 use super::log::Log;
+use super::reliability::READER;
 use super::table::{Row, RowValue};
 use crate::cases::{ListedCase, Masks, is_list, read_list};
-use crate::exit::wrong_use;
+use crate::exit::{require, wrong_use};
 
 /// An image with its mask.
 #[derive(Debug)]
@@ -69,6 +70,7 @@ pub(super) fn read(arguments: &ExtractArgs, log: &Log) -> Result<Vec<Case>> {
     let mut cases = if is_list(&arguments.input) {
         read_batch(arguments, log)?
     } else {
+        require(arguments.reader_masks.is_empty(), "--reader-masks names columns of a list of cases; name a list")?;
         let mask = arguments.mask.clone();
         if mask.is_none() && !arguments.whole_image {
             return Err(wrong_use(format!(
@@ -107,7 +109,7 @@ fn read_batch(arguments: &ExtractArgs, log: &Log) -> Result<Vec<Case>> {
     for line in &list.incomplete {
         log.warning(format_args!("{shown}, line {line}: the case has {lacking} and is left out"));
     }
-    let of_row = |(index, row): (usize, ListedCase)| -> Result<Case> {
+    let of_row = |number_of_case: usize, row: ListedCase, reader: Option<&str>| -> Result<Case> {
         let number = |name: &str| -> Result<Option<u32>> {
             let parse = |text: &str| {
                 text.parse().with_context(|| {
@@ -117,7 +119,7 @@ fn read_batch(arguments: &ExtractArgs, log: &Log) -> Result<Vec<Case>> {
             row.field(name).map(parse).transpose()
         };
         Ok(Case {
-            number: index + 1,
+            number: number_of_case,
             label: number("Label")?,
             label_channel: number("Label_channel")?.map(|channel| channel as usize),
             roi: row.field("Roi").map(str::to_owned),
@@ -125,10 +127,46 @@ fn read_batch(arguments: &ExtractArgs, log: &Log) -> Result<Vec<Case>> {
             phase: row.field("Phase").map(str::to_owned),
             volume: row.field("Image_volume").map(str::to_owned),
             mask_volume: row.field("Mask_volume").map(str::to_owned),
-            columns: row.columns.iter().map(|(name, text)| (name.clone(), RowValue::Text(text.clone()))).collect(),
+            columns: columns(&row, reader),
             image: row.image,
             mask: row.mask,
         })
     };
-    list.cases.into_iter().enumerate().map(of_row).collect()
+    if arguments.reader_masks.is_empty() {
+        return (1..).zip(list.cases).map(|(number, row)| of_row(number, row, None)).collect();
+    }
+    let mut cases = Vec::new();
+    for (number, row) in (1..).zip(list.cases) {
+        for (reader, mask) in masks_of_readers(arguments, &row)? {
+            let Some(mask) = mask else {
+                log.warning(format_args!("{shown}, line {}: the column {reader} is empty", row.line));
+                continue;
+            };
+            cases.push(of_row(number, ListedCase { mask: Some(mask), ..row.clone() }, Some(&reader))?);
+        }
+    }
+    Ok(cases)
+}
+
+/// The columns of masks with the masks that a row has there: that of the first reader, then those of `--reader-masks`.
+fn masks_of_readers(arguments: &ExtractArgs, row: &ListedCase) -> Result<Vec<(String, Option<PathBuf>)>> {
+    let folder = arguments.input.parent().unwrap_or(Path::new(""));
+    let further = arguments.reader_masks.iter().map(|wanted| {
+        let column = row.columns.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted));
+        let (name, text) = column.with_context(|| {
+            format!("{} has no column {wanted}; --reader-masks names columns of masks", arguments.input.display())
+        })?;
+        Ok((name.clone(), (!text.is_empty()).then(|| folder.join(text))))
+    });
+    std::iter::once(Ok(("Mask".to_owned(), row.mask.clone()))).chain(further).collect()
+}
+
+/// The columns of a row, with the mask of this reader and the name of the mask's column.
+fn columns(row: &ListedCase, reader: Option<&str>) -> Row {
+    let text = |name: &str, text: &str| (name.to_owned(), RowValue::Text(text.to_owned()));
+    let Some(reader) = reader else { return row.columns.iter().map(|(name, cell)| text(name, cell)).collect() };
+    let mask = row.mask.as_deref().map(Path::to_string_lossy).unwrap_or_default();
+    let kept = row.columns.iter().filter(|(name, _)| name != READER);
+    let of_reader = kept.map(|(name, cell)| text(name, if name == "Mask" { &mask } else { cell }));
+    of_reader.chain([text(READER, reader)]).collect()
 }
