@@ -1,7 +1,8 @@
-//! Speed images: between −1 where a contour shrinks and 1 where it grows, by thresholds, by edges or by clusters of values as
-//! ITK-SNAP makes them.
+//! Speed images: between −1 where a contour shrinks and 1 where it grows, by thresholds, by edges, by clusters of values or by
+//! a forest that learned from scribbles, as ITK-SNAP makes them.
 
 mod edge;
+mod forest;
 mod itk;
 mod mixture;
 mod threshold;
@@ -10,7 +11,9 @@ use alnm_imaging::{Geometry, Volume};
 
 use crate::error::Result;
 
+pub(crate) use edge::smoothed;
 pub use edge::{EdgeSpeed, EdgeSpeedParams};
+pub use forest::{ForestLearning, ForestParams, ScribbleForest};
 pub use itk::{laplacian_speed, linear_threshold_speed};
 pub use mixture::{GaussianMixture, MixtureClass, MixtureFit, MixtureParams};
 pub use threshold::{ThresholdSpeed, ThresholdSpeedParams, ThresholdSpeedSource};

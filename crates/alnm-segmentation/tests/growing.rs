@@ -1,4 +1,5 @@
-//! Region growing, morphology and fast marching against SimpleITK 2.5.7, voxel by voxel; `golden/growing.py` wrote the values.
+//! Region growing, morphology, fast marching and watersheds against SimpleITK 2.5.7, voxel by voxel; `golden/growing.py` and
+//! `golden/watershed.py` wrote the values.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -8,9 +9,11 @@ use alnm_segmentation::growing::{
     ConfidenceConnectedParams, arrival_times, connected_threshold, neighbourhood_connected,
 };
 use alnm_segmentation::morphology::{StructuringElement, close, dilate, erode, fill_holes, largest_part, open, smooth};
+use alnm_segmentation::watershed::WatershedParams;
 use ndarray::Array3;
 
 const GOLDEN: &str = include_str!("golden/growing.txt");
+const WATERSHEDS: &str = include_str!("golden/watershed.txt");
 const SEEDS: [[usize; 3]; 2] = [[8, 7, 4], [10, 6, 4]];
 
 fn grid() -> Geometry {
@@ -102,6 +105,41 @@ fn fronts_arrive_as_simpleitks() {
 }
 
 #[test]
+fn watersheds_are_simpleitks() {
+    let grid = Geometry::axis_aligned([11, 9, 6], [1.0; 3]).unwrap();
+    let made = |value: &dyn Fn([i32; 3]) -> f32| {
+        let data = Array3::from_shape_fn(grid.shape(), |(z, y, x)| value([x as i32, y as i32, z as i32]));
+        Volume::new(data, grid.clone()).unwrap()
+    };
+    let rough = |[x, y, z]: [i32; 3]| ((3 * x + 5 * y + 7 * z + x * y) % 11 + (x * z + 2 * y) % 7) as f32;
+    let smooth =
+        |voxel @ [x, y, z]: [i32; 3]| ((2 * x - 10).abs() + (2 * y - 8).abs() + 3 * z) as f32 + rough(voxel) / 2.0;
+    let markers = made(&|[x, y, z]| {
+        let marks = [u32::from(x == 2 && y > 5), 2 * u32::from(x == 8 && y == 4), 7 * u32::from(z == 5 && x + y == 15)];
+        marks.iter().sum::<u32>() as f32
+    });
+    let markers = markers.map(|&label| label as u32);
+    let mut compared = 0;
+    for line in WATERSHEDS.lines() {
+        let (name, labels) = line.split_once(' ').unwrap();
+        let expected: Vec<u32> = labels.split(' ').map(|label| label.parse().unwrap()).collect();
+        let [image, full, parted, level] = name.split('-').collect::<Vec<_>>().try_into().unwrap();
+        let image = if image == "rough" { made(&rough) } else { made(&smooth) };
+        let connectivity = if full == "1" { Connectivity::Corner } else { Connectivity::Face };
+        let params = WatershedParams::default().with_connectivity(connectivity).with_line(parted == "1");
+        let found = match level {
+            "markers" => params.check().unwrap().from_markers(&image, &markers),
+            level => params.with_level(level.parse().unwrap()).check().unwrap().basins(&image),
+        };
+        let found = found.unwrap();
+        let differing = found.as_slice().iter().zip(&expected).filter(|(a, b)| a != b).count();
+        assert_eq!((differing, found.as_slice().len()), (0, expected.len()), "{name}");
+        compared += 1;
+    }
+    assert_eq!(compared, 32);
+}
+
+#[test]
 fn impossible_input_is_refused() {
     let image = values();
     let face = Connectivity::Face;
@@ -112,6 +150,10 @@ fn impossible_input_is_refused() {
     assert!(arrival_times(&image.map(|_| -1.0), &SEEDS, 1.0).is_err() && arrival_times(&image, &SEEDS, 0.0).is_err());
     assert!(ConfidenceConnectedParams::default().with_multiplier(0.0).check().is_err());
     assert!(ConfidenceConnectedParams::default().with_initial_radius(101).check().is_err());
+    assert!(WatershedParams::default().with_level(-1.0).check().is_err());
+    let watershed = WatershedParams::default().check().unwrap();
+    assert!(watershed.basins(&image.map(|_| f32::NAN)).is_err());
+    assert!(watershed.from_markers(&image, &mask().map(|_| 0)).is_err());
     let nothing = connected_threshold(&image, &SEEDS, 1e6, 2e6, face).unwrap();
     assert!(nothing.as_slice().iter().all(|&voxel| voxel == 0));
 }

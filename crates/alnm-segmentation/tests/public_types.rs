@@ -7,17 +7,21 @@ use alnm_segmentation::agreement::{
     LabelAgreement, OutlineAgreement, OutlineComparison, OutlineComparisonParams, OutlineDistances, RegionOverlap,
     SliceAgreement, SurfelDistances, VoxelDistances,
 };
+use alnm_segmentation::breast::{BreastMask, BreastMaskParams, BreastMasking};
 use alnm_segmentation::consensus::{RaterPerformance, Staple, StapleConsensus, StapleParams};
 use alnm_segmentation::contour::{
     ActiveContour, ActiveContourParams, ContourIteration, ContourWarning, EvolvedContour,
 };
+use alnm_segmentation::fuzzy_c_means::{FuzzyCMeans, FuzzyCMeansParams, FuzzyClusters};
 use alnm_segmentation::growing::{ConfidenceConnected, ConfidenceConnectedParams, ConfidentRegion};
 use alnm_segmentation::morphology::StructuringElement;
+use alnm_segmentation::proposal::{LesionCandidate, LesionProposal, LesionProposalParams, ProposedLesions};
 use alnm_segmentation::seeds::Bubble;
 use alnm_segmentation::speed::{
-    EdgeSpeed, EdgeSpeedParams, GaussianMixture, MixtureClass, MixtureFit, MixtureParams, ThresholdSpeed,
-    ThresholdSpeedParams, ThresholdSpeedSource,
+    EdgeSpeed, EdgeSpeedParams, ForestLearning, ForestParams, GaussianMixture, MixtureClass, MixtureFit, MixtureParams,
+    ScribbleForest, ThresholdSpeed, ThresholdSpeedParams, ThresholdSpeedSource,
 };
+use alnm_segmentation::watershed::{Watershed, WatershedParams};
 
 fn auto_traits<T: Send + Sync + Sized + Unpin>() {}
 
@@ -55,6 +59,21 @@ fn all_types_can_cross_threads() {
     auto_traits::<ThresholdSpeed>();
     auto_traits::<ThresholdSpeedParams>();
     auto_traits::<ThresholdSpeedSource<'_>>();
+    auto_traits::<BreastMask>();
+    auto_traits::<BreastMaskParams>();
+    auto_traits::<BreastMasking>();
+    auto_traits::<FuzzyCMeans>();
+    auto_traits::<FuzzyCMeansParams>();
+    auto_traits::<FuzzyClusters>();
+    auto_traits::<LesionCandidate>();
+    auto_traits::<LesionProposal>();
+    auto_traits::<LesionProposalParams>();
+    auto_traits::<ProposedLesions>();
+    auto_traits::<ForestLearning>();
+    auto_traits::<ForestParams>();
+    auto_traits::<ScribbleForest>();
+    auto_traits::<Watershed>();
+    auto_traits::<WatershedParams>();
     auto_traits::<VoxelDistances>();
 }
 
@@ -67,6 +86,15 @@ fn parameters_come_back_from_json() {
     let params = ThresholdSpeedParams::default().with_lower(0.1).with_smoothness(5.0);
     let text = serde_json::to_string(&params).unwrap();
     assert_eq!(serde_json::from_str::<ThresholdSpeedParams>(&text).unwrap(), params);
+    let params = LesionProposalParams::default().with_candidates(2).with_margin(7.0);
+    let text = serde_json::to_string(&params).unwrap();
+    assert_eq!(serde_json::from_str::<LesionProposalParams>(&text).unwrap(), params);
+    let params = ForestParams::default().with_trees(9).with_radius([2, 2, 0]).with_seed(3);
+    let text = serde_json::to_string(&params).unwrap();
+    assert_eq!(serde_json::from_str::<ForestParams>(&text).unwrap(), params);
+    let params = WatershedParams::default().with_level(2.0).with_line(false);
+    let text = serde_json::to_string(&params).unwrap();
+    assert_eq!(serde_json::from_str::<WatershedParams>(&text).unwrap(), params);
     let params = OutlineComparisonParams::default().with_labels([1, 2]).with_per_slice(true);
     let text = serde_json::to_string(&params).unwrap();
     assert_eq!(serde_json::from_str::<OutlineComparisonParams>(&text).unwrap(), params);

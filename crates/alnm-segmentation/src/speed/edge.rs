@@ -192,7 +192,7 @@ fn bessel(order: usize, x: f64) -> f64 {
 }
 
 /// An image smoothed along z, y and x in turn; beyond its border it goes on as there.
-fn smoothed(image: &Volume<f32>, sigma: f64) -> Volume<f32> {
+pub(crate) fn smoothed(image: &Volume<f32>, sigma: f64) -> Volume<f32> {
     let kernel = kernel(sigma * sigma);
     let size = image.geometry().size();
     let mut values: Vec<f64> = image.as_slice().iter().map(|&value| f64::from(value)).collect();
