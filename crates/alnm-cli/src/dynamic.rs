@@ -33,6 +33,11 @@ pub(crate) struct ChosenSeries {
 }
 
 impl DynamicInput {
+    /// The phases of a DICOM folder or of a file of four dimensions.
+    pub(crate) fn of(path: PathBuf, times: Vec<f64>, series: Option<String>) -> Self {
+        Self { phases: vec![path], times, series }
+    }
+
     /// Reads all phases.
     pub(crate) fn read(&self) -> Result<ChosenSeries> {
         let chosen = match self.phases.as_slice() {

@@ -1,5 +1,8 @@
 //! `alnm segment`: an outline by an active contour from seeds.
 
+mod proposal;
+mod scribbles;
+
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -11,7 +14,11 @@ use alnm_segmentation::seeds::{Bubble, bubble_mask, markup_points};
 use alnm_segmentation::speed::{EdgeSpeedParams, MixtureParams, ThresholdSpeed, ThresholdSpeedParams};
 use anyhow::{Context, bail, ensure};
 
+use proposal::ProposalOptions;
+use scribbles::ScribbleOptions;
+
 use crate::dicom_object::{ObjectKind, write_lesion};
+use crate::dynamic::{ChosenSeries, DynamicInput};
 use crate::exit::{require, wrong_value};
 use crate::input::{ChosenImage, MaskDrawing, SeriesChoice, read_image, read_text};
 use crate::messages::{inform, warn};
@@ -21,13 +28,15 @@ use crate::progress::Counted;
 /// Outline a structure by an active contour that grows from seeds, as ITK-SNAP's semi-automatic segmentation.
 ///
 /// The speed of the contour comes from thresholds (--lower, --upper), from edges (--edges), from clusters of values
-/// (--classes) or from a file (--speed). The
-/// outline is written as 1. A contour that vanishes, reaches the border of the image or suddenly grows is warned of.
+/// (--classes), from scribbles (--scribbles) or from a file (--speed). With --propose lesions of a dynamic series are found
+/// without a seed. The outline is written as 1. A contour that vanishes, reaches the border of the image or suddenly grows is warned of.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   alnm segment breast.nii.gz -o lesion.nii.gz --seed 31.5,-40,12 --lower 350
   alnm segment dce-folder --phase 4 -o lesion.seg.dcm --seeds F.mrk.json --radius 3 --lower 350 --upper 900
-  alnm segment breast.nii.gz -o lesion.nii.gz --seeds bubbles.nii.gz --edges --iterations 400 --speed-out speed.nii.gz")]
+  alnm segment breast.nii.gz -o lesion.nii.gz --seeds bubbles.nii.gz --edges --iterations 400 --speed-out speed.nii.gz
+  alnm segment breast.nii.gz -o lesion.nii.gz --scribbles scribbles.nii.gz --foreground 1 --patch 1
+  alnm segment dce-folder -o lesion.nii.gz --propose --candidates-out candidates.csv")]
 pub(crate) struct SegmentCommand {
     /// Image file or DICOM folder; `-` is standard input.
     #[arg(value_name = "IMAGE")]
@@ -77,9 +86,10 @@ pub(crate) struct SegmentCommand {
     /// Cluster the values into this many classes, and grow in those of --foreground.
     #[arg(long, value_name = "N", conflicts_with_all = ["edges", "speed", "lower", "upper"])]
     classes: Option<usize>,
-    /// Classes of the structure, numbered from 1 for the darkest; the one of the seeds without it.
-    #[arg(long, value_name = "N,N,...", value_delimiter = ',', requires = "classes")]
-    foreground: Vec<usize>,
+    /// Classes of the structure: with --classes numbered from 1 for the darkest, and the one of the seeds without it; with
+    /// --scribbles their labels.
+    #[arg(long, value_name = "N,N,...", value_delimiter = ',')]
+    foreground: Vec<u32>,
     /// Speed image, between -1 and 1, on the image's grid.
     #[arg(long, value_name = "FILE")]
     speed: Option<PathBuf>,
@@ -101,6 +111,10 @@ pub(crate) struct SegmentCommand {
     /// File for the speed image.
     #[arg(long, value_name = "FILE")]
     speed_out: Option<PathBuf>,
+    #[command(flatten)]
+    scribbles: ScribbleOptions,
+    #[command(flatten)]
+    proposal: ProposalOptions,
     #[command(flatten)]
     threads: crate::Threads,
     #[command(flatten)]
@@ -136,26 +150,70 @@ enum Speed {
 }
 
 impl SegmentCommand {
-    pub(crate) fn run(self) -> anyhow::Result<()> {
+    pub(crate) fn run(mut self) -> anyhow::Result<()> {
         let object = ObjectKind::of_name(&self.out)?;
-        let images = self.speed_out.iter().chain(Some(&self.out).filter(|_| object.is_none()));
-        self.written.check(images.map(PathBuf::as_path))?;
+        let images = self.speed_out.iter().chain(Some(&self.out).filter(|_| object.is_none())).map(PathBuf::as_path);
+        self.written.check(images.chain(self.proposal.images()))?;
+        self.written.overwriting.check_files(self.proposal.files())?;
         if object.is_some() {
             self.written.overwriting.check_files([self.out.as_path()])?;
         }
         let has_seeds = !(self.seed.is_empty() && self.seed_voxel.is_empty() && self.seeds.is_empty());
-        require(has_seeds, "there is no seed; give --seed, --seed-voxel or --seeds")?;
-        let has_thresholds = self.lower.is_some() || self.upper.is_some();
+        let has_scribbles = self.scribbles.scribbles.is_some();
         require(
-            has_thresholds || self.edges || self.classes.is_some() || self.speed.is_some(),
-            "the contour has no speed; give --lower or --upper, --edges, --classes, or a file by --speed",
+            has_seeds || has_scribbles || self.proposal.propose,
+            "there is no seed; give --seed, --seed-voxel or --seeds",
         )?;
-        let contour = self.contour_params().check().map_err(wrong_value)?;
+        require(
+            self.foreground.is_empty() || self.classes.is_some() || has_scribbles,
+            "--foreground names classes; give --classes or --scribbles",
+        )?;
+        let has_thresholds = self.lower.is_some() || self.upper.is_some();
+        let has_speed = has_thresholds || self.edges || self.classes.is_some() || self.speed.is_some() || has_scribbles;
+        require(
+            has_speed || self.proposal.propose,
+            "the contour has no speed; give --lower or --upper, --edges, --classes, --scribbles, or a file by --speed",
+        )?;
+        require(has_speed || self.speed_out.is_none(), "--speed-out writes the speed of a contour, and there is none")?;
+        self.contour_params().check().map_err(wrong_value)?;
         self.threads.start()?;
-        let chosen = self.choice.read(&self.image)?;
-        let seeds = self.read_seeds(&chosen)?;
+        if !self.proposal.propose {
+            let chosen = self.choice.read(&self.image)?;
+            let scribbles = self.scribbles.read(&chosen)?;
+            let seeds = match &scribbles {
+                Some(scribbles) if !has_seeds => scribbles.map(|label| u32::from(self.foreground.contains(label))),
+                _ => self.read_seeds(&chosen)?,
+            };
+            return self.grow(object, &chosen, &seeds, scribbles.as_ref());
+        }
+        let input = DynamicInput::of(self.image.clone(), self.proposal.times.clone(), self.choice.series.clone());
+        let ChosenSeries { series, frame_of_reference } = input.read().context("--propose needs a dynamic series")?;
+        let found = self.proposal.of(&series, &self.written)?;
+        let phase = self.choice.phase.unwrap_or(found.early_phase + 1);
+        let (images, _) = series.into_parts();
+        let image = images.into_iter().nth(phase.wrapping_sub(1));
+        let image = image.with_context(|| format!("the series has no phase {phase}; --phase counts from 1"))?;
+        // The object refers to the images of this phase.
+        self.choice.phase = Some(phase);
+        if !has_speed {
+            return self.write(object, &found.mask);
+        }
+        let chosen = ChosenImage { image, frame_of_reference, window: None };
+        let scribbles = self.scribbles.read(&chosen)?;
+        self.grow(object, &chosen, &proposal::first(&found), scribbles.as_ref())
+    }
+
+    /// Grows a contour from seeds and writes it.
+    fn grow(
+        &self,
+        object: Option<ObjectKind>,
+        chosen: &ChosenImage,
+        seeds: &LabelMap,
+        scribbles: Option<&LabelMap>,
+    ) -> anyhow::Result<()> {
+        let contour = self.contour_params().check().map_err(wrong_value)?;
         let image: Volume<f32> = chosen.image.cast();
-        let speed = self.speed(&image, &seeds)?;
+        let speed = self.speed(&image, seeds, scribbles)?;
         let start = Instant::now();
         let progress = Counted::start("iterations", self.iterations);
         let mut observer = |now: &ContourIteration| {
@@ -164,8 +222,8 @@ impl SegmentCommand {
             ControlFlow::Continue(())
         };
         let found = match &speed {
-            Speed::Thresholds(thresholds) => contour.evolve_with(&thresholds.of(&image)?, &seeds, &mut observer),
-            Speed::Image(speed) => contour.evolve_with(&**speed, &seeds, &mut observer),
+            Speed::Thresholds(thresholds) => contour.evolve_with(&thresholds.of(&image)?, seeds, &mut observer),
+            Speed::Image(speed) => contour.evolve_with(&**speed, seeds, &mut observer),
         }?;
         progress.finish();
         found.warnings.iter().for_each(warn);
@@ -173,7 +231,7 @@ impl SegmentCommand {
         if let Some(path) = &self.speed_out {
             self.written.write(path, &speed.into_image(&image)?.into())?;
         }
-        self.write(object, &found)?;
+        self.write(object, &found.mask)?;
         let EvolvedContour { voxel_count, volume, iterations, .. } = found;
         let seconds = start.elapsed().as_secs_f64();
         inform(format_args!("{voxel_count} voxels, {volume:.1} mm³ after {iterations} iterations in {seconds:.3} s"));
@@ -193,7 +251,10 @@ impl SegmentCommand {
         params.with_iterations(self.iterations).with_rms_change(self.settle)
     }
 
-    fn speed(&self, image: &Volume<f32>, seeds: &LabelMap) -> anyhow::Result<Speed> {
+    fn speed(&self, image: &Volume<f32>, seeds: &LabelMap, scribbles: Option<&LabelMap>) -> anyhow::Result<Speed> {
+        if let Some(scribbles) = scribbles {
+            return Ok(Speed::of_image(self.scribbles.speed(image, scribbles, &self.foreground)?));
+        }
         if let Some(path) = &self.speed {
             return Ok(Speed::of_image(on_grid(read_image(path)?.cast(), image.geometry(), path)?));
         }
@@ -208,7 +269,7 @@ impl SegmentCommand {
             require(!self.foreground.contains(&0), "--foreground numbers classes from 1, the darkest")?;
             let foreground = match &self.foreground[..] {
                 [] => vec![mixture.class_of_seed(image, seeds)?],
-                given => given.iter().map(|class| class - 1).collect(),
+                given => given.iter().map(|&class| class as usize - 1).collect(),
             };
             return Ok(Speed::of_image(mixture.speed(image, &foreground)?));
         }
@@ -252,10 +313,10 @@ impl SegmentCommand {
         Ok(mask)
     }
 
-    fn write(&self, object: Option<ObjectKind>, found: &EvolvedContour) -> anyhow::Result<()> {
+    fn write(&self, object: Option<ObjectKind>, mask: &LabelMap) -> anyhow::Result<()> {
         match object {
-            Some(kind) => write_lesion(kind, &found.mask, &self.image, &self.choice, &self.out),
-            None => self.written.write_mask(&self.out, &found.mask),
+            Some(kind) => write_lesion(kind, mask, &self.image, &self.choice, &self.out),
+            None => self.written.write_mask(&self.out, mask),
         }
     }
 }

@@ -66,6 +66,56 @@ fn a_lesion_is_outlined_and_compared() {
 }
 
 #[test]
+fn lesions_are_proposed_and_scribbles_learned_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    // Air in front, a ball that enhances by more than all else.
+    let phase = |rise: i16| {
+        let voxels = lesion().into_data();
+        let ball = ball(0.0);
+        let at = |(z, y, x): (usize, usize, usize)| {
+            let tissue = 60 + voxels[[z, y, x]] % 50 + if ball.data()[[z, y, x]] == 1 { rise } else { 0 };
+            if y < 3 { 3 + (x % 3) as i16 } else { tissue }
+        };
+        Volume::new(Array3::from_shape_fn(grid().shape(), at), grid()).unwrap()
+    };
+    let phases = [(0, 0.0), (150, 60.0), (120, 300.0)].map(|(rise, time)| Phase::new(phase(rise), time));
+    write_series(path.join("dce"), &phases, &SeriesAttributes::new("P", "DCE")).unwrap();
+    write_mask(path.join("truth.nrrd"), &ball(0.0)).unwrap();
+    let said = succeeds(path, "segment dce -o a.nrrd --propose --candidates-out a.csv --membership-out share.nrrd");
+    assert!(said.messages.contains("candidate 1 at 15.0,14.0,16.0") && said.messages.contains("confidence 1.00"));
+    assert!(said.messages.contains("no notch between two breasts"), "{}", said.messages);
+    assert_eq!(std::fs::read_to_string(path.join("a.csv")).unwrap().lines().count(), 2);
+    succeeds(path, "segment dce -o b.seg.dcm --propose --lower 130");
+    let mut scribbles = Volume::filled(grid(), 0_u32);
+    for (x, y, label) in [(15, 14, 4), (13, 12, 4), (2, 20, 9), (28, 6, 9), (20, 1, 9)] {
+        scribbles.as_mut_slice()[(8 * 30 + y) * 32 + x] = label;
+    }
+    write_mask(path.join("scribbles.nrrd"), &scribbles).unwrap();
+    for threads in [1, 2, 8] {
+        succeeds(
+            path,
+            &format!("segment dce -o s{threads}.nrrd --phase 2 --scribbles scribbles.nrrd --foreground 4 -j {threads}"),
+        );
+    }
+    let grown = ["s1.nrrd", "s2.nrrd", "s8.nrrd"].map(|name| read_mask(path.join(name)).unwrap().into_data());
+    assert!(grown[0] == grown[1] && grown[0] == grown[2]);
+    let table = succeeds(path, "agreement truth.nrrd a.nrrd b.seg.dcm s1.nrrd --like dce --phase 2 -f json");
+    let rows: serde_json::Value = serde_json::from_str(&table.results).unwrap();
+    for row in rows.as_array().unwrap() {
+        assert!(row["overlap"]["dice"].as_f64().unwrap() > 0.93, "{row}");
+    }
+    fails(path, "segment dce -o c.nrrd --propose --enhancement 5", 1, "nothing in the breasts enhances");
+    fails(path, "segment dce -o c.nrrd --propose --speed-out speed.nrrd", 2, "there is none");
+    fails(
+        path,
+        "segment dce -o c.nrrd --phase 2 --scribbles scribbles.nrrd --foreground 5",
+        1,
+        "among those of the scribbles",
+    );
+}
+
+#[test]
 fn an_outline_becomes_a_dicom_object_of_its_series() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
