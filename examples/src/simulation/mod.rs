@@ -10,9 +10,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+use alnm_imaging::dce::DynamicSeries;
 use alnm_imaging::dicom::{Phase, SeriesAttributes, write_series};
 use alnm_imaging::kinetics::KineticMap;
-use alnm_imaging::write_mask;
+use alnm_imaging::{Image, LabelMap, write_mask};
 use alnm_registration::RegistrationParams;
 use alnm_study::cohort::{CohortDescription, FurtherOutcomes, Patient, PatientDates, write_patients};
 use alnm_study::progress::RunningStep;
@@ -248,6 +249,14 @@ impl Simulation {
         Ok(())
     }
 
+    /// The lesions of all patients in all phases, made one after the other and written nowhere.
+    ///
+    /// # Errors
+    /// Each lesion that cannot be imaged.
+    pub fn lesions(&self) -> impl Iterator<Item = Result<SimulatedLesion>> + use<> {
+        self.subjects().into_iter().map(|subject| subject.lesion())
+    }
+
     /// Every patient with everything that is drawn for them.
     fn subjects(&self) -> Vec<Subject> {
         let groups = [(0, self.training), (1, self.validation)];
@@ -280,6 +289,17 @@ impl Simulation {
         }
         subjects
     }
+}
+
+/// A lesion in all phases.
+#[derive(Debug)]
+pub struct SimulatedLesion {
+    /// The patient.
+    pub patient: String,
+    /// The phases.
+    pub series: DynamicSeries,
+    /// The outline of the first reader.
+    pub outline: LabelMap,
 }
 
 /// What the finished folder says of itself.
@@ -403,6 +423,22 @@ impl Subject {
         Ok(Phantom::new(self.traits, self.scanner, self.seed)?.with_motion(motion))
     }
 
+    /// How the first reader outlines.
+    fn first_reader(&self) -> Reader {
+        Reader { seed: self.seed ^ 1, wander: 0.05, bias: 0.0 }
+    }
+
+    fn lesion(&self) -> Result<SimulatedLesion> {
+        let phantom = self.phantom()?;
+        let images = (0..PHASES).into_par_iter().map(|phase| Image::from(phantom.image(phase))).collect();
+        let times = (0..PHASES).map(|phase| phase as f64 * PHASE_SECONDS).collect();
+        Ok(SimulatedLesion {
+            patient: self.patient.id.clone(),
+            series: DynamicSeries::new(images, times)?,
+            outline: phantom.mask(self.first_reader()),
+        })
+    }
+
     fn write(&self, folder: &Path) -> Result<()> {
         let phantom = self.phantom()?;
         let phases: Vec<usize> = if self.all_phases { (0..PHASES).collect() } else { vec![PHASE - 1] };
@@ -419,7 +455,7 @@ impl Subject {
         attributes.study_description = "Simulated breast MRI".to_owned();
         write_series(&images, &volumes, &attributes)?;
         let readers = [
-            (Some(&self.patient.mask), Reader { seed: self.seed ^ 1, wander: 0.05, bias: 0.0 }),
+            (Some(&self.patient.mask), self.first_reader()),
             (self.patient.mask_reader2.as_ref(), Reader { seed: self.seed ^ 2, wander: 0.07, bias: 0.02 }),
         ];
         for (path, reader) in readers {
@@ -439,4 +475,30 @@ fn digest(folder: &Path, patient: &Patient) -> Result<String> {
 fn append(log: &Mutex<fs::File>, line: &str) -> Result<()> {
     let mut log = log.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     writeln!(log, "{line}").context("cannot write to the simulation's log")
+}
+
+#[cfg(test)]
+mod tests {
+    use alnm_segmentation::agreement::OutlineComparisonParams;
+    use alnm_segmentation::proposal::LesionProposalParams;
+
+    use super::*;
+
+    #[test]
+    fn simulated_lesions_are_proposed_without_a_seed() {
+        let proposal = LesionProposalParams::default().check().unwrap();
+        let comparison = OutlineComparisonParams::default().with_labels([1]).check().unwrap();
+        let mut dice: Vec<f64> = Simulation::reduced(36, 7)
+            .unwrap()
+            .lesions()
+            .step_by(8)
+            .map(|lesion| {
+                let lesion = lesion.unwrap();
+                let proposed = proposal.propose(&lesion.series).unwrap();
+                comparison.compare(&lesion.outline, &proposed.mask).unwrap().labels[0].overlap.dice
+            })
+            .collect();
+        dice.sort_by(f64::total_cmp);
+        assert!(dice.len() == 5 && dice[2] >= 0.85, "{dice:?}");
+    }
 }
