@@ -88,8 +88,14 @@ fn lesions_are_proposed_and_scribbles_learned_from() {
     assert_eq!(std::fs::read_to_string(path.join("a.csv")).unwrap().lines().count(), 2);
     succeeds(path, "segment dce -o b.seg.dcm --propose --lower 130");
     let mut scribbles = Volume::filled(grid(), 0_u32);
-    for (x, y, label) in [(15, 14, 4), (13, 12, 4), (2, 20, 9), (28, 6, 9), (20, 1, 9)] {
-        scribbles.as_mut_slice()[(8 * 30 + y) * 32 + x] = label;
+    // A block inside of the ball, and lines in the tissue and in the air.
+    let blocks = [(11..20, 10..19, 6..11, 4), (1..30, 25..27, 8..9, 9), (1..30, 5..6, 8..9, 9), (1..30, 0..2, 8..9, 9)];
+    for (xs, ys, zs, label) in blocks {
+        for (x, y, z) in
+            xs.flat_map(|x| ys.clone().map(move |y| (x, y))).flat_map(|(x, y)| zs.clone().map(move |z| (x, y, z)))
+        {
+            scribbles.as_mut_slice()[(z * 30 + y) * 32 + x] = label;
+        }
     }
     write_mask(path.join("scribbles.nrrd"), &scribbles).unwrap();
     for threads in [1, 2, 8] {
