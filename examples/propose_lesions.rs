@@ -37,7 +37,8 @@ fn main() -> Result<()> {
     for lesion in Simulation::reduced(patients, seed)?.lesions() {
         let lesion = lesion?;
         let proposed = proposal.propose(&lesion.series)?;
-        let overlap = comparison.compare(&lesion.outline, &proposed.mask)?.labels[0].overlap;
+        let agreement = comparison.compare(&lesion.outline, &proposed.mask)?;
+        let overlap = &agreement.labels[0].overlap;
         if overlap.dice < FAILURE {
             let first = proposed.candidates.first();
             println!(

@@ -148,7 +148,7 @@ impl BreastMasking {
         let smooth = smoothed(image, 1.0);
         let mean =
             smooth.as_slice().iter().map(|&value| f64::from(value)).sum::<f64>() / smooth.as_slice().len() as f64;
-        if !(mean > 0.0) {
+        if mean <= 0.0 {
             return Err(SegmentationError::parameter("mean of the image", mean, "above 0"));
         }
         let levels = smooth.map(|&value| (f64::from(value).max(0.0) / mean).ln_1p());
