@@ -116,7 +116,7 @@ impl FeatureWeights {
     }
 }
 
-fn network_of(weights: &Path, backbone: Option<Backbone>) -> Result<Network> {
+pub(crate) fn network_of(weights: &Path, backbone: Option<Backbone>) -> Result<Network> {
     let Some(backbone) = backbone else {
         return Network::load(weights)
             .context("without --backbone the weights have to be a network saved by alnm-deep");
@@ -151,16 +151,10 @@ cases.csv has the columns Image and Mask, relative to its folder, and may have L
 are copied. In a folder, NAME_image.EXT goes with NAME_mask.EXT."
 )]
 pub(crate) struct DeepFeatureTable {
-    /// Image, CSV file of cases, or folder of images and masks.
-    #[arg(value_name = "IN")]
-    input: PathBuf,
-    /// Mask, for a single image.
-    #[arg(value_name = "MASK")]
-    mask: Option<PathBuf>,
+    #[command(flatten)]
+    lesions: Lesions,
     #[command(flatten)]
     weights: FeatureWeights,
-    #[command(flatten)]
-    lesion: LesionChoice,
     /// File for the table (CSV); `-` is standard output.
     #[arg(short, long, value_name = "FILE")]
     out: PathBuf,
@@ -177,16 +171,12 @@ impl DeepFeatureTable {
     pub(crate) fn run(self) -> Result<()> {
         self.overwriting.check_files([self.out.as_path()])?;
         self.threads.start()?;
-        let cases = self.cases()?;
-        ensure!(!cases.is_empty(), "{} holds no case; a case has an image and a mask", self.input.display());
+        let cases = self.lesions.cases()?;
         let network = self.weights.network()?;
         let side = self.weights.side(&network)?;
         let views = if self.average_flips { Views::Flips } else { Views::One };
         let progress = Counted::start("cases", cases.len());
-        let of_case = |case: &LesionCase| -> Result<Vec<f32>> {
-            let (crop, _) = case.lesion.crop(&case.image, &case.mask, side)?;
-            network.features(crop.into_pixels(), views)
-        };
+        let of_case = |case: &LesionCase| -> Result<Vec<f32>> { network.features(case.pixels(side)?, views) };
         let mut rows: Vec<Option<Vec<f32>>> = Vec::with_capacity(cases.len());
         for (number, case) in (1..).zip(&cases) {
             // A network whose input is open may give other numbers of outputs for other images; a table cannot.
@@ -205,13 +195,35 @@ impl DeepFeatureTable {
         progress.finish();
         let failed = rows.iter().filter(|row| row.is_none()).count();
         if failed < cases.len() {
-            self.overwriting.write_file(&self.out, table(&cases, &rows)?.to_csv().as_bytes())?;
+            self.overwriting
+                .write_file(&self.out, table(&cases, &rows, |index| format!("deep_{index}"))?.to_csv().as_bytes())?;
         }
         of_batch(failed, cases.len(), "cases")
     }
+}
 
-    /// Images with their masks.
-    fn cases(&self) -> Result<Vec<LesionCase>> {
+/// Where the images of a command and their masks come from.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Lesions {
+    /// Image, CSV file of cases, or folder of images and masks.
+    #[arg(value_name = "IN")]
+    pub(crate) input: PathBuf,
+    /// Mask, for a single image.
+    #[arg(value_name = "MASK")]
+    mask: Option<PathBuf>,
+    #[command(flatten)]
+    lesion: LesionChoice,
+}
+
+impl Lesions {
+    /// Images with their masks, at least one.
+    pub(crate) fn cases(&self) -> Result<Vec<LesionCase>> {
+        let cases = self.named()?;
+        ensure!(!cases.is_empty(), "{} holds no case; a case has an image and a mask", self.input.display());
+        Ok(cases)
+    }
+
+    fn named(&self) -> Result<Vec<LesionCase>> {
         let of_paths = |(image, mask): (PathBuf, PathBuf)| {
             let column = |name: &str, path: &Path| (name.to_owned(), path.to_string_lossy().into_owned());
             let columns = vec![column("Image", &image), column("Mask", &mask)];
@@ -246,22 +258,33 @@ impl DeepFeatureTable {
 }
 
 /// An image with its mask, what is taken of them, and the columns of its row.
-struct LesionCase {
+pub(crate) struct LesionCase {
     image: PathBuf,
     mask: PathBuf,
     lesion: LesionChoice,
-    columns: Vec<(String, String)>,
+    pub(crate) columns: Vec<(String, String)>,
 }
 
-/// The columns of the cases with the features behind them, which are empty for cases that failed.
-fn table(cases: &[LesionCase], rows: &[Option<Vec<f32>>]) -> Result<DataTable> {
+impl LesionCase {
+    /// The grey values that a network sees.
+    pub(crate) fn pixels(&self, side: u16) -> Result<Array2<f32>> {
+        Ok(self.lesion.crop(&self.image, &self.mask, side)?.0.into_pixels())
+    }
+}
+
+/// The columns of the cases with what was computed behind them, which is empty for cases that failed.
+pub(crate) fn table<T: ToString>(
+    cases: &[LesionCase],
+    rows: &[Option<Vec<T>>],
+    name: impl Fn(usize) -> String,
+) -> Result<DataTable> {
     let count = rows.iter().flatten().map(Vec::len).next().unwrap_or(0);
     let given: Vec<&str> = cases
         .iter()
         .map(|case| &case.columns)
         .max_by_key(|columns| columns.len())
         .map_or_else(Vec::new, |columns| columns.iter().map(|(name, _)| name.as_str()).collect());
-    let names = (0..count).map(|index| format!("deep_{index}"));
+    let names = (0..count).map(name);
     let mut table = DataTable::new(given.iter().map(|name| (*name).to_owned()).chain(names))?;
     for (case, row) in cases.iter().zip(rows) {
         let cell = |name: &&str| {

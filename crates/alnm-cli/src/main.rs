@@ -15,6 +15,7 @@ mod dicom_object;
 mod dynamic;
 mod exit;
 mod extract;
+mod fine_tune;
 mod info;
 mod input;
 mod interrupt;
@@ -79,6 +80,8 @@ enum Command {
     Extract(Box<extract::ExtractArgs>),
     DeepFeatures(deep::DeepFeatureTable),
     GradCam(deep::GradCam),
+    FineTune(Box<fine_tune::FineTune>),
+    DeepPredict(Box<fine_tune::DeepPredict>),
     Predict(predict::Predict),
     Calculator(predict::Calculator),
     #[cfg(feature = "study")]
@@ -114,6 +117,8 @@ impl Command {
             Self::Agreement(command) => command.run(),
             Self::DeepFeatures(command) => command.run(),
             Self::GradCam(command) => command.run(),
+            Self::FineTune(command) => command.run(),
+            Self::DeepPredict(command) => command.run(),
             Self::Predict(command) => command.run(),
             Self::Calculator(command) => command.run(),
             #[cfg(feature = "study")]

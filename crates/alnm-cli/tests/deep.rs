@@ -178,3 +178,66 @@ fn mistakes_are_told() {
         assert!(message.contains(words), "{command}: {message}");
     }
 }
+
+/// A list of six lesions, bright or dark at their rim, with an outcome.
+fn cohort(path: &Path) {
+    let geometry = Geometry::axis_aligned([32, 28, 6], [1.0, 1.0, 2.0]).unwrap();
+    let mut list = "Image,Mask,Event\n".to_owned();
+    for patient in 0..6usize {
+        let image = Array3::from_shape_fn(geometry.shape(), |(z, y, x)| {
+            let wave = if patient % 2 == 0 { x } else { y };
+            ((wave * 31 + z * 7 + patient * 5) % 97) as f32
+        });
+        write_image(path.join(format!("{patient}.nrrd")), &Image::F32(Volume::new(image, geometry.clone()).unwrap()))
+            .unwrap();
+        list += &format!("{patient}.nrrd,a_mask.nrrd,{}\n", ["no", "1"][patient % 2]);
+    }
+    std::fs::write(path.join("cohort.csv"), list).unwrap();
+}
+
+/// One command in one go and on two threads, and the same with its checkpoints on one.
+#[test]
+fn a_network_and_an_ensemble_are_taught_and_applied() {
+    let folder = folder();
+    let path = folder.path();
+    cohort(path);
+    let words = "fine-tune cohort.csv --outcome Event --backbone resnet18 --side 32 --epochs 2 --batch-size 4 --frozen-norms \
+                 --freeze-epochs 1 --mixup 0.3 --label-smoothing 0.1 --class-weights 1,2";
+    let done = (Some(0), String::new());
+    assert_eq!(alnm(path, &format!("{words} --threads 2 --out one.safetensors --curves one.csv")), done);
+    assert_eq!(alnm(path, &format!("{words} --threads 1 --checkpoints work --out again.safetensors")), done);
+    let bytes = |name: &str| std::fs::read(path.join(name)).unwrap();
+    assert_eq!(bytes("one.safetensors"), bytes("again.safetensors"));
+    assert_eq!(alnm(path, &format!("{words} --checkpoints work --out resumed.safetensors")), done);
+    assert_eq!(bytes("one.safetensors"), bytes("resumed.safetensors"));
+    assert_eq!(String::from_utf8(bytes("one.csv")).unwrap().lines().count(), 1 + 2);
+
+    let (code, told) = alnm(
+        path,
+        &format!("{words} --inner-folds 2 --members 2 --seed 3 --out ensemble.safetensors --curves curves.csv"),
+    );
+    assert_eq!((code, told.as_str()), (Some(0), ""));
+    let curves = String::from_utf8(bytes("curves.csv")).unwrap();
+    assert_eq!(curves.lines().filter(|line| line.starts_with("2,1,")).count(), 2, "{curves}");
+    for (name, columns) in [("one", 1), ("ensemble", 3)] {
+        let command = format!(
+            "deep-predict cohort.csv --weights {name}.safetensors --side 32 --average-flips --out {name}_p.csv"
+        );
+        assert_eq!(alnm(path, &command), done);
+        let table = String::from_utf8(bytes(&format!("{name}_p.csv"))).unwrap();
+        for line in table.lines().skip(1) {
+            let numbers: Vec<f64> = line.split(',').skip(3).map(|text| text.parse().unwrap()).collect();
+            assert_eq!(numbers.len(), columns, "{table}");
+            assert!(numbers.iter().all(|number| (0.0..=1.0).contains(number)), "{line}");
+            if let [mean, first, second] = numbers[..] {
+                assert!((mean - (first + second) / 2.0).abs() < 1e-12, "{line}");
+            }
+        }
+    }
+    let (code, told) = alnm(path, "deep-features cohort.csv --weights one.safetensors --side 32 --out features.csv");
+    assert_eq!((code, told.as_str()), (Some(0), ""));
+    let (code, told) = alnm(path, "fine-tune cohort.csv --outcome Outcome --out new.safetensors");
+    assert!(code == Some(1) && told.contains("cohort.csv has no column Outcome"), "{told}");
+    let (code, told) = alnm(path, "fine-tune cohort.csv --outcome Image --out new.safetensors");
+    assert!(code == Some(1) && told.contains("it must be 1 (true, yes) or 0 (false, no)"), "{told}");
+}
