@@ -12,6 +12,8 @@ programs on the machine change less; the sides take turns, `--rounds` times, and
 are printed. Two threads each (OMP_NUM_THREADS, OPENBLAS_NUM_THREADS, RAYON_NUM_THREADS, num_threads); glmnet, fisher.test and
 pROC use one. The last column holds a value of both sides: p, a correlation, the share of the deviance explained at the last
 penalty, the mean or the last prediction, the lower limit of the area. Fisher's test is R's with `workspace = 2e7`.
+
+With `--growth` alnm alone runs the calls on tables from 212 rows on, and time and peak memory stand beside the size of the table.
 """
 
 import argparse
@@ -34,6 +36,17 @@ CALLS = {
     "boosting": ("long", 100_000, 51, "LightGBM"),
     "predictions": ("long", 100_000, 51, "LightGBM"),
     "delong": ("scores", 1_000_000, 2, "pROC"),
+}
+
+# Call: rows and columns from a clinical cohort to a registry.
+GROWTH = {
+    "pearson": [(212, 926), (1000, 2000), (1000, 5000), (10_000, 2000)],
+    "spearman": [(212, 926), (1000, 2000), (1000, 5000), (10_000, 2000)],
+    "lasso": [(212, 927), (1000, 2501), (2000, 5001), (10_000, 1001)],
+    "lasso to 1e-2": [(212, 927), (1000, 2501), (2000, 5001), (10_000, 1001)],
+    "boosting": [(212, 51), (2000, 51), (20_000, 51), (100_000, 51)],
+    "predictions": [(212, 51), (2000, 51), (20_000, 51), (100_000, 51)],
+    "delong": [(212, 2), (10_000, 2), (100_000, 2), (1_000_000, 2)],
 }
 
 R_SIDE = r"""
@@ -121,12 +134,27 @@ def main():
     parser.add_argument("--only", default="", help="calls whose name contains this")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--growth", action="store_true", help="alnm alone, on tables of several sizes")
     arguments = parser.parse_args()
     environment = {**os.environ, **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"), THREADS)}
 
     def side(command):
         done = subprocess.run([str(part) for part in command], check=True, stdout=subprocess.PIPE, text=True, env=environment)
         return [float(field) for field in done.stdout.split()]
+
+    if arguments.growth:
+        print("| call | table, MiB | s | processor s | peak MiB |")
+        print("|---|---|---|---|---|")
+        with tempfile.TemporaryDirectory() as folder:
+            for call, sizes in GROWTH.items():
+                for rows, columns in sizes if arguments.only in call else []:
+                    path = Path(folder) / "table.bin"
+                    generate(CALLS[call][0], rows, columns, path)
+                    runs = [side([arguments.alnm, call, path, rows, columns, arguments.repeats]) for _ in range(arguments.rounds)]
+                    seconds, processor, peak = (statistics.median(run[field] for run in runs) for field in range(3))
+                    size = path.stat().st_size / 2**20
+                    print(f"| {call}, {rows} x {columns} | {size:.3g} | {seconds:.3g} | {processor:.3g} | {peak:.0f} |", flush=True)
+        return
 
     print("| call | alnm s | beside s | ratio | processor s: alnm, beside | ratio | peak MiB: alnm, beside | values |")
     print("|---|---|---|---|---|---|---|---|")
