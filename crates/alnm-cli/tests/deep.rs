@@ -201,7 +201,8 @@ fn a_network_and_an_ensemble_are_taught_and_applied() {
     let folder = folder();
     let path = folder.path();
     cohort(path);
-    let words = "fine-tune cohort.csv --outcome Event --backbone resnet18 --side 32 --epochs 2 --batch-size 4 --frozen-norms \
+    // On a slow machine lines of progress come, too.
+    let words = "--quiet fine-tune cohort.csv --outcome Event --backbone resnet18 --side 32 --epochs 2 --batch-size 4 --frozen-norms \
                  --freeze-epochs 1 --mixup 0.3 --label-smoothing 0.1 --class-weights 1,2";
     let done = (Some(0), String::new());
     assert_eq!(alnm(path, &format!("{words} --threads 2 --out one.safetensors --curves one.csv")), done);
@@ -221,7 +222,7 @@ fn a_network_and_an_ensemble_are_taught_and_applied() {
     assert_eq!(curves.lines().filter(|line| line.starts_with("2,1,")).count(), 2, "{curves}");
     for (name, columns) in [("one", 1), ("ensemble", 3)] {
         let command = format!(
-            "deep-predict cohort.csv --weights {name}.safetensors --side 32 --average-flips --out {name}_p.csv"
+            "--quiet deep-predict cohort.csv --weights {name}.safetensors --side 32 --average-flips --out {name}_p.csv"
         );
         assert_eq!(alnm(path, &command), done);
         let table = String::from_utf8(bytes(&format!("{name}_p.csv"))).unwrap();
@@ -234,7 +235,8 @@ fn a_network_and_an_ensemble_are_taught_and_applied() {
             }
         }
     }
-    let (code, told) = alnm(path, "deep-features cohort.csv --weights one.safetensors --side 32 --out features.csv");
+    let (code, told) =
+        alnm(path, "--quiet deep-features cohort.csv --weights one.safetensors --side 32 --out features.csv");
     assert_eq!((code, told.as_str()), (Some(0), ""));
     let (code, told) = alnm(path, "fine-tune cohort.csv --outcome Outcome --out new.safetensors");
     assert!(code == Some(1) && told.contains("cohort.csv has no column Outcome"), "{told}");
