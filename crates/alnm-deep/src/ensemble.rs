@@ -300,7 +300,7 @@ mod tests {
 
     fn params() -> EnsembleParams {
         let training =
-            TrainingParams::default().with_epochs(2).with_batch_size(12).with_learning_rate(1e-3).with_inner_folds(2);
+            TrainingParams::default().with_epochs(1).with_batch_size(12).with_learning_rate(1e-3).with_inner_folds(2);
         EnsembleParams::default().with_members(2).with_training(training)
     }
 
@@ -324,8 +324,8 @@ mod tests {
         };
         let unbroken = on(1, || run(None, None)).unwrap();
         // In the second fold of the second member.
-        let stopped = on(2, || run(Some(folder.path()), Some((1, 4))));
-        assert!(matches!(stopped, Err(DeepError::Cancelled { epoch: 1 })), "{stopped:?}");
+        let stopped = on(2, || run(Some(folder.path()), Some((1, 2))));
+        assert!(matches!(stopped, Err(DeepError::Cancelled { epoch: 0 })), "{stopped:?}");
         let resumed = on(2, || run(Some(folder.path()), None)).unwrap();
         for (resumed, unbroken) in resumed.members().iter().zip(unbroken.members()) {
             assert_eq!(resumed.network().state_dict(), unbroken.network().state_dict());
@@ -361,7 +361,7 @@ mod tests {
     #[test]
     fn the_temperature_is_fitted_out_of_fold() {
         let mut params = params().with_calibration();
-        params.training.epochs = 5;
+        params.training.epochs = 2;
         let training = params.check().unwrap();
         let ensemble = training.run(&start, &examples(), None, &mut |_, _| ControlFlow::Continue(())).unwrap();
         let out_of_fold = |example: usize| -> f64 {
