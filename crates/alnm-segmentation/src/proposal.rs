@@ -69,7 +69,8 @@ const PLATEAU: f64 = 0.1;
 /// let series = DynamicSeries::new(phases, vec![0.0, 90.0, 360.0])?;
 /// let found = LesionProposalParams::default().check()?.propose(&series)?;
 /// let lesion = &found.candidates[0];
-/// assert!(lesion.confidence == 1.0 && (lesion.volume - 904.8).abs() < 50.0);
+/// // The voxels whose centres lie in the ball: 184 of 4.5 mm³.
+/// assert_eq!((lesion.confidence, lesion.volume), (1.0, 828.0));
 /// # Ok::<(), alnm_segmentation::SegmentationError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

@@ -30,7 +30,7 @@ use crate::error::{Result, SegmentationError, check_same_grid};
 /// use alnm_imaging::{Geometry, Volume};
 /// use alnm_segmentation::speed::ForestParams;
 ///
-/// // A bright block in a dark image, a scribble of two voxels in each.
+/// // A bright block in a dark image, a scribble of eight voxels in each.
 /// let grid = Geometry::axis_aligned([12, 12, 8], [1.0; 3])?;
 /// let bright = |x: usize, y: usize| (3..8).contains(&x) && (3..9).contains(&y);
 /// let voxels = ndarray::Array3::from_shape_fn((8, 12, 12), |(z, y, x)| {
@@ -38,8 +38,10 @@ use crate::error::{Result, SegmentationError, check_same_grid};
 /// });
 /// let image = Volume::new(voxels, grid.clone())?;
 /// let mut scribbles = Volume::filled(grid, 0_u32);
-/// for (x, label) in [(0, 1), (1, 1), (5, 2), (6, 2)] {
-///     scribbles.as_mut_slice()[(4 * 12 + 5) * 12 + x] = label;
+/// for z in 2..6 {
+///     for (x, label) in [(0, 1), (1, 1), (5, 2), (6, 2)] {
+///         scribbles.as_mut_slice()[(z * 12 + 5) * 12 + x] = label;
+///     }
 /// }
 /// let forest = ForestParams::default().check()?.learn(&[&image], &scribbles)?;
 /// let speed = forest.speed(&[&image], &[2])?;

@@ -104,7 +104,7 @@ mod tests {
             ("feature,reliable\na,yes\na,no\n", "twice"),
             ("feature,reliable\na,maybe\n", "\"maybe\""),
             ("feature,reliable\na,no\n", "no feature reliable"),
-            ("feature,reliable\na\n", "unequal lengths"),
+            ("feature,reliable\na\n", "found record with 1 fields"),
             ("", "column feature"),
         ] {
             let refused = format!("{:#}", read(text).unwrap_err());
