@@ -116,7 +116,7 @@ impl FeatureWeights {
     }
 }
 
-pub(crate) fn network_of(weights: &Path, backbone: Option<Backbone>) -> Result<Network> {
+fn network_of(weights: &Path, backbone: Option<Backbone>) -> Result<Network> {
     let Some(backbone) = backbone else {
         return Network::load(weights)
             .context("without --backbone the weights have to be a network saved by alnm-deep");

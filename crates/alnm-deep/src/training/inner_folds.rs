@@ -48,7 +48,7 @@ impl FoldCurve {
         if self.logits.len() == self.history.len() && self.logits.iter().all(fits) {
             return Ok(());
         }
-        Err(DeepError::parameter("logits of a fold", "incomplete", "finite, one an example and epoch"))
+        Err(DeepError::parameter("logits of a fold", "incomplete", "finite, one per example and epoch"))
     }
 }
 

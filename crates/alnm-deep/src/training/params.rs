@@ -219,7 +219,7 @@ impl TrainingParams {
         Self { validation_fraction, ..self }
     }
 
-    /// The number of epochs is chosen by cross-validation: the examples, one a patient, are shared out over `folds` folds
+    /// The number of epochs is chosen by cross-validation: the examples, one per patient, are shared out over `folds` folds
     /// with the same share of each class, and a training without each fold gives a validation loss for every epoch. The
     /// epoch of the lowest mean loss over all examples, of the epochs that every fold reached, is the last one of the
     /// training on all examples, whose learning rate moves as in the folds. [`TrainedNetwork::inner_folds`] keeps the curves

@@ -1,5 +1,5 @@
 //! Progress as text: on a terminal the running step in a line that is written over, anywhere else a line for each
-//! finished step and one a minute.
+//! finished step and one per minute.
 
 use std::fmt;
 use std::io::Write;
