@@ -175,30 +175,15 @@ impl DeepFeatureTable {
         let network = self.weights.network()?;
         let side = self.weights.side(&network)?;
         let views = if self.average_flips { Views::Flips } else { Views::One };
-        let progress = Counted::start("cases", cases.len());
-        let of_case = |case: &LesionCase| -> Result<Vec<f32>> { network.features(case.pixels(side)?, views) };
-        let mut rows: Vec<Option<Vec<f32>>> = Vec::with_capacity(cases.len());
-        for (number, case) in (1..).zip(&cases) {
-            // A network whose input is open may give other numbers of outputs for other images; a table cannot.
-            let length = rows.iter().flatten().map(Vec::len).next();
-            let row = of_case(case).and_then(|row| {
-                let fits = length.is_none_or(|length| length == row.len());
-                ensure!(fits, "the network gives {} outputs, another number than for the cases before", row.len());
-                Ok(row)
-            });
-            if let Err(error) = &row {
-                messages::error(format_args!("case {number}: {}", messages::reasons(error)));
-            }
-            rows.push(row.ok());
-            progress.advance();
-        }
-        progress.finish();
-        let failed = rows.iter().filter(|row| row.is_none()).count();
-        if failed < cases.len() {
-            self.overwriting
-                .write_file(&self.out, table(&cases, &rows, |index| format!("deep_{index}"))?.to_csv().as_bytes())?;
-        }
-        of_batch(failed, cases.len(), "cases")
+        // A network whose input is open may give other numbers of outputs for other images; a table cannot.
+        let mut length = None;
+        let of_case = |case: &LesionCase| -> Result<Vec<f32>> {
+            let row = network.features(case.pixels(side)?, views)?;
+            let fits = *length.get_or_insert(row.len()) == row.len();
+            ensure!(fits, "the network gives {} outputs, another number than for the cases before", row.len());
+            Ok(row)
+        };
+        write_rows(&cases, of_case, |index| format!("deep_{index}"), &self.out, &self.overwriting)
     }
 }
 
@@ -272,8 +257,35 @@ impl LesionCase {
     }
 }
 
+/// Writes a table with a row for each case: its columns, and the values of `of_case` under the names that `name` gives
+/// their places. A case that fails is an error message and has no values; without any other case there is no table.
+pub(crate) fn write_rows<T: ToString>(
+    cases: &[LesionCase],
+    mut of_case: impl FnMut(&LesionCase) -> Result<Vec<T>>,
+    name: impl Fn(usize) -> String,
+    out: &Path,
+    overwriting: &Overwriting,
+) -> Result<()> {
+    let progress = Counted::start("cases", cases.len());
+    let mut rows = Vec::with_capacity(cases.len());
+    for (number, case) in (1..).zip(cases) {
+        let row = of_case(case);
+        if let Err(error) = &row {
+            messages::error(format_args!("case {number}: {}", messages::reasons(error)));
+        }
+        rows.push(row.ok());
+        progress.advance();
+    }
+    progress.finish();
+    let failed = rows.iter().filter(|row| row.is_none()).count();
+    if failed < cases.len() {
+        overwriting.write_file(out, table(cases, &rows, name)?.to_csv().as_bytes())?;
+    }
+    of_batch(failed, cases.len(), "cases")
+}
+
 /// The columns of the cases with what was computed behind them, which is empty for cases that failed.
-pub(crate) fn table<T: ToString>(
+fn table<T: ToString>(
     cases: &[LesionCase],
     rows: &[Option<Vec<T>>],
     name: impl Fn(usize) -> String,

@@ -12,8 +12,8 @@ use anyhow::{Context, Result, ensure};
 use clap::builder::RangedU64ValueParser;
 use ndarray::Array2;
 
-use crate::deep::{LesionCase, Lesions, table};
-use crate::exit::{of_batch, wrong_value};
+use crate::deep::{LesionCase, Lesions, write_rows};
+use crate::exit::wrong_value;
 use crate::interrupt;
 use crate::messages;
 use crate::output::Overwriting;
@@ -346,23 +346,8 @@ impl DeepPredict {
         let cases = self.lesions.cases()?;
         let taught = Taught::read(&self.weights)?;
         let views = if self.average_flips { Views::Flips } else { Views::One };
-        let progress = Counted::start("cases", cases.len());
-        let mut rows = Vec::with_capacity(cases.len());
-        for (number, case) in (1..).zip(&cases) {
-            let row = case.pixels(self.side).and_then(|pixels| taught.probabilities(pixels, views));
-            if let Err(error) = &row {
-                messages::error(format_args!("case {number}: {}", messages::reasons(error)));
-            }
-            rows.push(row.ok());
-            progress.advance();
-        }
-        progress.finish();
-        let failed = rows.iter().filter(|row| row.is_none()).count();
-        if failed < cases.len() {
-            let name =
-                |place: usize| if place == 0 { "probability".to_owned() } else { format!("probability_{place}") };
-            self.overwriting.write_file(&self.out, table(&cases, &rows, name)?.to_csv().as_bytes())?;
-        }
-        of_batch(failed, cases.len(), "cases")
+        let of_case = |case: &LesionCase| taught.probabilities(case.pixels(self.side)?, views);
+        let name = |place: usize| if place == 0 { "probability".to_owned() } else { format!("probability_{place}") };
+        write_rows(&cases, of_case, name, &self.out, &self.overwriting)
     }
 }

@@ -153,11 +153,11 @@ fn step_of(step: &RegistrationIteration) -> Step {
     (model, step.resolution, step.resolutions, step.iteration, step.most_iterations, step.value)
 }
 
-/// (transform, report of each resolution, Jacobian, Jacobian in the lesion, weight of the bending energy).
+/// (transform, report of each resolution, overlap, Jacobian, Jacobian in the lesion, weight of the bending energy).
 fn found(py: Python<'_>, result: RegistrationResult) -> PyResult<Py<PyAny>> {
     let reports = fields(py, &result.resolutions)?;
     let (jacobian, lesion) = (fields(py, &result.jacobian)?, fields(py, &result.lesion)?);
-    (FoundTransform(result.transform), reports, jacobian, lesion, result.bending_weight).into_py_any(py)
+    (FoundTransform(result.transform), reports, result.overlap, jacobian, lesion, result.bending_weight).into_py_any(py)
 }
 
 /// The motion between two images.

@@ -27,6 +27,7 @@ def test_a_shift_is_found_and_written(tmp_path):
     points = np.array([[12.0, 12.0, 12.0], [4.0, 20.0, 8.0]])
     assert np.allclose(found.transform.apply(points) - points, [1.5, -1.0, 0.5], atol=0.1)
     assert found.jacobian.mean == pytest.approx(1.0) and found.jacobian.folded == 0 and found.bending_weight is None
+    assert 0.8 < found.overlap <= 1.0
     assert {step.stage for step in told} == {"rigid"} and told[0].iteration == 1
     assert [report.stage for report in found.resolutions] == ["rigid", "rigid"]
     path = tmp_path / "shift.tfm"

@@ -99,13 +99,14 @@ fn reader<'a>((name, cell): (&'a str, &'a RowValue)) -> Option<&'a str> {
     }
 }
 
-/// A row for each feature, by the form of the filter.
+/// A row for each feature, by the form of the filter. What was found is in the order of the names, without those that are
+/// not defined.
 fn laid_out(filter: &AgreementFilter, names: &[&str], found: &[FeatureAgreement]) -> Result<DataTable> {
     let form = filter.params().form;
     let mut table = DataTable::new(FeatureAgreement::COLUMNS.iter().copied())?;
+    let mut found = found.iter().peekable();
     for name in names {
-        let agreement = found.iter().find(|agreement| agreement.feature == *name);
-        table.push(match agreement {
+        table.push(match found.next_if(|agreement| agreement.feature == *name) {
             Some(agreement) => agreement.row(form),
             None => cells![*name, form.name(), Cell::Empty, Cell::Empty, Cell::Empty, false],
         })?;

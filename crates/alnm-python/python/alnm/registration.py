@@ -175,6 +175,8 @@ class Registration:
 
     transform: Transform
     resolutions: list[ResolutionReport]
+    overlap: float
+    """Share of the fixed image, of its mask where one was given, that lies in the moving image after the motion."""
     jacobian: JacobianSummary
     """In all voxels of the fixed image."""
     lesion: JacobianSummary | None
@@ -192,10 +194,11 @@ def _report(fields: dict[str, Any]) -> ResolutionReport:
 
 
 def _registration(parts: Any) -> Registration:
-    transform, reports, jacobian, lesion, bending_weight = parts
+    transform, reports, overlap, jacobian, lesion, bending_weight = parts
     return Registration(
         Transform(transform),
         [_report(fields) for fields in reports],
+        overlap,
         JacobianSummary(**jacobian),
         None if lesion is None else JacobianSummary(**lesion),
         bending_weight,
