@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use dicom_core::{Tag, VR};
 use dicom_dictionary_std::{tags, uids};
@@ -108,17 +108,22 @@ enum Storage {
     Memory(Vec<u8>),
 }
 
-/// Files that are kept open at the same time, in all threads.
+/// The most files that are kept open for their pixels at the same time, in all threads.
+///
+/// Linux gives a process a table of 64 open files and doubles it when it is full; with several threads each doubling waits
+/// until every processor has passed through the kernel, some milliseconds. Opening a file again takes microseconds.
+const MOST_KEPT: usize = 32;
+
+/// Files that are kept open, in all threads.
 static KEPT: AtomicUsize = AtomicUsize::new(0);
 
-/// A handle that is kept for the pixels. Of all files that a process may open, at most half are kept open; those beyond
-/// are opened again when their pixels are read.
+/// A handle that is kept for the pixels, which other files are opened again for.
 #[derive(Debug)]
 struct KeptHandle(Mutex<File>);
 
 impl KeptHandle {
     fn keep(file: File) -> Option<Self> {
-        if KEPT.fetch_add(1, Ordering::Relaxed) < most_kept() {
+        if KEPT.fetch_add(1, Ordering::Relaxed) < MOST_KEPT {
             return Some(Self(Mutex::new(file)));
         }
         KEPT.fetch_sub(1, Ordering::Relaxed);
@@ -130,23 +135,6 @@ impl Drop for KeptHandle {
     fn drop(&mut self) {
         KEPT.fetch_sub(1, Ordering::Relaxed);
     }
-}
-
-/// Half of the files that the system lets this process open.
-fn most_kept() -> usize {
-    #[cfg(unix)]
-    {
-        /// Where the system sets no limit.
-        const UNLIMITED: u64 = 8192;
-        static MOST: OnceLock<usize> = OnceLock::new();
-        let ask = || {
-            let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(UNLIMITED);
-            (limit.min(UNLIMITED) / 2) as usize
-        };
-        *MOST.get_or_init(ask)
-    }
-    #[cfg(not(unix))]
-    256
 }
 
 /// Opens a file and parses its header; none when it does not begin as a DICOM file does.
