@@ -20,7 +20,8 @@ fn check_start(path: &Path, start: &[u8]) -> Result<()> {
         [_, _, _, _, _, _, _, _, b'{'] => Ok(()),
         [0x80, 2..=5, ..] => Err(DeepError::file(
             path,
-            "the file is a bare pickle, as PyTorch wrote before version 1.6; load it there and save it again with torch.save",
+            "the file is a bare pickle, as PyTorch wrote before version 1.6 and as Python's `pickle` writes; load it there and save \
+             its tensors with torch.save",
         )),
         _ => Err(DeepError::file(path, "the file is neither a safetensors file nor a .pth (zip) file of PyTorch")),
     }
@@ -39,7 +40,7 @@ fn read_limited(path: &Path) -> Result<Vec<u8>> {
 ///
 /// Weights in several files are read by their index, `model.safetensors.index.json`.
 ///
-/// A `.pth` file holds a dictionary of tensors, itself or as `state_dict` or `model`. Its pickle is read by a machine
+/// A `.pth` file holds a dictionary of tensors, itself or as `state_dict`, `model`, `model_state_dict` or `network_weights`. Its pickle is read by a machine
 /// that knows tensors and dictionaries only: a pickle that asks for anything else is an error, and nothing is run.
 ///
 /// # Errors
@@ -69,6 +70,15 @@ pub fn read_state_dict(path: &Path) -> Result<StateDict> {
     }
     let tensors = pth::read(path).map_err(|reason| DeepError::file(path, reason))?;
     Ok(tensors.into_iter().map(|(name, tensor)| (modern_name(&name), tensor)).collect())
+}
+
+/// The name of the index, where a file's name says that it is one of several, as in `model-00001-of-00002.safetensors`.
+pub(crate) fn index_of_part(path: &Path) -> Option<String> {
+    let (stem, extension) = (path.file_stem()?.to_str()?, path.extension()?.to_str()?);
+    let (rest, count) = stem.rsplit_once("-of-")?;
+    let (name, part) = rest.rsplit_once('-')?;
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    (is_number(part) && is_number(count)).then(|| format!("{name}.{extension}.index.json"))
 }
 
 /// The tensors of several files beside an index, a JSON text whose `weight_map` names the file of each tensor.
@@ -174,6 +184,16 @@ mod tests {
         ] {
             let error = read(map).unwrap_err();
             assert!(error.contains(words), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_part_of_several_files_names_its_index() {
+        let of = |name: &str| index_of_part(Path::new(name));
+        assert_eq!(of("a/model-00001-of-00002.safetensors").unwrap(), "model.safetensors.index.json");
+        assert_eq!(of("pytorch_model-00002-of-00002.bin").unwrap(), "pytorch_model.bin.index.json");
+        for name in ["model.safetensors", "model-a-of-b.bin", "model-1-of-2", "best-of-3.pth"] {
+            assert_eq!(of(name), None, "{name}");
         }
     }
 

@@ -45,8 +45,10 @@ fn a_dictionary_of_every_kind_of_tensor() {
 
 #[test]
 fn a_dictionary_within_a_checkpoint() {
-    let state = read_state_dict(&golden("checkpoint.pth")).unwrap();
-    assert_eq!(state, StateDict::from([("single".to_owned(), StateTensor::new(vec![2, 3], values(6)).unwrap())]));
+    for file in ["checkpoint.pth", "model_state_dict.pth", "network_weights.pth"] {
+        let state = read_state_dict(&golden(file)).unwrap();
+        assert_eq!(state, StateDict::from([("single".to_owned(), StateTensor::new(vec![2, 3], values(6)).unwrap())]));
+    }
 }
 
 #[test]
@@ -56,6 +58,8 @@ fn a_pickle_with_code_is_refused_and_not_run() {
     assert!(!Path::new("was-run").exists());
     let reason = refusal(&golden("class.pth"));
     assert!(reason.contains("torch.nn.modules.linear.Linear"), "{reason}");
+    let reason = refusal(&golden("arrays.pth"));
+    assert!(reason.contains("arrays of numpy") && reason.contains("torch.from_numpy"), "{reason}");
 }
 
 #[test]
@@ -82,6 +86,10 @@ fn other_numbers_and_other_files_are_refused() {
     assert!(
         report.missing.contains(&"conv1.weight".to_owned()) && report.unexpected.contains(&"transposed".to_owned())
     );
+    let part = folder.path().join("model-00001-of-00002.pth");
+    std::fs::copy(golden("dictionary.pth"), &part).unwrap();
+    let error = network.load_weights(part).unwrap_err().to_string();
+    assert!(error.contains("their index, model.pth.index.json, is what to read"), "{error}");
     assert_eq!(network.state_dict(), before);
 }
 

@@ -6,7 +6,7 @@ use super::Network;
 use crate::error::{DeepError, Result};
 use crate::graph::{ParameterSpecification, Role};
 use crate::state_dict::{StateDict, StateTensor};
-use crate::weight_file::read_state_dict;
+use crate::weight_file::{index_of_part, read_state_dict};
 use crate::weight_report::{WeightReport, WrongShape};
 
 impl Network {
@@ -18,7 +18,7 @@ impl Network {
     /// `layer1.0.conv1.weight`), as in a `torch.nn.Sequential` made of them.
     ///
     /// # Errors
-    /// As [`read_state_dict`]; [`DeepError::WeightMismatch`] when a tensor is missing, unexpected or of another shape;
+    /// As [`read_state_dict`]; [`DeepError::WeightFile`] when the file is one of several; [`DeepError::WeightMismatch`] when a tensor is missing, unexpected or of another shape;
     /// [`DeepError::Parameter`] when the network stands in the file under several prefixes; [`DeepError::NotFinite`] or
     /// [`DeepError::Parameter`] for a value that is not finite or a running variance below 0. In all these cases nothing
     /// is replaced.
@@ -59,7 +59,13 @@ impl Network {
             let of_group = |group: &str| name.strip_prefix(group).is_some_and(|rest| rest.starts_with('.'));
             (!is_in_file && name.starts_with("head.")) || kept.iter().any(|group| of_group(group))
         };
-        let report = self.assign(stored, keeps)?;
+        let report = self.assign(stored, keeps).map_err(|error| match (error, index_of_part(path.as_ref())) {
+            (DeepError::WeightMismatch(report), Some(index)) => DeepError::file(
+                path.as_ref(),
+                format!("one of several files; their index, {index}, is what to read ({report})"),
+            ),
+            (error, _) => error,
+        })?;
         Ok(WeightReport { prefix: found.prefix, ignored: found.ignored, ..report })
     }
 

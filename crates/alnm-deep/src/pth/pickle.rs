@@ -59,6 +59,13 @@ impl Name {
                 "torch",
                 "LongStorage" | "IntStorage" | "ShortStorage" | "CharStorage" | "ByteStorage" | "BoolStorage",
             ) => Self::Storage(Number::Other),
+            (module, _) if module.split('.').next() == Some("numpy") => {
+                return Err(
+                    "its pickle holds arrays of numpy; tensors are read, which torch.from_numpy makes of them and \
+                            torch.save writes"
+                        .to_owned(),
+                );
+            }
             _ => {
                 return Err(format!(
                     "its pickle asks for `{module}.{name}`; only dictionaries of tensors are read, and nothing was run"
@@ -132,15 +139,18 @@ impl Value {
     }
 }
 
-/// Where the tensors of a pickle's dictionary stand, or those of the dictionary that it holds as `state_dict` or `model`.
+/// The names under which training programs keep the dictionary of tensors beside others, such as the optimiser's: PyTorch's
+/// own examples and Lightning, torchvision's references, MONAI, nnU-Net.
+const CONTAINERS: [&str; 4] = ["state_dict", "model", "model_state_dict", "network_weights"];
+
+/// Where the tensors of a pickle's dictionary stand, or those of the dictionary that it holds under one of the names
+/// [`CONTAINERS`].
 pub(super) fn places(pickle: &[u8]) -> Result<Vec<(String, Place)>, Reason> {
     let Value::Dictionary(dictionary) = Machine::new(pickle).run()? else {
         return Err("its pickle holds no dictionary".to_owned());
     };
     let inner = dictionary.borrow().items.iter().find_map(|(key, value)| match (key, value) {
-        (Value::Text(key), Value::Dictionary(inner)) if matches!(&**key, "state_dict" | "model") => {
-            Some(Rc::clone(inner))
-        }
+        (Value::Text(key), Value::Dictionary(inner)) if CONTAINERS.contains(&&**key) => Some(Rc::clone(inner)),
         _ => None,
     });
     let dictionary = inner.unwrap_or(dictionary);
@@ -150,7 +160,10 @@ pub(super) fn places(pickle: &[u8]) -> Result<Vec<(String, Place)>, Reason> {
             return Err("a tensor's name is no text".to_owned());
         };
         let Value::Tensor(place) = value else {
-            return Err(format!("`{name}` is no tensor"));
+            return Err(format!(
+                "`{name}` is no tensor; a dictionary of tensors is read, alone or as {}: save it so with torch.save",
+                CONTAINERS.map(|name| format!("`{name}`")).join(", ")
+            ));
         };
         if !name.ends_with("num_batches_tracked") {
             places.push((name.to_string(), Place::clone(place)));

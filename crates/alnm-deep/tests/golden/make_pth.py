@@ -2,8 +2,9 @@
 """Weight files for tests/weight_files.rs, written with torch 2.15.0 on Python 3.11: `python make_pth.py` in this folder.
 
 `dictionary.pth` is a state dictionary with every kind of tensor that such files hold; `checkpoint.pth` is a training checkpoint
-with a state dictionary inside; `integers.pth` has a weight of integers; `code.pth` is an archive whose pickle would make the
-folder `was-run` if it were run; `class.pth` holds an object instead of a dictionary.
+with a state dictionary inside, `model_state_dict.pth` and `network_weights.pth` are such with other names for it; `arrays.pth`
+holds arrays of numpy; `integers.pth` has a weight of integers; `code.pth` is an archive whose pickle would make the folder
+`was-run` if it were run; `class.pth` holds an object instead of a dictionary.
 """
 
 import os
@@ -35,6 +36,9 @@ dictionary = OrderedDict(
 dictionary["bn.num_batches_tracked"] = torch.tensor(7)
 torch.save(dictionary, "dictionary.pth")
 torch.save({"state_dict": OrderedDict(single=values(2, 3)), "epoch": 3, "rate": 0.1, "best": None, "log": [1, 2.5]}, "checkpoint.pth")
+torch.save({"epoch": 3, "model_state_dict": OrderedDict(single=values(2, 3)), "optimizer_state_dict": {"state": {}}}, "model_state_dict.pth")
+torch.save({"network_weights": OrderedDict(single=values(2, 3)), "init_args": {"fold": 0}, "_best_ema": 0.5}, "network_weights.pth")
+torch.save({"weight": values(2, 3).numpy()}, "arrays.pth")
 torch.save(OrderedDict(weight=torch.arange(4)), "integers.pth")
 torch.save(torch.nn.Linear(2, 1), "class.pth")
 
