@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::convolution::Convolution;
 use super::epilogue::{Epilogue, Residual};
-use super::microkernel::{self, Finish, Instructions, PANEL, Rectangle, Rows};
+use super::microkernel::{self, Finish, Instructions, PANEL, Rectangle, Rows, STRIP};
 use super::panels::Panels;
 use super::scratch::with_scratch;
 use super::workspace::Workspace;
@@ -68,11 +68,11 @@ impl Convolution {
     fn exchanged(&self, workspace: &Workspace, weight: &[f32], taps: &[usize]) -> Panels {
         let memory = |size| workspace.take_buffer(size);
         Panels::from_fn(self.inputs, taps.len() * self.outputs, memory, |first, into| {
-            let here = PANEL.min(self.inputs - first);
+            let here = STRIP.min(self.inputs - first);
             for (place, &tap) in taps.iter().enumerate() {
                 for output in 0..self.outputs {
                     let from = &weight[output * self.patch() + tap * self.inputs + first..][..here];
-                    into[(place * self.outputs + output) * PANEL..][..here].copy_from_slice(from);
+                    into[(place * self.outputs + output) * STRIP..][..here].copy_from_slice(from);
                 }
             }
         })

@@ -2,10 +2,10 @@
 
 use rayon::prelude::*;
 
-use super::microkernel::{Buffer, PANEL};
+use super::microkernel::{Buffer, PANEL, STRIP};
 
-/// A weight matrix (outputs × depth) as panels: for [`PANEL`] outputs at a time the numbers of one depth side by side.
-/// Missing outputs of the last panel are zero.
+/// A weight matrix (outputs × depth) as panels of [`PANEL`] outputs, each of which lies strip by strip: for [`STRIP`] outputs
+/// the numbers of one depth side by side. Missing outputs of the last panel are zero.
 #[derive(Debug, Clone)]
 pub(crate) struct Panels {
     values: Buffer,
@@ -18,10 +18,10 @@ impl Panels {
     pub(crate) fn of_rows(weight: &[f32], outputs: usize, depth: usize, memory: impl FnOnce(usize) -> Buffer) -> Self {
         assert_eq!(weight.len(), outputs * depth);
         Self::from_fn(outputs, depth, memory, |first, into| {
-            for (block, into) in into.chunks_mut(PANEL * BLOCK).enumerate() {
-                for output in first..outputs.min(first + PANEL) {
-                    let from = &weight[output * depth + block * BLOCK..][..into.len() / PANEL];
-                    for (into, value) in into.iter_mut().skip(output - first).step_by(PANEL).zip(from) {
+            for (block, into) in into.chunks_mut(STRIP * BLOCK).enumerate() {
+                for output in first..outputs.min(first + STRIP) {
+                    let from = &weight[output * depth + block * BLOCK..][..into.len() / STRIP];
+                    for (into, value) in into.iter_mut().skip(output - first).step_by(STRIP).zip(from) {
                         *into = *value;
                     }
                 }
@@ -29,7 +29,7 @@ impl Panels {
         })
     }
 
-    /// Packs a matrix panel by panel: `fill` gets the first output of a panel and its (depth × [`PANEL`])
+    /// Packs a matrix strip by strip: `fill` gets the first output of a strip and its (depth × [`STRIP`])
     /// numbers, zero where the matrix does not fill them.
     pub(crate) fn from_fn(
         outputs: usize,
@@ -38,11 +38,13 @@ impl Panels {
         fill: impl Fn(usize, &mut [f32]) + Sync,
     ) -> Self {
         let mut values = memory(outputs.div_ceil(PANEL) * PANEL * depth);
-        values.par_chunks_exact_mut((PANEL * depth).max(1)).enumerate().for_each(|(panel, into)| {
-            if outputs < (panel + 1) * PANEL {
+        values.par_chunks_exact_mut((STRIP * depth).max(1)).enumerate().for_each(|(strip, into)| {
+            if outputs < (strip + 1) * STRIP {
                 into.fill(0.0);
             }
-            fill(panel * PANEL, into);
+            if strip * STRIP < outputs {
+                fill(strip * STRIP, into);
+            }
         });
         Self { values, outputs, depth }
     }
@@ -62,7 +64,7 @@ impl Panels {
         self.outputs.div_ceil(PANEL)
     }
 
-    /// (depth × [`PANEL`]) numbers.
+    /// The numbers of a panel: for each of its strips (depth × [`STRIP`]).
     pub(crate) fn panel(&self, index: usize) -> &[f32] {
         let size = PANEL * self.depth;
         &self.values[index * size..(index + 1) * size]
@@ -70,9 +72,9 @@ impl Panels {
 
     /// Multiplies the numbers of each output by its factor.
     pub(crate) fn scale(&mut self, factors: &[f32]) {
-        self.values.par_chunks_exact_mut((PANEL * self.depth).max(1)).zip(factors.par_chunks(PANEL)).for_each(
-            |(panel, factors)| {
-                for values in panel.chunks_exact_mut(PANEL) {
+        self.values.par_chunks_exact_mut((STRIP * self.depth).max(1)).zip(factors.par_chunks(STRIP)).for_each(
+            |(strip, factors)| {
+                for values in strip.chunks_exact_mut(STRIP) {
                     values.iter_mut().zip(factors).for_each(|(value, factor)| *value *= factor);
                 }
             },
@@ -80,7 +82,7 @@ impl Panels {
     }
 }
 
-/// Depths packed at a time, so that their cache lines of 32 rows stay in the first-level cache.
+/// Depths packed at a time, so that their cache lines of 16 rows stay in the first-level cache.
 const BLOCK: usize = 64;
 
 /// The bias of the panel that begins with the output `first`, zero beyond the last output.

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::convolution::cuts;
 use super::epilogue::{Epilogue, Residual};
-use super::microkernel::{self, Addend, Buffer, Finish, Instructions, PANEL, Rectangle, Rows, Tap};
+use super::microkernel::{self, Addend, Buffer, Finish, Instructions, PANEL, Rectangle, Rows, STRIP, Tap};
 use super::panels::{Panels, panel_bias};
 use super::scratch::with_scratch;
 
@@ -346,8 +346,8 @@ impl TransposedWeight {
                     let panels = (0..layer.groups)
                         .map(|group| {
                             Panels::from_fn(outputs, taps.len() * inputs, Buffer::zeros, |first, into| {
-                                let here = PANEL.min(outputs - first);
-                                for (row, into) in into.chunks_exact_mut(PANEL).enumerate() {
+                                let here = STRIP.min(outputs - first);
+                                for (row, into) in into.chunks_exact_mut(STRIP).enumerate() {
                                     let ([tz, ty, tx], input) = (taps[row / inputs], group * inputs + row % inputs);
                                     let tap = (tz * height.kernel + ty) * width.kernel + tx;
                                     for (output, into) in into.iter_mut().take(here).enumerate() {

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::epilogue::Epilogue;
 use super::microkernel::{
-    self, Buffer, Finish, Instructions, LANES, PANEL, PATCH, POINTS, Pixels, Rectangle, Rows, TILE, TilePixels,
+    self, Buffer, Finish, Instructions, LANES, PANEL, PATCH, POINTS, Pixels, Rectangle, Rows, STRIP, TILE, TilePixels,
 };
 use super::panels::{Panels, panel_bias};
 use super::scratch::with_scratch;
@@ -25,7 +25,7 @@ const TASKS: usize = 8;
 /// Transformed weights of a layer with padding 1.
 #[derive(Debug, Clone)]
 pub(crate) struct Winograd {
-    /// Panel by panel, then position by position: (inputs × [`PANEL`]) numbers.
+    /// Panel by panel, then position by position, then strip by strip: (inputs × [`STRIP`]) numbers.
     values: Buffer,
     inputs: usize,
     outputs: usize,
@@ -50,23 +50,25 @@ impl Winograd {
         let (inputs, outputs) = (panels.depth() / 9, panels.outputs());
         let g = kernel_transform().map(|row| row.map(|value| value as f32));
         let mut values = memory(POSITIONS * inputs * outputs);
-        let line = inputs * PANEL;
-        values.par_chunks_exact_mut(POSITIONS * line).enumerate().for_each(|(panel, into)| {
-            let from = panels.panel(panel);
-            for place in (0..line).step_by(LANES) {
+        let line = inputs * STRIP;
+        values.par_chunks_exact_mut(POSITIONS * inputs * PANEL).enumerate().for_each(|(panel, into)| {
+            // Where the lines of a strip begin, in the weight and in the result.
+            let places = (0..PANEL / STRIP).flat_map(|strip| (0..line).step_by(LANES).map(move |place| (strip, place)));
+            for (strip, place) in places {
+                let from = &panels.panel(panel)[strip * 9 * line + place..];
                 // Lines first, then columns, LANES numbers at a time.
                 let mut rows = [[[0.0f32; LANES]; 3]; PATCH];
                 for (i, row) in rows.iter_mut().enumerate() {
                     for (s, sums) in row.iter_mut().enumerate() {
                         for (r, factor) in g[i].iter().enumerate() {
-                            let weights = &from[(r * 3 + s) * line + place..][..LANES];
+                            let weights = &from[(r * 3 + s) * line..][..LANES];
                             sums.iter_mut().zip(weights).for_each(|(sum, weight)| *sum += factor * weight);
                         }
                     }
                 }
                 for (i, row) in rows.iter().enumerate() {
                     for j in 0..PATCH {
-                        let target = &mut into[(i * PATCH + j) * line + place..][..LANES];
+                        let target = &mut into[((i * PATCH + j) * (PANEL / STRIP) + strip) * line + place..][..LANES];
                         for lane in 0..LANES {
                             target[lane] = g[j][0] * row[0][lane] + g[j][1] * row[1][lane] + g[j][2] * row[2][lane];
                         }

@@ -75,19 +75,21 @@ pub(super) fn exp(x: f32) -> f32 {
     const LN_2_HIGH: f32 = 0.693_359_4;
     const LN_2_LOW: f32 = -2.121_944_4e-4;
     let clamped = x.clamp(-104.0, 89.0);
-    // Adding 1.5·2²³ rounds to an integer.
+    // Adding 1.5·2²³ rounds to an integer, which stands in the last bits of the sum.
     const SHIFT: f32 = 12_582_912.0;
-    let n = (clamped * std::f32::consts::LOG2_E + SHIFT) - SHIFT;
+    let shifted = clamped * std::f32::consts::LOG2_E + SHIFT;
+    let n = shifted - SHIFT;
     let r = clamped - n * LN_2_HIGH - n * LN_2_LOW;
     let mut series = 1.0 / 5040.0;
     for factor in [1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0] {
         series = series * r + factor;
     }
     // In two factors, since 2ⁿ alone may be subnormal or too large.
-    let half = (n as i32) >> 1;
-    let power = |n: i32| f32::from_bits(((n + 127) as u32) << 23);
-    let value = series * power(half) * power(n as i32 - half);
-    if x.is_nan() { x } else { value }
+    let exponent = shifted.to_bits().wrapping_sub(SHIFT.to_bits()) as i32;
+    let half = exponent >> 1;
+    let power = |n: i32| f32::from_bits((n.wrapping_add(127) as u32) << 23);
+    // NaN is in the series, whatever its exponent.
+    series * power(half) * power(exponent.wrapping_sub(half))
 }
 
 /// The error function by a rational approximation of degrees 13 and 8, the one of Eigen, on [-4, 4]; beyond ±4 it is ±1

@@ -8,7 +8,7 @@ use super::value::{Floats, Layout, count_of};
 use super::window::WindowSpecification;
 use crate::kernel::convolution::Convolution;
 use crate::kernel::epilogue::{Epilogue, Residual};
-use crate::kernel::microkernel::{Buffer, PANEL};
+use crate::kernel::microkernel::{Buffer, STRIP};
 use crate::kernel::panels::Panels;
 use crate::kernel::spatial::{Span, SpatialConvolution, TransposedWeight};
 use crate::kernel::winograd::Winograd;
@@ -335,8 +335,8 @@ impl LinearLayer {
 /// A matrix (depth × outputs) as panels.
 fn columns(matrix: &[f32], depth: usize, outputs: usize, memory: impl FnOnce(usize) -> Buffer) -> Panels {
     Panels::from_fn(outputs, depth, memory, |first, into| {
-        let here = PANEL.min(outputs - first);
-        for (row, into) in into.chunks_exact_mut(PANEL).enumerate() {
+        let here = STRIP.min(outputs - first);
+        for (row, into) in into.chunks_exact_mut(STRIP).enumerate() {
             into[..here].copy_from_slice(&matrix[row * outputs + first..][..here]);
         }
     })

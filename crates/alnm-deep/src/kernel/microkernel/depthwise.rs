@@ -41,39 +41,33 @@ pub(super) unsafe fn line<V: Vector>(line: Line<'_>) {
     let whole = line.pixels / PIXELS * PIXELS;
     for pixel in (0..whole).step_by(PIXELS) {
         // SAFETY: pixels pixel..pixel + PIXELS are among those of the caller.
-        unsafe { strip::<V, PIXELS>(line, pixel) };
+        unsafe { strip::<V, PIXELS, 2>(line, pixel) };
     }
     for pixel in whole..line.pixels {
         // SAFETY: as above, for one pixel.
-        unsafe { strip::<V, 1>(line, pixel) };
+        unsafe { strip::<V, 1, 8>(line, pixel) };
     }
 }
 
+/// `COUNT` pixels, `REGISTERS` registers of channels at a time: enough sums that none waits for the one before it.
 #[inline(always)]
-unsafe fn strip<V: Vector, const COUNT: usize>(line: Line<'_>, pixel: usize) {
-    let whole = line.channels / V::LANES * V::LANES;
-    for channel in (0..whole).step_by(V::LANES) {
-        // SAFETY: channel + LANES ≤ channels, for pixels of the caller.
-        unsafe {
-            let bias = if line.bias.is_null() { V::splat(0.0) } else { V::load(line.bias.add(channel)) };
-            let mut sums = [bias; COUNT];
-            for tap in line.taps {
-                let weight = V::load(line.weight.add(tap.weight + channel));
-                let from = line.input.add(tap.input + pixel * line.step + channel);
-                for (place, sum) in sums.iter_mut().enumerate() {
-                    *sum = V::load(from.add(place * line.step)).mul_add(weight, *sum);
-                }
-            }
-            for (place, mut sum) in sums.into_iter().enumerate() {
-                let at = (pixel + place) * line.channels + channel;
-                if !line.addend.is_null() {
-                    sum = sum.add(V::load(line.addend.add(at)));
-                }
-                V::splat(line.floor).max(sum).store(line.output.add(at));
-            }
+unsafe fn strip<V: Vector, const COUNT: usize, const REGISTERS: usize>(line: Line<'_>, pixel: usize) {
+    let together = REGISTERS * V::LANES;
+    let mut done = 0;
+    // Where there are few registers, sums beyond them would pass through memory.
+    if V::TILE * 2 >= COUNT * REGISTERS {
+        while done + together <= line.channels {
+            // SAFETY: channels done..done + together exist, for pixels of the caller.
+            unsafe { channels::<V, COUNT, REGISTERS>(line, pixel, done) };
+            done += together;
         }
     }
-    for channel in whole..line.channels {
+    while done + V::LANES <= line.channels {
+        // SAFETY: as above for one register.
+        unsafe { channels::<V, COUNT, 1>(line, pixel, done) };
+        done += V::LANES;
+    }
+    for channel in done..line.channels {
         for place in pixel..pixel + COUNT {
             // SAFETY: channels and pixels of the caller.
             unsafe {
@@ -87,6 +81,43 @@ unsafe fn strip<V: Vector, const COUNT: usize>(line: Line<'_>, pixel: usize) {
                     sum += *line.addend.add(at);
                 }
                 *line.output.add(at) = if line.floor > sum { line.floor } else { sum };
+            }
+        }
+    }
+}
+
+/// `REGISTERS` registers of channels from `channel` on, for `COUNT` pixels.
+#[inline(always)]
+unsafe fn channels<V: Vector, const COUNT: usize, const REGISTERS: usize>(
+    line: Line<'_>,
+    pixel: usize,
+    channel: usize,
+) {
+    // SAFETY: channel + REGISTERS · LANES ≤ channels, for pixels of the caller.
+    unsafe {
+        let mut sums = [[V::splat(0.0); REGISTERS]; COUNT];
+        if !line.bias.is_null() {
+            let bias = line.bias.add(channel);
+            sums = [std::array::from_fn(|register| V::load(bias.add(register * V::LANES))); COUNT];
+        }
+        for tap in line.taps {
+            let weight = line.weight.add(tap.weight + channel);
+            let from = line.input.add(tap.input + pixel * line.step + channel);
+            for register in 0..REGISTERS {
+                let weight = V::load(weight.add(register * V::LANES));
+                for (place, sums) in sums.iter_mut().enumerate() {
+                    let value = V::load(from.add(place * line.step + register * V::LANES));
+                    sums[register] = value.mul_add(weight, sums[register]);
+                }
+            }
+        }
+        for (place, sums) in sums.into_iter().enumerate() {
+            for (register, mut sum) in sums.into_iter().enumerate() {
+                let at = (pixel + place) * line.channels + channel + register * V::LANES;
+                if !line.addend.is_null() {
+                    sum = sum.add(V::load(line.addend.add(at)));
+                }
+                V::splat(line.floor).max(sum).store(line.output.add(at));
             }
         }
     }

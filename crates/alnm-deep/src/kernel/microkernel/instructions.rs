@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+#[cfg(target_arch = "x86_64")]
+use super::vector::{Avx2, Avx512};
+use super::vector::{Portable, Vector};
+
 /// The instruction set that the engine's kernels use.
 ///
 /// Results of two sets differ in their last bits; with one set they are the same at any number of threads. A
@@ -57,6 +61,17 @@ impl Instructions {
     /// The set, which the processor can run.
     pub(super) fn set(self) -> Set {
         self.0
+    }
+
+    /// Columns of a tile of sums, two registers wide.
+    pub(super) fn tile_columns(self) -> usize {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512 => 2 * Avx512::LANES,
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2 => 2 * Avx2::LANES,
+            Set::Portable => 2 * Portable::LANES,
+        }
     }
 
     /// `avx512`, `avx2` or `portable`.

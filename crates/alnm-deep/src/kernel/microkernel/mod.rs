@@ -19,7 +19,7 @@ pub(crate) use arena::Arena;
 pub(crate) use buffer::Buffer;
 pub(crate) use depthwise::Tap;
 pub use instructions::Instructions;
-pub(crate) use product::PANEL;
+pub(crate) use product::{PANEL, STRIP};
 pub(crate) use rectangle::Rectangle;
 pub(crate) use transform::{PATCH, POINTS, TILE};
 
@@ -183,8 +183,8 @@ impl Finish<'_> {
     pub(crate) const NONE: Self = Self { bias: &[0.0; PANEL], addend: Addend::None, floor: f32::NEG_INFINITY };
 }
 
-/// `output = max(left · panel + bias + addend, floor)`; the output has at most [`PANEL`] columns, the panel as many
-/// rows of [`PANEL`] numbers as a left row has numbers.
+/// `output = max(left · panel + bias + addend, floor)`; the output has at most [`PANEL`] columns, the panel for each of its
+/// strips as many rows of [`STRIP`] numbers as a left row has numbers.
 pub(crate) fn product(
     instructions: Instructions,
     left: Rows<'_>,
@@ -210,26 +210,31 @@ pub(crate) fn product(
         addend_stride: 0,
         output: output.start(),
         output_stride: output.stride(),
+        columns,
         floor,
     };
-    if columns == PANEL {
+    let tile = instructions.tile_columns();
+    if columns.is_multiple_of(tile) {
         (operands.addend, operands.addend_stride) = match addend {
             Addend::None => (std::ptr::null(), 0),
             Addend::Output => (operands.output.cast_const(), operands.output_stride),
             Addend::Rows { values, stride } => (values.as_ptr(), stride),
         };
-        // SAFETY: left, panel and addend were checked above; the rectangle has `rows` rows of PANEL columns of its own.
+        // SAFETY: left, panel and addend were checked above; the rectangle has `rows` rows of `columns` columns of its
+        // own, whole tiles.
         unsafe { sweep(instructions, operands, rows) };
         return;
     }
     const BLOCK: usize = 14;
     let mut block = [0.0; BLOCK * PANEL];
     operands.floor = f32::NEG_INFINITY;
+    operands.columns = columns.next_multiple_of(tile);
     for first in (0..rows).step_by(BLOCK) {
         let here = BLOCK.min(rows - first);
         operands.left = left.values.as_ptr().wrapping_add(first * left.stride);
         (operands.output, operands.output_stride) = (block.as_mut_ptr(), PANEL);
-        // SAFETY: as above for the rows first..first + here; the block has room for BLOCK rows.
+        // SAFETY: as above for the rows first..first + here; the block has room for BLOCK rows of PANEL columns, of which
+        // a tile is a divisor.
         unsafe { sweep(instructions, operands, here) };
         for (row, sums) in block.chunks_exact(PANEL).take(here).enumerate() {
             let target = output.row(first + row);

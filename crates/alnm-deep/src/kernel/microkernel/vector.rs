@@ -11,6 +11,8 @@ pub(super) trait Vector: Copy {
     const LANES: usize;
     /// Rows of the tallest tile, two registers wide, whose sums fit in the registers.
     const TILE: usize;
+    /// Numbers of a row that a product sums before it goes on to the next tile.
+    const DEPTH: usize;
 
     unsafe fn splat(value: f32) -> Self;
     unsafe fn load(from: *const f32) -> Self;
@@ -49,6 +51,7 @@ impl Portable {
 impl Vector for Portable {
     const LANES: usize = 8;
     const TILE: usize = 2;
+    const DEPTH: usize = 512;
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
@@ -89,7 +92,7 @@ impl Vector for Portable {
 /// Implements [`Vector`] by the intrinsics of an instruction set.
 #[cfg(target_arch = "x86_64")]
 macro_rules! vector {
-    ($name:ident, $register:ident, $lanes:literal, tile $tile:literal, $splat:ident $load:ident $store:ident
+    ($name:ident, $register:ident, $lanes:literal, tile $tile:literal, depth $depth:expr, $splat:ident $load:ident $store:ident
         $add:ident $sub:ident $mul:ident $max:ident $mul_add:ident) => {
         #[derive(Clone, Copy)]
         pub(super) struct $name(std::arch::x86_64::$register);
@@ -97,6 +100,7 @@ macro_rules! vector {
         impl Vector for $name {
             const LANES: usize = $lanes;
             const TILE: usize = $tile;
+            const DEPTH: usize = $depth;
 
             #[inline(always)]
             unsafe fn splat(value: f32) -> Self {
@@ -143,8 +147,8 @@ macro_rules! vector {
 }
 
 #[cfg(target_arch = "x86_64")]
-vector!(Avx512, __m512, 16, tile 14, _mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps
+vector!(Avx512, __m512, 16, tile 14, depth usize::MAX, _mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps
     _mm512_add_ps _mm512_sub_ps _mm512_mul_ps _mm512_max_ps _mm512_fmadd_ps);
 #[cfg(target_arch = "x86_64")]
-vector!(Avx2, __m256, 8, tile 6, _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps
+vector!(Avx2, __m256, 8, tile 6, depth 512, _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps
     _mm256_add_ps _mm256_sub_ps _mm256_mul_ps _mm256_max_ps _mm256_fmadd_ps);
