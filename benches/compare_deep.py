@@ -172,14 +172,14 @@ def worker(tool, files, batch, threads, task):
 class Tool:
     """A program that runs once for each line it is sent."""
 
-    def __init__(self, name, files, batch, threads, task):
+    def __init__(self, name, files, batch, threads, task, program):
         environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE"}
         if name.endswith("tuned"):
             environment |= TUNED
         if name.startswith("alnm"):
             instructions = name.partition("-")[2] or "best"
             outputs = files / f"outputs-{name}.f32"
-            command = [PROGRAM, files / "weights.safetensors", files / "images.f32", batch, threads, task, instructions, outputs]
+            command = [program, files / "weights.safetensors", files / "images.f32", batch, threads, task, instructions, outputs]
         else:
             command = [sys.executable, __file__, "--worker", name, "--files", files, "--batches", batch, "--threads", threads]
             command += ["--train"] if task == "train" else []
@@ -208,10 +208,10 @@ class Tool:
         return peak
 
 
-def cell(tools, files, batch, threads, task, rounds):
+def cell(tools, files, batch, threads, task, rounds, program):
     import numpy
 
-    running = [Tool(name, files, batch, threads, task) for name in tools]
+    running = [Tool(name, files, batch, threads, task, program) for name in tools]
     for turn in range(rounds):
         for tool in running[turn % len(running):] + running[:turn % len(running)]:
             tool.seconds.append(tool.run())
@@ -238,6 +238,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--tools", type=lambda text: text.split(","))
     parser.add_argument("--train", action="store_true")
+    parser.add_argument("--program", type=Path, default=PROGRAM, help="where repeat_network was built, if elsewhere")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     options = parser.parse_args()
     task = "train" if options.train else "predict"
@@ -251,7 +252,7 @@ def main():
         export(options.files)
     for batch in options.batches or ([8, 16] if options.train else [1, 8, 32]):
         for threads in options.threads:
-            cell(tools, options.files, batch, threads, task, options.rounds)
+            cell(tools, options.files, batch, threads, task, options.rounds, options.program)
 
 
 if __name__ == "__main__":
