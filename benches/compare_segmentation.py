@@ -13,7 +13,8 @@ thresholds, and ours gets the speed that it computes from them.
 
     dice, volume   of our outline against the tool's
     work           seconds of the level set alone, medians of `--runs`; Convert3D gets its images from memory
-    peak           largest resident memory of the process in MiB, and without Python and the images as they were read
+    processor      the same of all threads' processor time, which says more where the machine is busy
+    peak           MiB that the level set adds at most to the memory of a process that holds the images
 """
 
 import argparse
@@ -127,11 +128,11 @@ def convert3d(folder, iterations):
     tool.push(sitk.ReadImage(f"{folder}/speed.nrrd", sitk.sitkFloat64))
     tool.push(sitk.ReadImage(f"{folder}/start.nrrd"))
     peak()
-    before, start = current(), time.perf_counter()
+    before, start, processor = current(), time.perf_counter(), time.process_time()
     tool.execute(f"-levelset-curvature {CURVATURE} -levelset {iterations}")
-    work, most = time.perf_counter() - start, peak()
+    work, processor, most = time.perf_counter() - start, time.process_time() - processor, peak()
     sitk.WriteImage(tool.pop() <= 0, f"{folder}/convert3d.nrrd")
-    print(json.dumps({"work": work, "peak": most - before}))
+    print(json.dumps({"work": work, "processor": processor, "peak": most - before}))
 
 
 def simpleitk(folder, iterations, lower, upper, threads):
@@ -140,13 +141,13 @@ def simpleitk(folder, iterations, lower, upper, threads):
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(int(threads))
     feature, begin = sitk.ReadImage(f"{folder}/feature.nrrd"), sitk.ReadImage(f"{folder}/start.nrrd")
     peak()
-    before, start = current(), time.perf_counter()
+    before, start, processor = current(), time.perf_counter(), time.process_time()
     found = sitk.ThresholdSegmentationLevelSet(
         begin, feature, lowerThreshold=float(lower), upperThreshold=float(upper), maximumRMSError=1e-4,
         propagationScaling=1.0, curvatureScaling=CURVATURE, numberOfIterations=int(iterations))
-    work, most = time.perf_counter() - start, peak()
+    work, processor, most = time.perf_counter() - start, time.process_time() - processor, peak()
     sitk.WriteImage(found <= 0, f"{folder}/simpleitk.nrrd")
-    print(json.dumps({"work": work, "peak": most - before}))
+    print(json.dumps({"work": work, "processor": processor, "peak": most - before}))
 
 
 def compare(folder, first, second):
@@ -167,14 +168,13 @@ def child(*arguments):
 
 
 def ours(program, folder, speed, name, iterations, runs):
-    """Median seconds of our level set, and the peak of the whole process in MiB."""
+    """Median seconds of our level set by the clock and of processor time, and the memory that it adds in MiB."""
     command = [program, f"{folder}/{speed}.nrrd", f"{folder}/seed.nrrd", f"{folder}/{name}.nrrd", iterations, CURVATURE, runs]
-    process = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    output = process.stdout.read().decode()
-    _, status, usage = os.wait4(process.pid, 0)
-    if os.waitstatus_to_exitcode(status) != 0:
-        raise SystemExit(f"{command} failed: {output}")
-    return statistics.median(float(line) for line in output.split()), usage.ru_maxrss / 1024
+    run = subprocess.run([str(word) for word in command], capture_output=True, text=True)
+    if run.returncode != 0:
+        raise SystemExit(f"{command} failed: {run.stderr}")
+    found = json.loads(run.stdout)
+    return statistics.median(found["seconds"]), statistics.median(found["processor"]), found["peak"]
 
 
 def main():
@@ -182,16 +182,17 @@ def main():
     parser.add_argument("--ours", required=True)
     parser.add_argument("--packs", help="folder whose subfolders hold input.nrrd and label.nrrd")
     parser.add_argument("--simulated", type=int, default=48)
+    parser.add_argument("--first", type=int, default=0, help="number of the first simulated lesion")
     parser.add_argument("--iterations", type=int, default=300)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--threads", type=int, default=int(os.environ.get("RAYON_NUM_THREADS", "2")))
     options = parser.parse_args()
     os.environ["RAYON_NUM_THREADS"] = str(options.threads)
-    cases = [("simulated", str(number)) for number in range(options.simulated)]
+    cases = [("simulated", str(number)) for number in range(options.first, options.first + options.simulated)]
     if options.packs:
         cases += [("pack", str(path.parent)) for path in sorted(Path(options.packs).glob("*/label.nrrd"))]
-    print("case                 size          tool       voxels    dice  differing  volume %   work s    ours s  ratio   peak  ours MiB")
-    ratios, dices, volumes = {}, {}, {}
+    print("case                 size          tool       voxels    dice  differing  volume %   work s    ours s  ratio  processor   peak  ours MiB")
+    rows = []
     for kind, source in cases:
         with tempfile.TemporaryDirectory() as folder:
             made = child("prepare", folder, kind, source)
@@ -199,22 +200,49 @@ def main():
                 name, n = f"ours_{tool}", options.iterations
                 arguments = (n,) if tool == "convert3d" else (n, *made["limits"], options.threads)
                 theirs = [child(tool, folder, *arguments) for _ in range(options.runs)]
-                seconds, most = ours(options.ours, folder, speed, name, n, options.runs)
+                seconds, processor, most = ours(options.ours, folder, speed, name, n, options.runs)
                 found = child("compare", folder, name, tool)
-                work = statistics.median(run["work"] for run in theirs)
-                share = 100 * (found["voxels"][0] - found["voxels"][1]) / max(found["voxels"][1], 1)
-                ratios.setdefault(tool, []).append(work / seconds)
-                dices.setdefault(tool, []).append(found["dice"])
-                volumes.setdefault(tool, []).append(abs(share))
+                row = {
+                    "image": "real" if kind == "pack" else " × ".join(map(str, made["size"])),
+                    "tool": tool,
+                    "work": statistics.median(run["work"] for run in theirs),
+                    "ours": seconds,
+                    "processor": statistics.median(run["processor"] for run in theirs),
+                    "our processor": processor,
+                    "peak": statistics.median(run["peak"] for run in theirs),
+                    "our peak": most,
+                    "dice": found["dice"],
+                    "differing": found["differing"],
+                    "volume": 100 * (found["voxels"][0] - found["voxels"][1]) / max(found["voxels"][1], 1),
+                }
+                row["ratio"], row["processor ratio"] = row["work"] / row["ours"], row["processor"] / row["our processor"]
+                rows.append(row)
                 title = f"{kind} {Path(source).name}"
-                memory = statistics.median(run["peak"] for run in theirs)
-                print(f"{title:20} {'x'.join(map(str, made['size'])):13} {tool:10} {found['voxels'][1]:6} {found['dice']:7.4f} "
-                      f"{found['differing']:10} {share:9.3f} {work:8.3f} {seconds:9.5f} {work / seconds:6.1f} {memory:6.1f} {most:9.1f}",
-                      flush=True)
-    for tool in ratios:
-        print(f"{tool}: {len(ratios[tool])} outlines, smallest Dice {min(dices[tool]):.4f}, largest difference of volumes "
-              f"{max(volumes[tool]):.3f} %, time median {statistics.median(ratios[tool]):.1f} times ours, "
-              f"from {min(ratios[tool]):.1f} to {max(ratios[tool]):.1f}")
+                print(f"{title:20} {'x'.join(map(str, made['size'])):13} {tool:10} {found['voxels'][1]:6} {row['dice']:7.4f} "
+                      f"{row['differing']:10} {row['volume']:9.3f} {row['work']:8.3f} {seconds:9.5f} {row['ratio']:6.1f} "
+                      f"{row['processor ratio']:9.1f} {row['peak']:6.1f} {most:9.1f}", flush=True)
+    summary(rows)
+
+
+def summary(rows):
+    """Medians for each size of image, and what holds for all outlines."""
+    print("\n| image | tool | outlines | level set, tool s | alnm s | ratio | processor: tool s | alnm s | ratio | MiB: tool | alnm |"
+          "\n|---|---|---|---|---|---|---|---|---|---|---|")
+    for image, tool in dict.fromkeys((row["image"], row["tool"]) for row in rows):
+        group = [row for row in rows if (row["image"], row["tool"]) == (image, tool)]
+        work, ours, ratio, processor, our_processor, processor_ratio, peak, most = (
+            statistics.median(row[key] for row in group)
+            for key in ("work", "ours", "ratio", "processor", "our processor", "processor ratio", "peak", "our peak"))
+        print(f"| {image} | {tool} | {len(group)} | {work:.3f} | {ours:.4f} | {ratio:.1f} | {processor:.3f} | {our_processor:.4f} "
+              f"| {processor_ratio:.1f} | {peak:.0f} | {most:.1f} |")
+    for tool in dict.fromkeys(row["tool"] for row in rows):
+        group = [row for row in rows if row["tool"] == tool]
+        print(f"{tool}: {len(group)} outlines, {sum(row['differing'] == 0 for row in group)} equal in every voxel, smallest Dice "
+              f"{min(row['dice'] for row in group):.4f}, largest difference of volumes {max(abs(row['volume']) for row in group):.3f} %, "
+              f"time median {statistics.median(row['ratio'] for row in group):.1f} times ours, "
+              f"from {min(row['ratio'] for row in group):.1f} to {max(row['ratio'] for row in group):.1f}; of processor time "
+              f"{statistics.median(row['processor ratio'] for row in group):.1f}, from {min(row['processor ratio'] for row in group):.1f} "
+              f"to {max(row['processor ratio'] for row in group):.1f}")
 
 
 if __name__ == "__main__":

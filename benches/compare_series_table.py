@@ -4,14 +4,14 @@
     python benches/compare_series_table.py target/release/alnm [--size 160 160 60]
 
 needs pyradiomics 3.0.1 and SimpleITK. Both run one after the other in this run; PyRadiomics on its default of threads, the
-command with as many as --threads says. The values are compared, and times, peak memory and the size of the images printed.
+command with as many as --threads says. The values are compared, and times, peak memory and the size of the images printed. The
+command is started by a small process of its own: a process counts the memory of the one that starts it as its own peak.
 """
 
 import argparse
 import csv
 import logging
 import pathlib
-import resource
 import subprocess
 import sys
 import tempfile
@@ -27,6 +27,14 @@ parser.add_argument("--threads", type=int, default=2)
 parser.add_argument("--phases", type=int, default=9)
 parser.add_argument("--maps", type=int, default=5)
 arguments = parser.parse_args()
+
+# Prints the seconds that a command takes and its largest memory in bytes.
+STARTER = """
+import resource, subprocess, sys, time
+start = time.perf_counter()
+subprocess.run(sys.argv[1:], check=True, stdout=sys.stderr)
+print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)
+"""
 
 generator = np.random.default_rng(1)
 x, y, z = np.meshgrid(*(np.arange(size) for size in arguments.size), indexing="ij")
@@ -63,12 +71,10 @@ with tempfile.TemporaryDirectory() as folder:
     sitk.WriteImage(region, str(folder / "mask.nrrd"), False)
     (folder / "params.yaml").write_text("imageType: {Original: {}}\nsetting: {binWidth: 25, additionalInfo: false}\n"
                                         "featureClass: {firstorder: , glcm: , glrlm: , glszm: , gldm: , ngtdm: }\n")
-    command = [arguments.alnm, "extract", "phase1.nrrd", "mask.nrrd", "--labels", "all", "--one-row", "--maps", "maps",
+    command = [str(pathlib.Path(arguments.alnm).resolve()), "extract", "phase1.nrrd", "mask.nrrd", "--labels", "all", "--one-row", "--maps", "maps",
                "-p", "params.yaml", "-f", "csv", "-o", "row.csv", "-j", str(arguments.threads)]
-    start = time.perf_counter()
-    subprocess.run(command, cwd=folder, check=True)
-    ours = time.perf_counter() - start
-    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+    measured = subprocess.run([sys.executable, "-c", STARTER, *command], cwd=folder, check=True, stdout=subprocess.PIPE, text=True)
+    ours, memory = (float(word) for word in measured.stdout.split())
     row = next(csv.DictReader(open(folder / "row.csv")))
 
     from radiomics import featureextractor

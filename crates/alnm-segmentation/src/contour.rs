@@ -13,9 +13,12 @@
 //! in double precision, which Convert3D's `-levelset` runs too. The contour is held in a window around it that grows with it, so
 //! that time and memory follow the lesion and not the image.
 
+mod cells;
 mod equation;
 mod samples;
+mod side;
 mod sparse_field;
+mod stencils;
 mod warning;
 mod window;
 
@@ -29,7 +32,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Result, SegmentationError, check_same_grid};
 use crate::speed::SpeedSource;
 use equation::LevelSetEquation;
-use sparse_field::SparseField;
+use sparse_field::{Moved, SparseField};
 use warning::GrowthWatch;
 
 pub use warning::ContourWarning;
@@ -243,10 +246,34 @@ pub struct EvolvedContour {
     pub warnings: Vec<ContourWarning>,
 }
 
+/// Iterations of which an observer is told together. They run on a thread of the pool, which hands out their parts at once; an
+/// observer need not be able to go there.
+const TOLD_TOGETHER: usize = 16;
+
+/// Does as many iterations as `steps`, or fewer when the contour has settled.
+fn several<S: SpeedSource + ?Sized>(
+    field: &mut SparseField<S>,
+    time_step_factor: f64,
+    steps: usize,
+    is_settled: impl Fn(&Moved) -> bool + Sync,
+) -> Vec<Moved> {
+    rayon::scope(|_| {
+        let mut done = Vec::with_capacity(steps);
+        while done.len() < steps && !done.last().is_some_and(&is_settled) {
+            done.push(field.advance(time_step_factor));
+        }
+        done
+    })
+}
+
 /// The smallest box that holds all voxels of a seed; none of an empty one.
 fn seeded_box(seed: &LabelMap) -> Option<VoxelBox> {
     let [width, height, _] = seed.geometry().size();
     let rows = seed.as_slice().par_chunks(width).enumerate().filter_map(|(row, labels)| {
+        // Most rows have none, which is seen without a branch at each voxel.
+        if labels.iter().fold(0, |any, label| any | label) == 0 {
+            return None;
+        }
         let first = labels.iter().position(|&label| label != 0)?;
         let last = labels.iter().rposition(|&label| label != 0)?;
         Some(VoxelBox::new([first, row % height, row / height], [last - first + 1, 1, 1]))
@@ -296,34 +323,34 @@ impl ActiveContour {
         let mut field = SparseField::new(speed, LevelSetEquation::new(&self.params, grid), &region, is_inside);
         let mut watch = GrowthWatch::default();
         let (mut iterations, mut rms_change, mut settled) = (0, 0.0, false);
+        let is_settled = |moved: &Moved| moved.rms_change < self.params.rms_change || moved.active == 0;
         while iterations < self.params.iterations && !settled {
-            let moved = field.advance(self.params.time_step_factor);
-            iterations += 1;
-            rms_change = moved.rms_change;
-            settled = rms_change < self.params.rms_change || moved.active == 0;
-            watch.see(iterations, moved.core + moved.active);
-            let now = ContourIteration {
-                iteration: iterations,
-                iterations: self.params.iterations,
-                rms_change,
-                core_voxels: moved.core,
-                active_voxels: moved.active,
-            };
-            if observer(&now).is_break() {
-                return Err(ImagingError::Cancelled { operation: OPERATION }.into());
+            let steps = TOLD_TOGETHER.min(self.params.iterations - iterations);
+            for moved in several(&mut field, self.params.time_step_factor, steps, is_settled) {
+                iterations += 1;
+                rms_change = moved.rms_change;
+                settled = is_settled(&moved);
+                watch.see(iterations, moved.core + moved.active);
+                let now = ContourIteration {
+                    iteration: iterations,
+                    iterations: self.params.iterations,
+                    rms_change,
+                    core_voxels: moved.core,
+                    active_voxels: moved.active,
+                };
+                if observer(&now).is_break() {
+                    return Err(ImagingError::Cancelled { operation: OPERATION }.into());
+                }
             }
         }
         let mut mask = Volume::filled(grid.clone(), 0_u32);
         let voxels = mask.as_mut_slice();
         let (mut voxel_count, mut reached) = (0, None);
-        field.for_each_row(|[x, y, z], values| {
-            let start = (z * height + y) * width + x;
-            for (i, _) in values.iter().enumerate().filter(|(_, value)| **value <= 0.0) {
-                voxels[start + i] = 1;
-                voxel_count += 1;
-                let voxel = VoxelBox::new([x + i, y, z], [1; 3]);
-                reached = Some(reached.map_or(voxel, |reached: VoxelBox| reached.hull(&voxel)));
-            }
+        field.for_each_inside(|[x, y, z]| {
+            voxels[(z * height + y) * width + x] = 1;
+            voxel_count += 1;
+            let voxel = VoxelBox::new([x, y, z], [1; 3]);
+            reached = Some(reached.map_or(voxel, |reached: VoxelBox| reached.hull(&voxel)));
         });
         let warnings = watch.warnings(reached.as_ref(), grid);
         let volume = voxel_count as f64 * grid.voxel_volume();

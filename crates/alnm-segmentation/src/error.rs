@@ -30,7 +30,9 @@ pub enum SegmentationError {
         requirement: &'static str,
     },
     /// A file of points cannot be read.
-    #[error("the file of points cannot be used: {reason}; save the points as .mrk.json or .fcsv")]
+    #[error(
+        "the file of points cannot be used: {reason}; save the points as .mrk.json or .fcsv (3D Slicer) or .annot (ITK-SNAP)"
+    )]
     Markups {
         /// What is wrong.
         reason: String,

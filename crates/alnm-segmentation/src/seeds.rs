@@ -1,5 +1,6 @@
-//! Where a contour begins: bubbles around points, and the points that Slicer saves.
+//! Where a contour begins: bubbles around points, and the points that 3D Slicer and ITK-SNAP save.
 
+mod landmarks;
 mod markups;
 
 use alnm_imaging::{Geometry, LabelMap, Volume};
@@ -7,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, SegmentationError};
 
+pub use landmarks::landmark_voxels;
 pub use markups::markup_points;
 
 /// A ball from which a contour grows, as in ITK-SNAP.

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use alnm_imaging::{Geometry, ImagingError, LabelMap, Volume};
 use alnm_segmentation::SegmentationError;
 use alnm_segmentation::contour::{ActiveContourParams, ContourWarning};
-use alnm_segmentation::seeds::{Bubble, bubble_mask, markup_points};
+use alnm_segmentation::seeds::{Bubble, bubble_mask, landmark_voxels, markup_points};
 use alnm_segmentation::speed::{
     EdgeSpeedParams, SpeedSource, ThresholdSpeedParams, laplacian_speed, linear_threshold_speed,
 };
@@ -284,4 +284,39 @@ fn damaged_files_of_points_are_refused() {
     let table = "# CoordinateSystem = LPS\r\n# columns = id,x,y,z,ow\r\nF-1, 1, 2, 3, 0\r\n\r\nF-2,4,5,6,0\r\n";
     assert_eq!(markup_points(table).unwrap(), [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]);
     assert_eq!(markup_points("F,1,2,3").unwrap(), [[-1.0, -2.0, 3.0]]);
+}
+
+#[test]
+fn landmarks_of_itk_snap_are_voxels_and_rulers_are_left_out() {
+    // As its classes `Registry` and `ImageAnnotationData` write it.
+    let element = |number: usize, entries: &str| {
+        format!(
+            "    <folder key=\"Element[{number}]\" >\n{entries}      <entry key=\"Tags\" value=\"\" />\n    </folder>\n"
+        )
+    };
+    let landmark = |place: &str| {
+        format!(
+            "      <entry key=\"Offset\" value=\"5 5\" />\n      <entry key=\"Pos\" value=\"{place}\" />\n      <entry key=\"Text\" value=\"Pos\" />\n      <entry key=\"Type\" value=\"LandmarkAnnotation\" />\n"
+        )
+    };
+    let ruler = "      <entry key=\"Point1\" value=\"1 2 3\" />\n      <entry key=\"Point2\" value=\"4 5 3\" />\n      <entry key=\"Type\" value=\"LineSegmentAnnotation\" />\n";
+    let file = |elements: &str| {
+        format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\" ?>\n<!DOCTYPE registry [\n<!ELEMENT entry EMPTY>\n]>\n<registry>\n  <entry key=\"Format\" value=\"ITK-SNAP Annotation File\" />\n  <folder key=\"Annotations\" >\n    <entry key=\"ArraySize\" value=\"3\" />\n{elements}  </folder>\n</registry>\n"
+        )
+    };
+    let [first, second] = ["31.5 20.25 8.5", "0.999 7 3"].map(landmark);
+    let text = file(&[element(0, &first), element(1, ruler), element(2, &second)].concat());
+    assert_eq!(landmark_voxels(&text).unwrap(), [[31, 20, 8], [0, 7, 3]]);
+    for refused in [
+        file(""),
+        file(&element(0, ruler)),
+        file(&element(0, &landmark("1 2"))),
+        file(&element(0, &landmark("1 2 -3"))),
+        file(&element(0, &landmark("1 2 nan"))),
+        text.replace("Annotation File", "Project"),
+        String::new(),
+    ] {
+        assert!(landmark_voxels(&refused).is_err(), "{refused}");
+    }
 }

@@ -3,6 +3,7 @@
 use alnm_imaging::Geometry;
 
 use super::ActiveContourParams;
+use super::stencils::{BLOCK, Numbers, PAIRS, Stencils};
 
 /// How fast the level set φ changes at a voxel, for a speed g between −1 and 1:
 ///
@@ -22,20 +23,13 @@ pub(super) struct LevelSetEquation {
     advection_exponent: u32,
 }
 
-/// The values of the level set at a voxel and its neighbours, (z, y, x).
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Stencil {
-    pub(super) position: usize,
-    pub(super) values: [[[f64; 3]; 3]; 3],
-}
-
 /// The speed and its gradient between voxels.
 pub(super) trait SpeedSamples {
-    /// The speed `offset` voxels (x, y, z) before a position.
-    fn speed(&self, position: usize, offset: [f64; 3]) -> f64;
+    /// The speeds `offsets` voxels (x, y, z) before the positions of a block, in an image of `D` dimensions.
+    fn speeds<const D: usize>(&self, block: &[u32; BLOCK], offsets: &[Numbers; 3], speeds: &mut Numbers);
 
     /// The gradient of the speed per mm times a power of the speed, `offset` voxels (x, y, z) before a position.
-    fn speed_gradient(&self, position: usize, offset: [f64; 3], exponent: u32) -> [f64; 3];
+    fn speed_gradient(&self, position: u32, offset: [f64; 3], exponent: u32) -> [f64; 3];
 }
 
 /// The largest terms among voxels, which bound the time step.
@@ -56,13 +50,32 @@ impl LargestChange {
     }
 }
 
-/// First and second derivatives of the level set.
-struct Derivatives {
-    central: [f64; 3],
-    forward: [f64; 3],
-    backward: [f64; 3],
-    second: [[f64; 3]; 3],
-    squared_gradient: f64,
+/// What the change of a block of voxels is computed in.
+#[derive(Debug)]
+pub(super) struct Workspace {
+    pub(super) stencils: Stencils,
+    /// How many voxels (x, y, z) behind the surface the voxels lie.
+    offsets: [Numbers; 3],
+    speeds: Numbers,
+    curvature: Numbers,
+    propagation: Numbers,
+    advection: Numbers,
+    /// Changes of the voxels in unit time.
+    pub(super) changes: Numbers,
+}
+
+impl Workspace {
+    pub(super) fn new() -> Self {
+        Self {
+            stencils: Stencils::new(),
+            offsets: [[0.0; BLOCK]; 3],
+            speeds: [0.0; BLOCK],
+            curvature: [0.0; BLOCK],
+            propagation: [0.0; BLOCK],
+            advection: [0.0; BLOCK],
+            changes: [0.0; BLOCK],
+        }
+    }
 }
 
 impl LevelSetEquation {
@@ -108,141 +121,155 @@ impl LevelSetEquation {
         step / self.scales()[..self.dimension].iter().copied().fold(0.0, f64::max)
     }
 
-    /// The change of a voxel in unit time, and the size of its terms.
-    pub(super) fn change(&self, stencil: &Stencil, samples: &impl SpeedSamples) -> (f64, LargestChange) {
-        let offset = self.offset_of_surface(stencil);
-        let derivatives = self.derivatives(stencil);
+    /// The changes of the voxels of a block, whose stencils were read, in unit time, and the largest of their terms, in an image
+    /// of `D` dimensions.
+    #[inline(always)]
+    pub(super) fn changes<const D: usize>(
+        &self,
+        block: &[u32; BLOCK],
+        samples: &impl SpeedSamples,
+        work: &mut Workspace,
+    ) -> LargestChange {
         let mut largest = LargestChange::default();
-        let speed = samples.speed(stencil.position, offset);
-
-        let mut curvature = 0.0;
+        self.find_offsets::<D>(&work.stencils, &mut work.offsets);
+        samples.speeds::<D>(block, &work.offsets, &mut work.speeds);
         if self.curvature_weight != 0.0 {
-            curvature = self.curvature(&derivatives) * self.curvature_weight * power(speed, self.curvature_exponent);
-            largest.curvature = curvature.abs();
+            powers(&work.speeds, self.curvature_exponent, &mut work.curvature);
+            self.curve::<D>(&work.stencils, &mut work.curvature);
+            largest.curvature = largest_size(&work.curvature);
         }
-        let mut advection = 0.0;
         if self.advection_weight != 0.0 {
-            let field = samples.speed_gradient(stencil.position, offset, self.advection_exponent);
-            for axis in 0..self.dimension {
-                let energy = self.advection_weight * field[axis];
-                let upwind = if energy > 0.0 { derivatives.backward[axis] } else { derivatives.forward[axis] };
-                advection += field[axis] * upwind;
-                largest.advection = largest.advection.max(energy.abs());
-            }
-            advection *= self.advection_weight;
+            largest.advection = self.advect::<D>(block, samples, work);
         }
-        let mut propagation = 0.0;
         if self.propagation_weight != 0.0 {
-            propagation = self.propagation_weight * power(speed, self.propagation_exponent);
-            largest.propagation = propagation.abs();
-            propagation *= self.upwind_gradient(&derivatives, propagation > 0.0);
+            powers(&work.speeds, self.propagation_exponent, &mut work.propagation);
+            work.propagation.iter_mut().for_each(|speed| *speed *= self.propagation_weight);
+            largest.propagation = largest_size(&work.propagation);
+            self.propagate::<D>(&work.stencils, &mut work.propagation);
         }
-        (curvature - propagation - advection, largest)
+        for lane in 0..BLOCK {
+            work.changes[lane] = work.curvature[lane] - work.propagation[lane] - work.advection[lane];
+        }
+        largest
     }
 
-    /// How many voxels (x, y, z) behind the surface the voxel lies.
-    fn offset_of_surface(&self, stencil: &Stencil) -> [f64; 3] {
+    /// How many voxels (x, y, z) behind the surface the voxels lie.
+    #[inline(always)]
+    fn find_offsets<const D: usize>(&self, stencils: &Stencils, offsets: &mut [Numbers; 3]) {
         let smallest_norm = 1e-6 * self.smallest_spacing();
-        let (here, mut offset, mut squared) = (stencil.centre(), [0.0; 3], 0.0);
-        if here == 0.0 {
-            return offset;
+        for lane in 0..BLOCK {
+            let here = stencils.centre[lane];
+            let (mut slopes, mut squared) = ([0.0; D], 0.0);
+            for axis in 0..D {
+                let [before, behind] = stencils.beside(axis, lane);
+                let (forward, backward) = (behind - here, here - before);
+                let crosses = behind * before < 0.0;
+                let takes_forward = (crosses & (behind * here < 0.0)) | (!crosses & (forward.abs() > backward.abs()));
+                slopes[axis] = if takes_forward { forward } else { backward };
+                squared += slopes[axis] * slopes[axis];
+            }
+            for axis in 0..D {
+                offsets[axis][lane] = slopes[axis] * here / (squared + smallest_norm);
+            }
         }
-        for axis in 0..self.dimension {
-            let [before, behind] = stencil.neighbours(axis);
-            let (forward, backward) = (behind - here, here - before);
-            let takes_forward =
-                if behind * before >= 0.0 { forward.abs() > backward.abs() } else { behind * here < 0.0 };
-            offset[axis] = if takes_forward { forward } else { backward };
-            squared += offset[axis] * offset[axis];
-        }
-        offset.map(|slope| slope * here / (squared + smallest_norm))
     }
 
-    fn derivatives(&self, stencil: &Stencil) -> Derivatives {
-        let (here, scales) = (stencil.centre(), self.scales());
-        let mut found = Derivatives {
-            central: [0.0; 3],
-            forward: [0.0; 3],
-            backward: [0.0; 3],
-            second: [[0.0; 3]; 3],
-            squared_gradient: 1e-6,
-        };
-        for i in 0..self.dimension {
-            let [before, behind] = stencil.neighbours(i);
-            found.central[i] = 0.5 * (behind - before) * scales[i];
-            found.second[i][i] = (behind + before - 2.0 * here) * (scales[i] * scales[i]);
-            found.forward[i] = (behind - here) * scales[i];
-            found.backward[i] = (here - before) * scales[i];
-            found.squared_gradient += found.central[i] * found.central[i];
-            for j in i + 1..self.dimension {
-                let [aa, ab, ba, bb] = stencil.diagonals(i, j);
+    /// Multiplies by the weight, the mean curvature and the length of the gradient.
+    #[inline(always)]
+    fn curve<const D: usize>(&self, stencils: &Stencils, curvature: &mut Numbers) {
+        let scales = self.scales;
+        for lane in 0..BLOCK {
+            let here = stencils.centre[lane];
+            let (mut central, mut second) = ([0.0; D], [[0.0; D]; D]);
+            let mut squared_gradient = 1e-6;
+            for i in 0..D {
+                let [before, behind] = stencils.beside(i, lane);
+                central[i] = 0.5 * (behind - before) * scales[i];
+                second[i][i] = (behind + before - 2.0 * here) * (scales[i] * scales[i]);
+                squared_gradient += central[i] * central[i];
+            }
+            for (pair, [i, j]) in PAIRS.into_iter().enumerate().take(D * (D - 1) / 2) {
+                let [aa, ab, ba, bb] = stencils.edges_of(pair, lane);
                 let mixed = 0.25 * (aa - ab - ba + bb) * scales[i] * scales[j];
-                found.second[i][j] = mixed;
-                found.second[j][i] = mixed;
+                second[i][j] = mixed;
+                second[j][i] = mixed;
             }
+            let mut sum = 0.0;
+            for i in 0..D {
+                for j in (0..D).filter(|&j| j != i) {
+                    sum -= central[i] * central[j] * second[i][j];
+                    sum += second[j][j] * central[i] * central[i];
+                }
+            }
+            curvature[lane] *= sum / squared_gradient * self.curvature_weight;
         }
-        found
     }
 
-    /// Mean curvature times the length of the gradient.
-    fn curvature(&self, derivatives: &Derivatives) -> f64 {
-        let Derivatives { central, second, squared_gradient, .. } = derivatives;
-        let mut sum = 0.0;
-        for i in 0..self.dimension {
-            for j in (0..self.dimension).filter(|&j| j != i) {
-                sum -= central[i] * central[j] * second[i][j];
-                sum += second[j][j] * central[i] * central[i];
+    /// Multiplies by the length of the gradient on the side from which the surface comes.
+    #[inline(always)]
+    fn propagate<const D: usize>(&self, stencils: &Stencils, propagation: &mut Numbers) {
+        for lane in 0..BLOCK {
+            let here = stencils.centre[lane];
+            let grows = propagation[lane] > 0.0;
+            let mut sum = 0.0;
+            for axis in 0..D {
+                let [before, behind] = stencils.beside(axis, lane);
+                let (forward, backward) = ((behind - here) * self.scales[axis], (here - before) * self.scales[axis]);
+                // Of a growing contour the positive part of the one and the negative part of the other, else the reverse.
+                let backward = if (backward > 0.0) == grows { backward } else { 0.0 };
+                let forward = if (forward < 0.0) == grows { forward } else { 0.0 };
+                sum += backward * backward + forward * forward;
             }
+            propagation[lane] *= sum.sqrt();
         }
-        sum / squared_gradient
     }
 
-    /// The length of the gradient on the side from which the surface comes.
-    fn upwind_gradient(&self, derivatives: &Derivatives, grows: bool) -> f64 {
-        let mut sum = 0.0;
-        for axis in 0..self.dimension {
-            let (backward, forward) = (derivatives.backward[axis], derivatives.forward[axis]);
-            let (backward, forward) =
-                if grows { (backward.max(0.0), forward.min(0.0)) } else { (backward.min(0.0), forward.max(0.0)) };
-            sum += backward * backward + forward * forward;
+    /// Computes the advection of a block, and returns the largest energy.
+    fn advect<const D: usize>(&self, block: &[u32; BLOCK], samples: &impl SpeedSamples, work: &mut Workspace) -> f64 {
+        let mut largest = 0.0_f64;
+        for (lane, &position) in block.iter().enumerate() {
+            let here = work.stencils.centre[lane];
+            let offset = work.offsets.each_ref().map(|offsets| offsets[lane]);
+            let field = samples.speed_gradient(position, offset, self.advection_exponent);
+            let mut advection = 0.0;
+            for axis in 0..D {
+                let [before, behind] = work.stencils.beside(axis, lane);
+                let energy = self.advection_weight * field[axis];
+                let slope = if energy > 0.0 { here - before } else { behind - here };
+                advection += field[axis] * (slope * self.scales[axis]);
+                largest = largest.max(energy.abs());
+            }
+            work.advection[lane] = advection * self.advection_weight;
         }
-        sum.sqrt()
+        largest
     }
 }
 
-impl Stencil {
-    fn centre(&self) -> f64 {
-        self.values[1][1][1]
-    }
-
-    /// The values before and behind the voxel on an axis (x, y, z).
-    fn neighbours(&self, axis: usize) -> [f64; 2] {
-        let v = &self.values;
-        match axis {
-            0 => [v[1][1][0], v[1][1][2]],
-            1 => [v[1][0][1], v[1][2][1]],
-            _ => [v[0][1][1], v[2][1][1]],
+/// The largest size of a number.
+#[inline(always)]
+fn largest_size(numbers: &Numbers) -> f64 {
+    const LANES: usize = 8;
+    let mut largest = [0.0_f64; LANES];
+    for chunk in numbers.as_chunks::<LANES>().0 {
+        for lane in 0..LANES {
+            let size = chunk[lane].abs();
+            largest[lane] = if size > largest[lane] { size } else { largest[lane] };
         }
     }
-
-    /// The values before both, before `i` and behind `j`, behind `i` and before `j`, and behind both axes; `i < j`.
-    fn diagonals(&self, i: usize, j: usize) -> [f64; 4] {
-        let v = &self.values;
-        match (i, j) {
-            (0, 1) => [v[1][0][0], v[1][2][0], v[1][0][2], v[1][2][2]],
-            (0, _) => [v[0][1][0], v[2][1][0], v[0][1][2], v[2][1][2]],
-            _ => [v[0][0][1], v[2][0][1], v[0][2][1], v[2][2][1]],
-        }
-    }
+    largest.into_iter().fold(0.0, f64::max)
 }
 
-/// A power of the speed, by multiplication as far as ITK-SNAP multiplies.
-fn power(speed: f64, exponent: i32) -> f64 {
-    match exponent {
-        0 => 1.0,
-        1 => speed,
-        2 => speed * speed,
-        3 => speed * speed * speed,
-        other => speed.powi(other),
+/// A power of speeds, by multiplication as far as ITK-SNAP multiplies.
+#[inline(always)]
+fn powers(speeds: &Numbers, exponent: i32, powers: &mut Numbers) {
+    for lane in 0..BLOCK {
+        let speed = speeds[lane];
+        powers[lane] = match exponent {
+            0 => 1.0,
+            1 => speed,
+            2 => speed * speed,
+            3 => speed * speed * speed,
+            other => speed.powi(other),
+        };
     }
 }

@@ -1,8 +1,19 @@
 //! The speed between voxels.
 
+use rayon::prelude::*;
+
 use super::equation::SpeedSamples;
-use super::sparse_field::SparseField;
+use super::stencils::{BLOCK, Numbers};
+use super::window::Window;
 use crate::speed::SpeedSource;
+
+/// The speeds of a window of the image, and of the image where a place lies outside of the window.
+#[derive(Debug)]
+pub(super) struct Speeds<'a, S: ?Sized> {
+    source: &'a S,
+    window: Window,
+    speeds: Vec<f32>,
+}
 
 /// The voxels around a place, and how far it lies between them on each axis.
 struct Cell {
@@ -11,10 +22,37 @@ struct Cell {
     fractions: [f64; 3],
 }
 
-impl<S: SpeedSource + ?Sized> SparseField<'_, S> {
+impl<'a, S: SpeedSource + ?Sized> Speeds<'a, S> {
+    /// Reads the speeds of a window.
+    pub(super) fn read(source: &'a S, window: Window) -> Self {
+        let mut speeds = vec![0.0; window.cell_count()];
+        let mut lines = window.split_rows(&mut speeds);
+        lines.par_iter_mut().for_each(|(voxel, line)| source.fill_row(*voxel, line));
+        Self { source, window, speeds }
+    }
+
+    /// The speeds of another window of the same image.
+    pub(super) fn of_window(&self, window: Window) -> Self {
+        Self::read(self.source, window)
+    }
+
+    pub(super) fn window(&self) -> &Window {
+        &self.window
+    }
+
+    /// The speed at a voxel of the image, in the window or not.
+    fn at(&self, voxel: [usize; 3]) -> f32 {
+        if self.window.part().contains(voxel) {
+            return self.speeds[self.window.position(voxel)];
+        }
+        let mut speed = [0.0];
+        self.source.fill_row(voxel, &mut speed);
+        speed[0]
+    }
+
     /// The cell around the place `offset` voxels before a voxel; the voxel itself for places outside of the image.
     fn cell(&self, voxel: [usize; 3], offset: [f64; 3]) -> Cell {
-        let image = self.source().geometry().size();
+        let image = self.source.geometry().size();
         let place: [f64; 3] = std::array::from_fn(|axis| voxel[axis] as f64 - offset[axis]);
         let is_inside = place.iter().zip(image).all(|(&place, n)| place >= -0.5 && place < n as f64 - 0.5);
         if !is_inside {
@@ -32,12 +70,12 @@ impl<S: SpeedSource + ?Sized> SparseField<'_, S> {
 
     /// The gradient of the speed at a voxel per mm, by differences of its neighbours.
     fn gradient_at(&self, voxel: [usize; 3]) -> [f64; 3] {
-        let grid = self.source().geometry();
+        let grid = self.source.geometry();
         std::array::from_fn(|axis| {
             let along = |index: usize| {
                 let mut there = voxel;
                 there[axis] = index;
-                self.speed_at(there)
+                f64::from(self.at(there))
             };
             let (before, behind) = (voxel[axis].saturating_sub(1), (voxel[axis] + 1).min(grid.size()[axis] - 1));
             (along(behind) - along(before)) * 0.5 / grid.spacing()[axis]
@@ -45,32 +83,94 @@ impl<S: SpeedSource + ?Sized> SparseField<'_, S> {
     }
 }
 
-impl<S: SpeedSource + ?Sized> SparseField<'_, S> {
-    /// The speeds at the corners of a cell, (z, y, x).
-    fn corner_speeds(&self, cell: &Cell) -> [[[f64; 2]; 2]; 2] {
-        let [xs, ys, zs] = cell.corners;
-        let (first, last) = ([xs[0], ys[0], zs[0]], [xs[1], ys[1], zs[1]]);
-        let part = self.window().part();
-        if part.contains(first) && part.contains(last) {
-            let (start, strides) = (self.window().position(first), self.window().strides());
-            let [x, y, z] = std::array::from_fn(|axis| (last[axis] - first[axis]) * strides[axis]);
-            return [0, z].map(|z| [0, y].map(|y| [0, x].map(|x| self.speed_in_window(start + x + y + z))));
+/// The cells of a block of places, and the speeds at their corners.
+struct Corners {
+    /// The position of the first corner.
+    first: [u32; BLOCK],
+    /// 1 where all corners lie in the window, each behind the one before, as nearly everywhere, and 0 elsewhere.
+    is_common: [u64; BLOCK],
+    fractions: [Numbers; 3],
+    /// At the corners in raster order.
+    speeds: [[f32; BLOCK]; 8],
+}
+
+impl Corners {
+    /// Finds the cells around the places `offsets` before the positions of a block.
+    #[inline(always)]
+    fn find<const D: usize>(
+        &mut self,
+        window: &Window,
+        image: [usize; 3],
+        block: &[u32; BLOCK],
+        offsets: &[Numbers; 3],
+    ) {
+        let strides = window.strides().map(|stride| stride as f64);
+        let (start, end) = (window.part().start().map(|n| n as f64), window.part().end().map(|n| n as f64));
+        let last_place = image.map(|n| n as f64 - 0.5);
+        // A number of cells and a half is far enough from a multiple of a row for a product to find the row.
+        let (rows, slices) = (1.0 / strides[1], 1.0 / strides[2]);
+        for lane in 0..BLOCK {
+            let position = f64::from(block[lane]);
+            let slice = ((position + 0.5) * slices).floor();
+            let in_slice = position - slice * strides[2];
+            let row = ((in_slice + 0.5) * rows).floor();
+            let cell = [in_slice - row * strides[1], row, slice];
+            let (mut is_common, mut first) = (true, 0.0);
+            for axis in 0..D {
+                let place = cell[axis] + (start[axis] - 1.0) - offsets[axis][lane];
+                let floor = place.floor();
+                let low = if floor > 0.0 { floor } else { 0.0 };
+                let between = place - low;
+                self.fractions[axis][lane] = if between > 0.0 { between } else { 0.0 };
+                is_common &=
+                    (place >= -0.5) & (place < last_place[axis]) & (low >= start[axis]) & (low + 1.0 < end[axis]);
+                first += (low - start[axis] + 1.0) * strides[axis];
+            }
+            if D == 2 {
+                first += strides[2];
+            }
+            self.is_common[lane] = u64::from(is_common);
+            let first = if is_common { first } else { position };
+            // From 2⁵² on, doubles are whole numbers whose lowest bits are those of the number above 2⁵².
+            self.first[lane] = (first + 4_503_599_627_370_496.0).to_bits() as u32;
         }
-        zs.map(|z| ys.map(|y| xs.map(|x| self.speed_at([x, y, z]))))
     }
 }
 
-impl<S: SpeedSource + ?Sized> SpeedSamples for SparseField<'_, S> {
-    fn speed(&self, position: usize, offset: [f64; 3]) -> f64 {
-        let cell = self.cell(self.window().voxel(position), offset);
-        let [dx, dy, dz] = cell.fractions;
-        let between = |[low, high]: [f64; 2], fraction: f64| low + (high - low) * fraction;
-        let rows = self.corner_speeds(&cell).map(|plane| plane.map(|row| between(row, dx)));
-        between(rows.map(|row| between(row, dy)), dz)
+impl<S: SpeedSource + ?Sized> SpeedSamples for Speeds<'_, S> {
+    #[inline(always)]
+    fn speeds<const D: usize>(&self, block: &[u32; BLOCK], offsets: &[Numbers; 3], speeds: &mut Numbers) {
+        let [_, row, slice] = self.window.strides();
+        let slice = if D == 2 { 0 } else { slice };
+        let steps = [0, 1, row, row + 1, slice, slice + 1, slice + row, slice + row + 1];
+        let mut corners = Corners {
+            first: [0; BLOCK],
+            is_common: [0; BLOCK],
+            fractions: [[0.0; BLOCK]; 3],
+            speeds: [[0.0; BLOCK]; 8],
+        };
+        corners.find::<D>(&self.window, self.source.geometry().size(), block, offsets);
+        for (lane, &first) in corners.first.iter().enumerate() {
+            for (corner, step) in steps.into_iter().enumerate() {
+                corners.speeds[corner][lane] = self.speeds[first as usize + step];
+            }
+        }
+        if corners.is_common.iter().sum::<u64>() < BLOCK as u64 {
+            self.read_uncommon(block, offsets, &mut corners);
+        }
+        let between = |low: f64, high: f64, fraction: f64| low + (high - low) * fraction;
+        for lane in 0..BLOCK {
+            let at = |corner: usize| f64::from(corners.speeds[corner][lane]);
+            let fraction = |axis: usize| corners.fractions[axis][lane];
+            let row = |first: usize| between(at(first), at(first + 1), fraction(0));
+            let plane = |first: usize| between(row(first), row(first + 2), fraction(1));
+            speeds[lane] = between(plane(0), plane(4), fraction(2));
+        }
     }
 
-    fn speed_gradient(&self, position: usize, offset: [f64; 3], exponent: u32) -> [f64; 3] {
-        let Cell { corners: [xs, ys, zs], fractions: [dx, dy, dz] } = self.cell(self.window().voxel(position), offset);
+    fn speed_gradient(&self, position: u32, offset: [f64; 3], exponent: u32) -> [f64; 3] {
+        let voxel = self.window.voxel(position as usize);
+        let Cell { corners: [xs, ys, zs], fractions: [dx, dy, dz] } = self.cell(voxel, offset);
         let share = |fraction: f64| [1.0 - fraction, fraction];
         let mut sum = [0.0; 3];
         for (&z, c) in zs.iter().zip(share(dz)) {
@@ -80,12 +180,31 @@ impl<S: SpeedSource + ?Sized> SpeedSamples for SparseField<'_, S> {
                     if weight == 0.0 {
                         continue;
                     }
-                    let factor = weight * self.speed_at([x, y, z]).powi(exponent as i32);
+                    let factor = weight * f64::from(self.at([x, y, z])).powi(exponent as i32);
                     let gradient = self.gradient_at([x, y, z]);
                     (0..3).for_each(|axis| sum[axis] += factor * gradient[axis]);
                 }
             }
         }
         sum
+    }
+}
+
+impl<S: SpeedSource + ?Sized> Speeds<'_, S> {
+    /// Reads the corners of the places of a block that leave the window or the image.
+    #[cold]
+    fn read_uncommon(&self, block: &[u32; BLOCK], offsets: &[Numbers; 3], corners: &mut Corners) {
+        for lane in (0..BLOCK).filter(|&lane| corners.is_common[lane] == 0) {
+            let voxel = self.window.voxel(block[lane] as usize);
+            let Cell { corners: [xs, ys, zs], fractions } =
+                self.cell(voxel, offsets.each_ref().map(|offsets| offsets[lane]));
+            for axis in 0..3 {
+                corners.fractions[axis][lane] = fractions[axis];
+            }
+            for corner in 0..8 {
+                let voxel = [xs[corner & 1], ys[corner >> 1 & 1], zs[corner >> 2]];
+                corners.speeds[corner][lane] = self.at(voxel);
+            }
+        }
     }
 }

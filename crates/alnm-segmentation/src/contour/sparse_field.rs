@@ -1,68 +1,52 @@
 //! A level set that is known near its zero alone: Whitaker's sparse field (Int. J. Comput. Vis. 29:203, 1998), as ITK's
 //! `SparseFieldLevelSetImageFilter` moves it.
 //!
-//! The voxels through which the contour passes form the active layer. Three layers on either side, of voxels 1, 2 and 3
-//! steps away, hold values that grow by a constant from layer to layer. Only these voxels are touched, in the order in which
-//! ITK's lists hold them, for the order decides which of two neighbours gives way. What the order does not decide, the change
-//! of each active voxel, is computed on all threads.
+//! The voxels through which the contour passes form the active layer. Layers on either side, of voxels 1 and 2 steps away, hold
+//! values that grow by a constant from layer to layer. Active voxels are moved in the order in which ITK's list holds them, for
+//! the order decides which of two neighbours gives way; of the other layers the order means nothing. What takes most of the
+//! time, the changes of the active voxels and the values of the other layers, is computed on all threads.
 
 use alnm_imaging::region::VoxelBox;
+use alnm_imaging::vectorised;
 use rayon::prelude::*;
 
-use super::equation::{LargestChange, LevelSetEquation, Stencil};
+use super::cells::{ACTIVE, BORDER, CHANGING, Cells, FAR, OUTSIDE, RISING, SINKING, Status};
+use super::equation::{LargestChange, LevelSetEquation, Workspace};
+use super::samples::Speeds;
+use super::side::{Layer, Side};
+use super::stencils::BLOCK;
 use super::window::Window;
 use crate::speed::SpeedSource;
-
-/// The layer in which a voxel lies, or what else is known of it.
-type Status = i8;
-
-/// In no layer.
-const FAR: Status = i8::MIN;
-/// About to enter a layer.
-const CHANGING: Status = -1;
-/// Leaves the active layer outwards.
-const RISING: Status = -2;
-/// Leaves the active layer inwards.
-const SINKING: Status = -3;
-/// On the border of the image, where no layer goes.
-const BORDER: Status = -4;
-/// Not in the image, or not in the window.
-const OUTSIDE: Status = -5;
-
-/// The active layer.
-const ACTIVE: Status = 0;
-/// The first layer inside; layers inside have odd numbers.
-const INSIDE: Status = 1;
-/// The first layer outside; layers outside have even numbers.
-const FIRST_OUTSIDE: Status = 2;
 
 /// Voxels between the layers and the end of the window, and between the first region and the first window's end.
 const MARGIN: usize = 4;
 const FIRST_MARGIN: usize = 12;
 
 /// Active voxels that one task computes.
-const CHUNK: usize = 1024;
+const CHUNK: usize = 8 * BLOCK;
 
-/// Voxels of another layer that one task computes, which takes less time.
-const LAYER_CHUNK: usize = 8192;
-
-/// Voxels of a layer. The last one is the front of ITK's list: it is pushed to and gone through from there.
-type Layer = Vec<u32>;
+/// Voxels of both sides from which on they are set at the same time.
+const SHARED_VOXELS: usize = 2048;
 
 /// A sparse field and the equation that moves it.
 pub(super) struct SparseField<'a, S: ?Sized> {
-    source: &'a S,
     equation: LevelSetEquation,
-    window: Window,
-    /// The level set; negative inside.
-    values: Vec<f64>,
-    status: Vec<Status>,
-    speed: Vec<f32>,
-    layers: Vec<Layer>,
+    speeds: Speeds<'a, S>,
+    /// The level set, negative inside, and the layers.
+    cells: Cells,
+    /// The voxels that the contour crosses. The last one is the front of ITK's list: it is pushed to and gone through from
+    /// there.
+    active: Layer,
+    inside: Side,
+    outside: Side,
+    /// Changes of the active voxels in unit time.
+    changes: Vec<f64>,
     /// The difference of neighbouring layers, which is the smallest spacing.
     step: f64,
     /// Voxels inside that are not active.
     core: usize,
+    /// Whether the contour began beside the border of the image, to which no other comes.
+    has_border: bool,
     must_grow: bool,
 }
 
@@ -76,6 +60,30 @@ pub(super) struct Moved {
     pub(super) active: usize,
 }
 
+/// Active voxels that leave their layer.
+#[derive(Debug, Default)]
+struct Leaving {
+    rising: Layer,
+    sinking: Layer,
+    rms_change: f64,
+}
+
+/// Steps to the neighbours that share a face, in ITK's order: backwards from the last axis, then forwards. Those beyond an
+/// image of one slice are outside.
+#[derive(Debug, Clone, Copy)]
+struct Neighbours([isize; 6]);
+
+impl Neighbours {
+    fn new(strides: [usize; 3]) -> Self {
+        let [x, y, z] = strides.map(|stride| stride as isize);
+        Self([-z, -y, -x, x, y, z])
+    }
+
+    fn of(self, position: u32) -> impl Iterator<Item = usize> {
+        self.0.into_iter().map(move |step| (position as usize).wrapping_add_signed(step))
+    }
+}
+
 impl<'a, S: SpeedSource + ?Sized> SparseField<'a, S> {
     /// The field whose zero is the surface of a region with the bounding box `region`; `is_inside` tells its voxels.
     pub(super) fn new(
@@ -86,44 +94,38 @@ impl<'a, S: SpeedSource + ?Sized> SparseField<'a, S> {
     ) -> Self {
         let image = source.geometry().size();
         let window = Window::new(region.grown(FIRST_MARGIN, image), image);
-        let cells = window.cell_count();
-        let step = equation.smallest_spacing();
-        let mut field = Self {
-            source,
-            layers: vec![Layer::new(); 2 * equation.dimension() + 1],
-            equation,
-            values: vec![0.0; cells],
-            status: vec![OUTSIDE; cells],
-            speed: Vec::new(),
-            window,
-            step,
-            core: 0,
-            must_grow: false,
-        };
-        field.read_speed();
-        let mut sign = vec![1.0; cells];
-        for (row, [x, y, z]) in field.window.rows() {
-            for i in 0..field.window.part().size()[0] {
+        let (step, dimension) = (equation.smallest_spacing(), equation.dimension());
+        let cells = Cells::outside(window.cell_count(), 0.0);
+        let mut sign = vec![1.0; window.cell_count()];
+        for (row, [x, y, z]) in window.rows() {
+            for i in 0..window.part().size()[0] {
                 let voxel = [x + i, y, z];
-                let is_border = field.window.is_on_border(voxel, field.equation.dimension());
-                field.status[row + i] = if is_border { BORDER } else { FAR };
+                cells.set_status(row + i, if window.is_on_border(voxel, dimension) { BORDER } else { FAR });
                 sign[row + i] = if is_inside(voxel) { -1.0 } else { 1.0 };
             }
         }
-        field.find_active_layer(&sign);
-        for layer in INSIDE..field.layers.len() as Status - 2 {
-            field.find_layer(layer, layer + 2);
-        }
+        let mut field = Self {
+            equation,
+            speeds: Speeds::read(source, window),
+            cells,
+            active: Layer::new(),
+            inside: Side::inside(step),
+            outside: Side::outside(step),
+            changes: Vec::new(),
+            step,
+            core: 0,
+            has_border: false,
+            must_grow: false,
+        };
+        field.find_layers(&sign);
         field.set_active_values(&sign);
-        field.spread_values();
+        field.spread();
         let far = field.far();
-        for (position, status) in field.status.iter().enumerate() {
-            if matches!(*status, FAR | BORDER) {
-                field.values[position] = far * sign[position];
-            }
+        for position in (0..sign.len()).filter(|&position| matches!(field.cells.status(position), FAR | BORDER)) {
+            field.cells.set_value(position, far * sign[position]);
         }
-        let inside = sign.iter().zip(&field.status).filter(|(sign, status)| **sign < 0.0 && **status != ACTIVE);
-        field.core = inside.count();
+        let is_core = |position: &usize| sign[*position] < 0.0 && field.cells.status(*position) != ACTIVE;
+        field.core = (0..sign.len()).filter(is_core).count();
         field
     }
 
@@ -132,77 +134,47 @@ impl<'a, S: SpeedSource + ?Sized> SparseField<'a, S> {
         (self.equation.dimension() as f64 + 1.0) * self.step
     }
 
-    fn read_speed(&mut self) {
-        let width = self.window.part().size()[0];
-        let mut speed = vec![0.0; self.window.cell_count()];
-        let rows: Vec<(usize, [usize; 3])> = self.window.rows().collect();
-        // Rows lie one after the other, each in its own line of cells.
-        let mut lines: Vec<(&mut [f32], [usize; 3])> = Vec::with_capacity(rows.len());
-        let mut rest = &mut speed[..];
-        let mut passed = 0;
-        for (row, voxel) in rows {
-            let (_, from_row) = std::mem::take(&mut rest).split_at_mut(row - passed);
-            let (line, behind) = from_row.split_at_mut(width);
-            lines.push((line, voxel));
-            rest = behind;
-            passed = row + width;
-        }
-        let source = self.source;
-        lines.into_par_iter().for_each(|(line, voxel)| source.fill_row(voxel, line));
-        self.speed = speed;
+    fn window(&self) -> &Window {
+        self.speeds.window()
     }
 
-    /// Steps to the neighbours that share a face, in ITK's order: backwards from the last axis, then forwards.
-    fn neighbours(&self) -> ([isize; 6], usize) {
-        let dimension = self.equation.dimension();
-        let strides = self.window.strides().map(|stride| stride as isize);
-        let mut steps = [0; 6];
-        for axis in 0..dimension {
-            steps[dimension - 1 - axis] = -strides[axis];
-            steps[dimension + axis] = strides[axis];
-        }
-        (steps, 2 * dimension)
+    fn neighbours(&self) -> Neighbours {
+        Neighbours::new(self.window().strides())
     }
 
-    /// The voxels whose neighbour behind them on an axis lies on the other side, and the first layers around them.
-    fn find_active_layer(&mut self, sign: &[f64]) {
-        let (steps, count) = self.neighbours();
-        let (dimension, strides) = (self.equation.dimension(), self.window.strides());
-        let rows: Vec<(usize, [usize; 3])> = self.window.rows().collect();
-        let width = self.window.part().size()[0];
-        let exists = |status: &[Status], position: usize| status[position] != OUTSIDE;
-        let is_crossing = |status: &[Status], position: usize| {
-            strides[..dimension]
-                .iter()
-                .any(|&stride| exists(status, position + stride) && sign[position] * sign[position + stride] < 0.0)
+    /// The active voxels, whose neighbour behind them on an axis lies on the other side, and the layers around them.
+    fn find_layers(&mut self, sign: &[f64]) {
+        let neighbours = self.neighbours();
+        let (cells, window, dimension) = (&self.cells, self.speeds.window(), self.equation.dimension());
+        let strides = window.strides();
+        let exists = |position: usize| cells.status(position) != OUTSIDE;
+        let is_crossing = |position: usize| {
+            let mut behind = strides[..dimension].iter().map(|&stride| position + stride);
+            behind.any(|there| exists(there) && sign[position] * sign[there] < 0.0)
         };
-        let crossings: Vec<bool> = (0..sign.len())
-            .map(|position| exists(&self.status, position) && is_crossing(&self.status, position))
-            .collect();
-        for position in rows.iter().flat_map(|(row, _)| *row..row + width).filter(|&position| crossings[position]) {
-            self.layers[ACTIVE as usize].push(position as u32);
-            self.status[position] = ACTIVE;
-            for step in &steps[..count] {
-                let neighbour = position.wrapping_add_signed(*step);
-                if exists(&self.status, neighbour) && !crossings[neighbour] {
-                    let layer = if sign[neighbour] < 0.0 { INSIDE } else { FIRST_OUTSIDE };
-                    self.status[neighbour] = layer;
-                    self.layers[layer as usize].push(neighbour as u32);
+        let crossings: Vec<bool> = (0..sign.len()).map(|position| exists(position) && is_crossing(position)).collect();
+        for (row, _) in window.rows() {
+            for i in (0..window.part().size()[0]).filter(|i| crossings[row + i]) {
+                let position = (row + i) as u32;
+                self.active.push(position);
+                cells.set_status(row + i, ACTIVE);
+                for neighbour in neighbours.of(position).filter(|&there| exists(there) && !crossings[there]) {
+                    let side = if sign[neighbour] < 0.0 { &mut self.inside } else { &mut self.outside };
+                    if cells.status(neighbour) != side.names[0] {
+                        cells.set_status(neighbour, side.names[0]);
+                        side.layers[0].push(neighbour as u32);
+                    }
                 }
             }
         }
-    }
-
-    /// The neighbours of a layer that are in none yet.
-    fn find_layer(&mut self, from: Status, to: Status) {
-        let (steps, count) = self.neighbours();
-        let [from, to_layer] = self.layers.get_disjoint_mut([from as usize, to as usize]).expect("two layers");
-        for &position in from.iter().rev() {
-            for step in &steps[..count] {
-                let neighbour = (position as usize).wrapping_add_signed(*step);
-                if self.status[neighbour] == FAR {
-                    self.status[neighbour] = to;
-                    to_layer.push(neighbour as u32);
+        let mut near = self.active.iter().chain(&self.inside.layers[0]).chain(&self.outside.layers[0]);
+        self.has_border = near.any(|&there| window.is_on_border(window.voxel(there as usize), dimension));
+        for side in [&mut self.inside, &mut self.outside] {
+            let [near, second] = &mut side.layers;
+            for neighbour in near.iter().flat_map(|&position| neighbours.of(position)) {
+                if cells.status(neighbour) == FAR {
+                    cells.set_status(neighbour, side.names[1]);
+                    second.push(neighbour as u32);
                 }
             }
         }
@@ -212,11 +184,11 @@ impl<'a, S: SpeedSource + ?Sized> SparseField<'a, S> {
     fn set_active_values(&mut self, sign: &[f64]) {
         let smallest_norm = 1e-6 * self.step;
         let half = self.step / 2.0;
-        let (strides, scales) = (self.window.strides(), self.equation.scales());
-        for &position in &self.layers[ACTIVE as usize] {
+        let (strides, scales) = (self.window().strides(), self.equation.scales());
+        for &position in &self.active {
             let position = position as usize;
             let here = sign[position];
-            let there = |neighbour: usize| if self.status[neighbour] == OUTSIDE { here } else { sign[neighbour] };
+            let there = |neighbour: usize| if self.cells.status(neighbour) == OUTSIDE { here } else { sign[neighbour] };
             let mut squared = 0.0;
             for axis in 0..self.equation.dimension() {
                 let forward = (there(position + strides[axis]) - here) * scales[axis];
@@ -225,276 +197,198 @@ impl<'a, S: SpeedSource + ?Sized> SparseField<'a, S> {
                 squared += larger * larger;
             }
             let length = squared.sqrt() + smallest_norm;
-            self.values[position] = (here / length).clamp(-half, half);
+            self.cells.set_value(position, (here / length).clamp(-half, half));
         }
     }
 
     /// One iteration. `time_step_factor` shortens the step that is stable.
     pub(super) fn advance(&mut self, time_step_factor: f64) -> Moved {
-        let (changes, largest) = self.changes();
+        let largest = self.find_changes();
         let time_step = time_step_factor * self.equation.time_step(largest);
-        let rms_change = self.apply(&changes, time_step);
+        let leaving = self.move_active(time_step);
+        let rms_change = leaving.rms_change;
+        self.move_layers(leaving);
+        self.spread();
         if self.must_grow {
             self.grow();
         }
-        Moved { rms_change, core: self.core, active: self.layers[ACTIVE as usize].len() }
+        Moved { rms_change, core: self.core, active: self.active.len() }
     }
 
     /// The change of each active voxel in unit time.
-    fn changes(&self) -> (Vec<f64>, LargestChange) {
-        let layer = &self.layers[ACTIVE as usize];
-        let change_of = |&position: &u32| self.equation.change(&self.stencil(position as usize), self);
-        let of_chunk = |(voxels, changes): (&[u32], &mut [f64])| {
-            let mut largest = LargestChange::default();
-            for (voxel, change) in voxels.iter().zip(changes) {
-                let (value, terms) = change_of(voxel);
-                *change = value;
-                largest = largest.max(terms);
-            }
-            largest
+    fn find_changes(&mut self) -> LargestChange {
+        let mut changes = std::mem::take(&mut self.changes);
+        changes.resize(self.active.len(), 0.0);
+        let of_chunk = |(voxels, changes): (&[u32], &mut [f64])| match self.equation.dimension() {
+            2 => self.find_changes_of::<2>(voxels, changes),
+            _ => self.find_changes_of::<3>(voxels, changes),
         };
-        let mut changes = vec![0.0; layer.len()];
-        let largest = if layer.len() <= CHUNK {
-            of_chunk((layer, &mut changes))
+        let largest = if self.active.len() <= CHUNK {
+            of_chunk((&self.active, &mut changes))
         } else {
-            let chunks = layer.par_chunks(CHUNK).zip(changes.par_chunks_mut(CHUNK));
+            let chunks = self.active.par_chunks(CHUNK).zip(changes.par_chunks_mut(CHUNK));
             chunks.map(of_chunk).reduce(LargestChange::default, LargestChange::max)
         };
-        (changes, largest)
+        self.changes = changes;
+        largest
     }
 
-    /// The values around an active voxel.
-    fn stencil(&self, position: usize) -> Stencil {
-        let [x, y, z] = self.window.strides().map(|stride| stride as isize);
-        let is_planar = self.equation.dimension() == 2;
-        let is_missing = |step: isize| self.status[position.wrapping_add_signed(step)] == OUTSIDE;
-        // Beyond the border of the image values go on as they are there.
-        let clamp = |low: isize, high: isize| {
-            [if is_missing(low) { 0 } else { low }, 0, if is_missing(high) { 0 } else { high }]
-        };
-        let (xs, ys) = (clamp(-x, x), clamp(-y, y));
-        let zs = if is_planar { [0; 3] } else { clamp(-z, z) };
-        Stencil {
-            position,
-            values: zs.map(|z| ys.map(|y| xs.map(|x| self.values[position.wrapping_add_signed(z + y + x)]))),
-        }
+    /// The changes of voxels of an image of `D` dimensions.
+    fn find_changes_of<const D: usize>(&self, voxels: &[u32], changes: &mut [f64]) -> LargestChange {
+        let mut work = Workspace::new();
+        let mut largest = LargestChange::default();
+        let strides = self.window().strides();
+        vectorised!(pulp::Arch::new(), {
+            for (voxels, changes) in voxels.chunks(BLOCK).zip(changes.chunks_mut(BLOCK)) {
+                // A block that is not full is filled with a voxel that it has.
+                let mut block = [voxels[0]; BLOCK];
+                block[..voxels.len()].copy_from_slice(voxels);
+                work.stencils.read::<D>(&self.cells, strides, &block, self.has_border);
+                largest = largest.max(self.equation.changes::<D>(&block, &self.speeds, &mut work));
+                changes.copy_from_slice(&work.changes[..voxels.len()]);
+            }
+        });
+        largest
     }
 
-    /// Moves the active voxels, and the layers after them.
-    fn apply(&mut self, changes: &[f64], time_step: f64) -> f64 {
-        let (mut rising, mut sinking) = (Layer::new(), Layer::new());
-        let rms_change = self.move_active(changes, time_step, &mut rising, &mut sinking);
-        self.core += sinking.len();
-        let mut rising = self.enter(rising, FIRST_OUTSIDE, INSIDE);
-        let mut sinking = self.enter(sinking, INSIDE, FIRST_OUTSIDE);
-        self.core -= rising.len();
-        let layers = self.layers.len() as Status;
-        let (mut inner, mut outer) = (ACTIVE, ACTIVE);
-        let (mut next_inner, mut next_outer) = (INSIDE + 2, FIRST_OUTSIDE + 2);
-        while next_outer < layers {
-            rising = self.enter(rising, inner, next_inner);
-            sinking = self.enter(sinking, outer, next_outer);
-            inner = if inner == ACTIVE { INSIDE } else { inner + 2 };
-            outer += 2;
-            next_inner += 2;
-            next_outer += 2;
-        }
-        let rising = self.enter(rising, inner, FAR);
-        let sinking = self.enter(sinking, outer, FAR);
-        self.enter_last(rising, layers - 2);
-        self.enter_last(sinking, layers - 1);
-        self.spread_values();
-        rms_change
-    }
-
-    /// Adds the changes to the active voxels; those that leave the layer go to the lists, and the values of their
-    /// neighbours that follow them are set.
-    fn move_active(&mut self, changes: &[f64], time_step: f64, rising: &mut Layer, sinking: &mut Layer) -> f64 {
-        let (steps, count) = self.neighbours();
+    /// Adds the changes to the active voxels. Those that leave the layer are taken out of it, and the values of their neighbours
+    /// that follow them are set.
+    fn move_active(&mut self, time_step: f64) -> Leaving {
+        let neighbours = self.neighbours();
         let half = self.step / 2.0;
-        let mut layer = std::mem::take(&mut self.layers[ACTIVE as usize]);
-        let mut kept = layer.len();
+        let mut active = std::mem::take(&mut self.active);
+        let mut kept = active.len();
         let (mut squared, mut moved) = (0.0, 0_usize);
-        for i in (0..layer.len()).rev() {
-            let position = layer[i] as usize;
-            let value = self.values[position] + time_step * changes[i];
-            let neighbours = steps[..count].iter().map(|step| position.wrapping_add_signed(*step));
+        let mut leaving = Leaving::default();
+        for i in (0..active.len()).rev() {
+            let position = active[i];
+            let old = self.cells.value(position as usize);
+            let value = old + time_step * self.changes[i];
+            let leaves = value >= half || value < -half;
+            let (status, opposite) = if value >= half { (RISING, SINKING) } else { (SINKING, RISING) };
             // A voxel that leaves between neighbours that leave to the other side would tear a hole; it stays as it is.
-            let (leaves, opposite, follows) = if value >= half {
-                (Some(RISING), SINKING, INSIDE)
-            } else if value < -half {
-                (Some(SINKING), RISING, FIRST_OUTSIDE)
-            } else {
-                (None, FAR, FAR)
-            };
-            let Some(leaves) = leaves else {
-                squared += (value - self.values[position]).powi(2);
-                moved += 1;
-                self.values[position] = value;
+            if leaves && neighbours.of(position).any(|neighbour| self.cells.status(neighbour) == opposite) {
                 kept -= 1;
-                layer[kept] = position as u32;
-                continue;
-            };
-            if neighbours.clone().any(|neighbour| self.status[neighbour] == opposite) {
-                kept -= 1;
-                layer[kept] = position as u32;
+                active[kept] = position;
                 continue;
             }
-            squared += (value - self.values[position]).powi(2);
+            squared += (value - old).powi(2);
             moved += 1;
-            let following = if leaves == RISING { value - self.step } else { value + self.step };
-            for neighbour in neighbours.filter(|&neighbour| self.status[neighbour] == follows) {
-                let old = self.values[neighbour];
-                let is_untouched = if leaves == RISING { old < -half } else { old >= half };
-                if is_untouched || following.abs() < old.abs() {
-                    self.values[neighbour] = following;
-                }
+            if leaves {
+                self.leave(position, value, status);
+                (if status == RISING { &mut leaving.rising } else { &mut leaving.sinking }).push(position);
+            } else {
+                self.cells.set_value(position as usize, value);
+                kept -= 1;
+                active[kept] = position;
             }
-            self.status[position] = leaves;
-            (if leaves == RISING { &mut *rising } else { &mut *sinking }).push(position as u32);
         }
-        layer.drain(..kept);
-        self.layers[ACTIVE as usize] = layer;
-        if moved == 0 { 0.0 } else { (squared / moved as f64).sqrt() }
+        active.drain(..kept);
+        self.active = active;
+        leaving.rms_change = if moved == 0 { 0.0 } else { (squared / moved as f64).sqrt() };
+        leaving
     }
 
-    /// Puts voxels into a layer; their neighbours of the status `search` are returned and marked.
-    fn enter(&mut self, voxels: Layer, layer: Status, search: Status) -> Layer {
-        let (steps, count) = self.neighbours();
-        let mut found = Layer::new();
-        for position in voxels.into_iter().rev() {
-            self.status[position as usize] = layer;
-            self.layers[layer as usize].push(position);
-            for step in &steps[..count] {
-                let neighbour = (position as usize).wrapping_add_signed(*step);
-                if self.status[neighbour] == search {
-                    self.status[neighbour] = CHANGING;
+    /// Marks an active voxel that leaves its layer, and sets its neighbours that follow it into the layer.
+    fn leave(&self, position: u32, value: f64, status: Status) {
+        let half = self.step / 2.0;
+        let is_rising = status == RISING;
+        let (follows, following) = if is_rising {
+            (self.inside.names[0], value - self.step)
+        } else {
+            (self.outside.names[0], value + self.step)
+        };
+        for neighbour in self.neighbours().of(position).filter(|&there| self.cells.status(there) == follows) {
+            let old = self.cells.value(neighbour);
+            let is_untouched = if is_rising { old < -half } else { old >= half };
+            if is_untouched || following.abs() < old.abs() {
+                self.cells.set_value(neighbour, following);
+            }
+        }
+        self.cells.set_status(position as usize, status);
+    }
+
+    /// Moves the voxels that leave the active layer into those beside it, and the voxels behind them one layer on.
+    fn move_layers(&mut self, leaving: Leaving) {
+        let neighbours = self.neighbours();
+        let Self { cells, active, inside, outside, .. } = self;
+        let ([inner, inner_second], [outer, outer_second]) = (inside.names, outside.names);
+        let enter = |voxels: Layer, layer: &mut Layer, name: Status, search: Status| {
+            let mut found = Layer::new();
+            for position in voxels.into_iter().rev() {
+                cells.set_status(position as usize, name);
+                layer.push(position);
+                for neighbour in neighbours.of(position).filter(|&there| cells.status(there) == search) {
+                    cells.set_status(neighbour, CHANGING);
                     found.push(neighbour as u32);
                 }
             }
-        }
-        found
-    }
-
-    /// Puts voxels that were far into an outermost layer.
-    fn enter_last(&mut self, voxels: Layer, layer: Status) {
-        for position in voxels.into_iter().rev() {
-            self.status[position as usize] = layer;
-            self.layers[layer as usize].push(position);
-            self.must_grow |= self.window.is_near_end(self.window.voxel(position as usize), MARGIN);
-        }
-    }
-
-    /// Sets the values of all layers from the active one outwards.
-    fn spread_values(&mut self) {
-        self.spread(ACTIVE, INSIDE);
-        self.spread(ACTIVE, FIRST_OUTSIDE);
-        for layer in INSIDE..self.layers.len() as Status - 2 {
-            self.spread(layer, layer + 2);
-        }
-    }
-
-    /// Sets the values of a layer from those of the one before. Voxels without a neighbour there go one layer further.
-    fn spread(&mut self, from: Status, to: Status) {
-        let further = to + 2;
-        let has_further = (further as usize) < self.layers.len();
-        let mut layer = std::mem::take(&mut self.layers[to as usize]);
-        let values = self.next_values(&layer, from, to);
-        let mut kept = layer.len();
-        for i in (0..layer.len()).rev() {
-            let position = layer[i] as usize;
-            if self.status[position] != to {
-                continue;
-            }
-            if let Some(value) = values[i] {
-                self.values[position] = value;
-                kept -= 1;
-                layer[kept] = position as u32;
-            } else if has_further {
-                self.layers[further as usize].push(position as u32);
-                self.status[position] = further;
-            } else {
-                self.status[position] = FAR;
-            }
-        }
-        layer.drain(..kept);
-        self.layers[to as usize] = layer;
-    }
-
-    /// The values of the voxels of a layer by their neighbours in the one before; none for voxels without such a neighbour.
-    /// They hang on that layer alone, and so not on the order in which they are found.
-    fn next_values(&self, layer: &Layer, from: Status, to: Status) -> Vec<Option<f64>> {
-        let (steps, count) = self.neighbours();
-        let is_inside = to % 2 == 1;
-        let step = if is_inside { -self.step } else { self.step };
-        let value_of = |&position: &u32| {
-            let neighbours = steps[..count].iter().map(|step| (position as usize).wrapping_add_signed(*step));
-            let values = neighbours.filter(|&there| self.status[there] == from).map(|there| self.values[there]);
-            let nearest = if is_inside { values.reduce(f64::max) } else { values.reduce(f64::min) };
-            nearest.map(|nearest| nearest + step)
+            found
         };
-        if layer.len() <= LAYER_CHUNK {
-            return layer.iter().map(value_of).collect();
+        self.core += leaving.sinking.len();
+        let rising = enter(leaving.rising, &mut outside.layers[0], outer, inner);
+        let sinking = enter(leaving.sinking, &mut inside.layers[0], inner, outer);
+        self.core -= rising.len();
+        let rising = enter(rising, active, ACTIVE, inner_second);
+        let sinking = enter(sinking, active, ACTIVE, outer_second);
+        let rising = enter(rising, &mut inside.layers[0], inner, FAR);
+        let sinking = enter(sinking, &mut outside.layers[0], outer, FAR);
+        let window = self.speeds.window();
+        for (voxels, side) in [(rising, inside), (sinking, outside)] {
+            for position in voxels {
+                cells.set_status(position as usize, side.names[1]);
+                side.layers[1].push(position);
+                self.must_grow |= window.is_near_end(window.voxel(position as usize), MARGIN);
+            }
         }
-        layer.par_iter().with_min_len(LAYER_CHUNK).map(value_of).collect()
     }
 
-    pub(super) fn source(&self) -> &S {
-        self.source
-    }
-
-    pub(super) fn window(&self) -> &Window {
-        &self.window
-    }
-
-    /// The speed at a position of the window.
-    pub(super) fn speed_in_window(&self, position: usize) -> f64 {
-        f64::from(self.speed[position])
-    }
-
-    /// The speed at a voxel of the image, in the window or not.
-    pub(super) fn speed_at(&self, voxel: [usize; 3]) -> f64 {
-        if self.window.part().contains(voxel) {
-            return self.speed_in_window(self.window.position(voxel));
+    /// Sets the values of the layers beside the active one.
+    fn spread(&mut self) {
+        let neighbours = self.neighbours();
+        let Self { cells, inside, outside, .. } = self;
+        let (cells, Neighbours(steps)) = (&*cells, &neighbours);
+        if inside.voxel_count() + outside.voxel_count() < SHARED_VOXELS {
+            inside.spread(cells, steps);
+            outside.spread(cells, steps);
+        } else {
+            rayon::join(|| inside.spread(cells, steps), || outside.spread(cells, steps));
         }
-        let mut speed = [0.0];
-        self.source.fill_row(voxel, &mut speed);
-        f64::from(speed[0])
     }
 
     /// Makes the window larger.
     fn grow(&mut self) {
-        let old = self.window.clone();
-        self.window = old.grown();
-        let cells = self.window.cell_count();
-        let dimension = self.equation.dimension();
-        let (mut values, mut status) = (vec![self.far(); cells], vec![OUTSIDE; cells]);
-        let width = self.window.part().size()[0];
-        for (row, [x, y, z]) in self.window.rows() {
-            for i in 0..width {
-                let is_border = self.window.is_on_border([x + i, y, z], dimension);
-                status[row + i] = if is_border { BORDER } else { FAR };
+        let old = self.window().clone();
+        let window = old.grown();
+        let cells = Cells::outside(window.cell_count(), self.far());
+        for (row, [x, y, z]) in window.rows() {
+            for i in 0..window.part().size()[0] {
+                let is_border = window.is_on_border([x + i, y, z], self.equation.dimension());
+                cells.set_status(row + i, if is_border { BORDER } else { FAR });
             }
         }
-        let old_width = old.part().size()[0];
         for (row, voxel) in old.rows() {
-            let new = self.window.position(voxel);
-            values[new..new + old_width].copy_from_slice(&self.values[row..row + old_width]);
-            status[new..new + old_width].copy_from_slice(&self.status[row..row + old_width]);
+            let new = window.position(voxel);
+            for i in 0..old.part().size()[0] {
+                cells.set_value(new + i, self.cells.value(row + i));
+                cells.set_status(new + i, self.cells.status(row + i));
+            }
         }
-        for position in self.layers.iter_mut().flatten() {
-            *position = self.window.position(old.voxel(*position as usize)) as u32;
+        let sides = self.inside.layers.iter_mut().chain(&mut self.outside.layers);
+        for position in sides.chain([&mut self.active]).flatten() {
+            *position = window.position(old.voxel(*position as usize)) as u32;
         }
-        (self.values, self.status) = (values, status);
-        self.read_speed();
+        self.cells = cells;
+        self.speeds = self.speeds.of_window(window);
         self.must_grow = false;
     }
 
-    /// Calls `mark` with each row of voxels of the window, (x, y, z), and the values of the level set there.
-    pub(super) fn for_each_row(&self, mut mark: impl FnMut([usize; 3], &[f64])) {
-        let width = self.window.part().size()[0];
-        for (row, voxel) in self.window.rows() {
-            mark(voxel, &self.values[row..row + width]);
+    /// Calls `visit` with each voxel (x, y, z) of the image whose value is 0 or less.
+    pub(super) fn for_each_inside(&self, mut visit: impl FnMut([usize; 3])) {
+        for (row, [x, y, z]) in self.window().rows() {
+            for i in (0..self.window().part().size()[0]).filter(|i| self.cells.value(row + i) <= 0.0) {
+                visit([x + i, y, z]);
+            }
         }
     }
 }

@@ -58,6 +58,18 @@ impl Window {
         })
     }
 
+    /// The rows of the box in one number for each cell, with the first voxel (x, y, z) of each.
+    pub(super) fn split_rows<'a, T>(&self, mut cells: &'a mut [T]) -> Vec<([usize; 3], &'a mut [T])> {
+        let (width, mut passed) = (self.part.size()[0], 0);
+        let rows = self.rows().map(|(row, voxel)| {
+            let (_, from_row) = std::mem::take(&mut cells).split_at_mut(row - passed);
+            let (line, behind) = from_row.split_at_mut(width);
+            (cells, passed) = (behind, row + width);
+            (voxel, line)
+        });
+        rows.collect()
+    }
+
     /// Whether a voxel lies on the border of the image; in images of one slice only the borders in the plane count.
     pub(super) fn is_on_border(&self, voxel: [usize; 3], dimension: usize) -> bool {
         (0..dimension).any(|axis| voxel[axis] == 0 || voxel[axis] + 1 == self.image[axis])

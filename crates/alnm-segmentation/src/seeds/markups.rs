@@ -5,7 +5,7 @@ use serde::Deserialize;
 use crate::error::{Result, SegmentationError};
 
 /// The most points that are read from a file.
-const MOST_POINTS: usize = 100_000;
+pub(super) const MOST_POINTS: usize = 100_000;
 
 /// The points in mm (LPS) of a file of 3D Slicer: markups as JSON (`.mrk.json`) or as a table (`.fcsv`), in LPS or RAS.
 ///
@@ -36,7 +36,7 @@ pub fn markup_points(text: &str) -> Result<Vec<[f64; 3]>> {
     Ok(points)
 }
 
-fn refused(reason: impl Into<String>) -> SegmentationError {
+pub(super) fn refused(reason: impl Into<String>) -> SegmentationError {
     SegmentationError::Markups { reason: reason.into() }
 }
 
