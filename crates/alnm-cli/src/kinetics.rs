@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use alnm_imaging::dicom::DynamicSeries;
 use alnm_imaging::kinetics::tofts::{
-    InputFunction, ParkerParams, RowsFitted, SignalModelParams, T1, ToftsMaps, ToftsModel, ToftsParams,
+    InputFunction, ParkerParams, SignalModelParams, T1, ToftsMaps, ToftsModel, ToftsParams,
 };
 use alnm_imaging::kinetics::{
     KineticMap, KineticMaps, PeakChoice, RegionCurve, RegionKinetics, TimeOrigin, VoxelKinetics, VoxelKineticsParams,
@@ -176,9 +176,11 @@ impl Kinetics {
         let mask = self.mask.as_deref().map(read_mask).transpose()?;
         let whole = mask.as_ref().map(|mask| mask.map(|&label| u32::from(label != 0)));
         let region = whole.as_ref().map(|whole| Roi::new(whole, 1)).transpose()?;
-        activity.next("mapping");
-        let maps = kinetics.maps(&series, region, &kinds)?;
+        let progress = Counted::start("rows of voxels", 0);
+        let maps = kinetics.maps_with(&series, region, &kinds, &progress.observer())?;
+        progress.finish();
         let tofts = self.tofts.maps(&series, region, self.baseline)?;
+        activity.next("measuring the regions");
         let regions =
             mask.as_ref().map(|mask| RegionTables::of(&kinetics, &series, mask, tofts.as_ref())).transpose()?;
         activity.next("writing");
@@ -304,8 +306,7 @@ impl ToftsOptions {
             _ => return Err(wrong_use(format!("--t1 is {t1}; it has to be above 0 seconds, or a file"))),
         };
         let progress = Counted::start("rows of voxels", 0);
-        let observer = |rows: RowsFitted| progress.set(rows.fitted, rows.all, "");
-        Ok(Some(fitter.maps_with(series, region, &signal, t1, &observer)?))
+        Ok(Some(fitter.maps_with(series, region, &signal, t1, &progress.observer())?))
     }
 }
 

@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use alnm_imaging::PartsDone;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::messages::{self, Level};
@@ -53,35 +54,39 @@ fn style(template: &str) -> ProgressStyle {
 
 /// Steps of which it is not known how long they take.
 pub(crate) struct Activity {
-    bar: Option<ProgressBar>,
+    is_shown: bool,
     start: Instant,
 }
 
 impl Activity {
     /// Begins with a first step.
     pub(crate) fn start(step: &str) -> Self {
-        let bar = on_terminal().then(|| {
-            let bar = ProgressBar::new_spinner().with_style(style("{spinner} {msg} [{elapsed}]"));
-            bar.set_message(step.to_owned());
-            bar.enable_steady_tick(TICK);
-            show(&bar);
-            bar
-        });
-        Self { bar, start: Instant::now() }
+        let activity = Self { is_shown: on_terminal(), start: Instant::now() };
+        if activity.is_shown {
+            activity.spin(step);
+        }
+        activity
     }
 
-    /// Goes on to the next step.
+    /// Goes on to the next step, also after one whose parts were counted.
     pub(crate) fn next(&self, step: &str) {
-        match &self.bar {
-            Some(bar) => bar.set_message(step.to_owned()),
-            None if self.start.elapsed() >= SHORT => messages::inform(format_args!("{step} ...")),
-            None => {}
+        if self.is_shown {
+            self.spin(step);
+        } else if self.start.elapsed() >= SHORT {
+            messages::inform(format_args!("{step} ..."));
         }
+    }
+
+    fn spin(&self, step: &str) {
+        let bar = ProgressBar::new_spinner().with_style(style("{spinner} {msg} [{elapsed}]"));
+        let bar = bar.with_elapsed(self.start.elapsed()).with_message(step.to_owned());
+        bar.enable_steady_tick(TICK);
+        show(&bar);
     }
 
     /// Ends, and leaves no trace on the terminal.
     pub(crate) fn finish(&self) {
-        if self.bar.is_some() {
+        if self.is_shown {
             clear();
         }
     }
@@ -155,6 +160,11 @@ impl Counted {
         self.bar.set_position(done as u64);
         self.bar.set_message(word.to_owned());
         self.tell(word);
+    }
+
+    /// An observer of work that counts its own parts.
+    pub(crate) fn observer(&self) -> impl Fn(PartsDone) + Sync + '_ {
+        |progress| self.set(progress.done, progress.all, "")
     }
 
     /// A line, where one is due.

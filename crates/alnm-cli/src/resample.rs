@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use alnm_imaging::dicom::MaskFile;
-use alnm_imaging::resample::{Interpolator, resample, resample_image, spacing_grid};
+use alnm_imaging::resample::{Interpolator, resample, resample_image_with, spacing_grid};
 use alnm_imaging::{FileFormat, Geometry, LabelMap};
 use clap::ValueEnum;
 
@@ -12,7 +12,7 @@ use crate::exit::wrong_use;
 use crate::input::{ChosenImage, MaskDrawing, SeriesChoice, noted, open};
 use crate::messages::{inform, warn};
 use crate::options::{ImageOutput, PerAxis, RegionOptions};
-use crate::progress::Activity;
+use crate::progress::{Activity, Counted};
 
 /// Resample an image or a mask to a spacing, or onto the grid of another image, as ITK does.
 #[derive(Debug, clap::Args)]
@@ -142,10 +142,10 @@ impl Resample {
         }
         let image = chosen.image;
         let grid = self.grid(image.geometry())?;
-        activity.next("resampling");
-        let start = Instant::now();
-        let method = self.interpolator.unwrap_or(Method::Bspline);
-        let resampled = resample_image(&image, &grid, method.interpolator(), self.outside)?;
+        let (start, progress) = (Instant::now(), Counted::start("rows of voxels", 0));
+        let method = self.interpolator.unwrap_or(Method::Bspline).interpolator();
+        let resampled = resample_image_with(&image, &grid, method, self.outside, &progress.observer())?;
+        progress.finish();
         activity.next("writing");
         self.written.write(&self.output, &resampled)?;
         activity.finish();

@@ -271,8 +271,9 @@ impl Apply {
         let chosen = self.choice.read(&self.input)?;
         let mask = self.mask.as_deref().map(|path| inside(&self.region, &chosen, path)).transpose()?;
         let region = mask.as_ref().map(|mask| Roi::new(mask, 1)).transpose()?;
-        activity.next("standardising");
-        let standardised = standard.apply(&chosen.image, region)?;
+        let progress = Counted::start("slices", 0);
+        let standardised = standard.apply_with(&chosen.image, region, &progress.observer())?;
+        progress.finish();
         activity.next("writing");
         self.written.write(&self.output, &Image::F32(standardised))?;
         activity.finish();

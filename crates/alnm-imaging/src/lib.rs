@@ -27,6 +27,7 @@ pub mod nrrd;
 pub mod otsu;
 #[doc(hidden)]
 pub mod parallel;
+mod progress;
 pub mod region;
 pub mod resample;
 pub mod standardisation;
@@ -44,4 +45,5 @@ pub use format::{FileFormat, MAX_VOXEL_BYTES};
 pub use geometry::Geometry;
 pub use geometry_difference::{GeometryDifference, GeometryField};
 pub use mask::{read_mask, read_mask_channel, read_mask_with};
+pub use progress::{PartsDone, ProgressObserver};
 pub use volume::{Image, LabelMap, PixelType, Volume, Voxel};

@@ -30,6 +30,7 @@ use crate::error::{ImagingError, Result};
 use crate::format::MAX_VOXEL_BYTES;
 use crate::geometry::Geometry;
 use crate::geometry_difference::{GeometryDifference, GeometryField};
+use crate::progress::{ProgressObserver, Tally};
 use crate::volume::{Image, ImageRef, Volume, Voxel, with_volume_ref};
 
 pub use grid::{ResampledRoi, RoiResampling, RoiResamplingParams, resample_roi, roi_grid, spacing_grid};
@@ -77,7 +78,7 @@ pub fn resample<T: Voxel>(
     interpolator: Interpolator,
     outside: T,
 ) -> Result<Volume<T>> {
-    let resampled = resample_ref(T::image_ref(volume), grid, interpolator, outside.to_f64())?;
+    let resampled = resample_ref(T::image_ref(volume), grid, interpolator, outside.to_f64(), &|_| {})?;
     Ok(T::from_image(resampled).expect("resampling keeps the type of the voxels"))
 }
 
@@ -86,7 +87,21 @@ pub fn resample<T: Voxel>(
 /// # Errors
 /// As [`resample`].
 pub fn resample_image(image: &Image, grid: &Geometry, interpolator: Interpolator, outside: f64) -> Result<Image> {
-    resample_ref(image.borrowed(), grid, interpolator, outside)
+    resample_image_with(image, grid, interpolator, outside, &|_| {})
+}
+
+/// As [`resample_image`]; the observer hears of the rows of voxels that are gone through.
+///
+/// # Errors
+/// As [`resample`].
+pub fn resample_image_with(
+    image: &Image,
+    grid: &Geometry,
+    interpolator: Interpolator,
+    outside: f64,
+    observer: &ProgressObserver<'_>,
+) -> Result<Image> {
+    resample_ref(image.borrowed(), grid, interpolator, outside, observer)
 }
 
 /// The image on another grid, through a map: a voxel of the grid takes the value of the image at the point, in mm, to which
@@ -116,13 +131,19 @@ pub fn resample_mapped(
 ) -> Result<Image> {
     check_grid(image.borrowed(), grid)?;
     let sampling = Sampling::mapped(image.geometry(), grid, map);
-    resample_with(image.borrowed(), Resampling { sampling, grid, interpolator, outside })
+    resample_with(image.borrowed(), Resampling { sampling, grid, interpolator, outside, observer: &|_| {} })
 }
 
-fn resample_ref(image: ImageRef<'_>, grid: &Geometry, interpolator: Interpolator, outside: f64) -> Result<Image> {
+fn resample_ref(
+    image: ImageRef<'_>,
+    grid: &Geometry,
+    interpolator: Interpolator,
+    outside: f64,
+    observer: &ProgressObserver<'_>,
+) -> Result<Image> {
     check_grid(image, grid)?;
     let sampling = Sampling::new(image.geometry(), grid);
-    resample_with(image, Resampling { sampling, grid, interpolator, outside })
+    resample_with(image, Resampling { sampling, grid, interpolator, outside, observer })
 }
 
 /// Resamples onto a grid that was checked, since already the places on its axes take memory.
@@ -150,11 +171,18 @@ struct Resampling<'a> {
     grid: &'a Geometry,
     interpolator: Interpolator,
     outside: f64,
+    observer: &'a ProgressObserver<'a>,
 }
 
 impl Resampling<'_> {
+    /// Counts the rows of the grid.
+    fn tally(&self) -> Tally<'_> {
+        let [_, height, depth] = self.grid.size();
+        Tally::new(height * depth, self.observer)
+    }
+
     fn nearest<T: Voxel>(&self, volume: &Volume<T>) -> Image {
-        nearest::sample(volume, &self.sampling, self.grid, T::from_f64(self.outside)).into()
+        nearest::sample(volume, &self.sampling, self.grid, T::from_f64(self.outside), &self.tally()).into()
     }
 
     fn interpolated<T: Voxel>(&self, volume: &Volume<T>) -> Result<Image> {
@@ -169,12 +197,12 @@ impl Resampling<'_> {
     }
 
     fn sample<T: Voxel>(&self, volume: &Volume<T>, is_float: bool) -> Result<Volume<T>> {
-        let Self { sampling, grid, interpolator, .. } = self;
+        let Self { sampling, grid, interpolator, observer, .. } = self;
         let outside = T::from_f64(self.outside);
         match *interpolator {
-            Interpolator::Linear => Ok(linear::sample(volume, sampling, grid, outside)),
-            Interpolator::BSpline => bspline::sample(volume, sampling, grid, outside, is_float),
-            weighted => Ok(weighted::sample(volume, weighted, sampling, grid, outside)),
+            Interpolator::Linear => Ok(linear::sample(volume, sampling, grid, outside, &self.tally())),
+            Interpolator::BSpline => bspline::sample(volume, sampling, grid, outside, is_float, observer),
+            weighted => Ok(weighted::sample(volume, weighted, sampling, grid, outside, &self.tally())),
         }
     }
 }

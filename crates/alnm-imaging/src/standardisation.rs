@@ -19,15 +19,19 @@ mod nyul;
 mod site;
 mod white_stripe;
 
+use rayon::slice::ParallelSliceMut;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{ImagingError, Result};
+use crate::parallel::for_each_part;
+use crate::progress::{ProgressObserver, Tally};
 use crate::region::Roi;
 use crate::volume::{Image, Volume};
 
 pub use histogram_matching::{HistogramMatching, HistogramMatchingParams, HistogramReference};
 pub use nyul::{Nyul, NyulParams, NyulScale};
 pub use site::SiteScale;
+use white_stripe::DENSITIES;
 pub use white_stripe::{Stripe, StripeMode, WhiteStripe, WhiteStripeParams};
 
 const OPERATION: &str = "intensity standardisation";
@@ -69,11 +73,32 @@ impl IntensityStandard {
     /// [`ImagingError::GeometryMismatch`] when the region lies on another grid; [`ImagingError::InvalidParameter`] when
     /// the intensities that decide the scale are none, or do not vary.
     pub fn apply(&self, image: &Image, region: Option<Roi<'_>>) -> Result<Volume<f32>> {
+        self.apply_with(image, region, &|_| {})
+    }
+
+    /// As [`IntensityStandard::apply`]; the observer hears of the slices that are gone through, of which a stripe's mode
+    /// takes most.
+    ///
+    /// # Errors
+    /// As [`IntensityStandard::apply`].
+    pub fn apply_with(
+        &self,
+        image: &Image,
+        region: Option<Roi<'_>>,
+        observer: &ProgressObserver<'_>,
+    ) -> Result<Volume<f32>> {
+        // The scale of the image is found, and the image mapped.
+        let passes = match self {
+            Self::WhiteStripe(_) => 2 + DENSITIES,
+            _ => 2,
+        };
+        let slices = image.geometry().size()[2];
+        let tally = Tally::new(passes * slices, observer);
         match self {
-            Self::Nyul(scale) => scale.apply(image, region),
-            Self::HistogramMatching(reference) => reference.apply(image),
-            Self::WhiteStripe(stripe) => stripe.apply(image, region),
-            Self::Site(scale) => scale.apply(image, region),
+            Self::Nyul(scale) => scale.apply_counted(image, region, &tally),
+            Self::HistogramMatching(reference) => reference.apply_counted(image, &tally),
+            Self::WhiteStripe(stripe) => stripe.apply_counted(image, region, &tally),
+            Self::Site(scale) => scale.apply_counted(image, region, &tally),
         }
     }
 }
@@ -92,7 +117,8 @@ fn foreground(image: &Image, region: Option<Roi<'_>>) -> Result<Vec<f64>> {
             values.retain(|value| value.is_finite() && *value > 0.0);
         }
     }
-    values.sort_by(f64::total_cmp);
+    // Values that are equal in this order have the same bits.
+    values.par_sort_unstable_by(f64::total_cmp);
     if values.is_empty() {
         return Err(invalid(
             "foreground",
@@ -104,14 +130,20 @@ fn foreground(image: &Image, region: Option<Roi<'_>>) -> Result<Vec<f64>> {
 }
 
 /// Every voxel mapped; those that are not finite stay as they are.
-fn mapped(image: &Image, map: impl Fn(f64) -> f64) -> Result<Volume<f32>> {
-    let geometry = image.geometry();
-    let mut values = Vec::with_capacity(geometry.voxel_count());
-    image.borrowed().rows().append(0..geometry.voxel_count(), &mut values);
-    let voxels = values.into_iter().map(|value| if value.is_finite() { map(value) as f32 } else { value as f32 });
-    let mut volume = Volume::filled(geometry.clone(), 0.0_f32);
-    volume.as_mut_slice().iter_mut().zip(voxels).for_each(|(voxel, value)| *voxel = value);
-    Ok(volume)
+fn mapped(image: &Image, tally: &Tally<'_>, map: impl Fn(f64) -> f64 + Sync) -> Volume<f32> {
+    let [width, height, _] = image.geometry().size();
+    let source = image.borrowed();
+    let mut volume = Volume::filled(image.geometry().clone(), 0.0_f32);
+    for_each_part(volume.as_mut_slice(), width * height, &|slice, voxels| {
+        let mut values = Vec::with_capacity(voxels.len());
+        let start = slice * width * height;
+        source.rows().append(start..start + voxels.len(), &mut values);
+        for (voxel, value) in voxels.iter_mut().zip(values) {
+            *voxel = if value.is_finite() { map(value) as f32 } else { value as f32 };
+        }
+        tally.advance(1);
+    });
+    volume
 }
 
 fn invalid(parameter: &'static str, value: String, requirement: &'static str) -> ImagingError {

@@ -62,7 +62,9 @@ pub use image_type::ImageType;
 pub use level_map::{LevelMap, Offset};
 pub use parameters::Parameters;
 pub use python_text::float as python_float;
-pub use series_table::{DeltaKind, MissingFeatures, NamedImage, NamedRegion, SeriesExtractor, SeriesRow};
+pub use series_table::{
+    DeltaKind, KnownFeatures, MissingFeatures, NamedImage, NamedRegion, SeriesExtractor, SeriesRow,
+};
 pub use size_matrix::{SizeCell, SizeMatrix};
 pub use voxel_maps::{FeatureMap, MapExtraction};
 pub use warning::Warning;

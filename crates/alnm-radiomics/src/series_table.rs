@@ -1,6 +1,7 @@
 //! All features of a patient in one row: every region, every phase and every map.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use alnm_imaging::{Image, LabelMap, Volume, with_volume};
 use rayon::prelude::*;
@@ -8,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{RadiomicsError, Result};
 use crate::extraction::Extractor;
+use crate::feature::FeatureValue;
 use crate::parameters::{Parameters, SettingValue};
 
 /// An image of a patient with the name that its columns have: a phase, or a map such as those of
@@ -101,6 +103,26 @@ pub struct SeriesRow {
     pub values: Vec<f64>,
     /// Which regions have none in which image, and why.
     pub missing: Vec<MissingFeatures>,
+}
+
+/// The features of a region in an image that were extracted before, by [`Extractor::execute`] with the same parameters.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct KnownFeatures<'a> {
+    /// The name of the region.
+    pub region: &'a str,
+    /// The name of the image.
+    pub image: &'a str,
+    /// The features.
+    pub features: &'a [FeatureValue],
+}
+
+impl<'a> KnownFeatures<'a> {
+    /// The features of the region of this name in the image of this name.
+    #[must_use]
+    pub fn new(region: &'a str, image: &'a str, features: &'a [FeatureValue]) -> Self {
+        Self { region, image, features }
+    }
 }
 
 /// Extracts every feature of every region in every phase and map of a patient, as one row.
@@ -200,14 +222,29 @@ impl SeriesExtractor {
     /// [`RadiomicsError::Image`] when there is no image, two images or two regions have one name, an image has the name of a
     /// delta (`slope`), or phases do not stand in order of their times.
     pub fn row(&self, images: &[NamedImage<'_>], regions: &[NamedRegion<'_>]) -> Result<SeriesRow> {
+        self.row_with_known(images, regions, &[])
+    }
+
+    /// As [`SeriesExtractor::row`]; features that are known are not extracted again, but for the shape.
+    ///
+    /// # Errors
+    /// As [`SeriesExtractor::row`].
+    pub fn row_with_known(
+        &self,
+        images: &[NamedImage<'_>],
+        regions: &[NamedRegion<'_>],
+        known: &[KnownFeatures<'_>],
+    ) -> Result<SeriesRow> {
         check(images, regions, &self.deltas)?;
         let dimension = images[0].image.geometry().dimension();
         let columns = self.of_images.feature_columns(dimension);
         let shape_columns = self.of_shape.as_ref().map_or(Vec::new(), |extractor| extractor.feature_columns(dimension));
         let jobs: Vec<(usize, usize)> =
             (0..regions.len()).flat_map(|region| (0..images.len()).map(move |image| (region, image))).collect();
-        let extracted: Vec<(Vec<f64>, Option<MissingFeatures>)> =
-            jobs.par_iter().map(|&(region, image)| self.values(&columns, &images[image], &regions[region])).collect();
+        let extracted: Vec<(Vec<f64>, Option<MissingFeatures>)> = jobs
+            .par_iter()
+            .map(|&(region, image)| self.values(&columns, &images[image], &regions[region], known))
+            .collect();
         let of_shape: Vec<Vec<f64>> =
             regions.par_iter().map(|region| self.shape(&shape_columns, images, region)).collect();
         let mut row = SeriesRow { values: Vec::new(), missing: Vec::new() };
@@ -238,7 +275,11 @@ impl SeriesExtractor {
         columns: &[String],
         image: &NamedImage<'_>,
         region: &NamedRegion<'_>,
+        known: &[KnownFeatures<'_>],
     ) -> (Vec<f64>, Option<MissingFeatures>) {
+        if let Some(known) = known.iter().find(|known| known.region == region.name && known.image == image.name) {
+            return (ordered(columns, known.features), None);
+        }
         let found =
             finite_part(image, region).and_then(|(voxels, mask)| self.of_images.execute(&voxels, &mask, region.label));
         match found {
@@ -269,9 +310,10 @@ impl SeriesExtractor {
     }
 }
 
-/// Values in the order of columns.
-fn ordered(columns: &[String], features: &[crate::FeatureValue]) -> Vec<f64> {
-    let mut rest = features.iter().peekable();
+/// Values in the order of columns. There may be features of no column.
+fn ordered(columns: &[String], features: &[FeatureValue]) -> Vec<f64> {
+    let wanted: BTreeSet<&str> = columns.iter().map(String::as_str).collect();
+    let mut rest = features.iter().filter(|feature| wanted.contains(feature.id.name().as_str())).peekable();
     // Features come in the order of the columns; what an image is too small for is left out.
     let value = |column: &String| {
         let is_next = rest.peek().is_some_and(|feature| feature.id.name() == *column);
@@ -367,4 +409,40 @@ fn check(images: &[NamedImage<'_>], regions: &[NamedRegion<'_>], deltas: &[Delta
         return invalid("times", format!("{times:?}"), "those of phases must be known and ascend");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use alnm_imaging::Geometry;
+    use ndarray::Array3;
+
+    use super::*;
+
+    #[test]
+    fn known_features_give_the_row_that_extraction_gives() {
+        let parameters = Parameters::from_yaml(
+            "imageType: {Original: {}, LoG: {sigma: [2.0]}, Wavelet: {}}\nsetting: {binWidth: 10, resampledPixelSpacing: [1, 1, 1]}\n",
+        )
+        .unwrap();
+        let geometry = Geometry::axis_aligned([14, 12, 8], [1.0, 1.0, 2.0]).unwrap();
+        let image = |seed: usize| {
+            let voxel = |(z, y, x): (usize, usize, usize)| ((z * 31 + y * 17 + x * 7 + x * y * seed) % 97) as f32;
+            Image::F32(Volume::new(Array3::from_shape_fn([8, 12, 14], voxel), geometry.clone()).unwrap())
+        };
+        let label = |(z, y, x): (usize, usize, usize)| u32::from((2..6).contains(&z) && (3..9).contains(&y) && x > 4);
+        let mask = Volume::new(Array3::from_shape_fn([8, 12, 14], label), geometry.clone()).unwrap();
+        let (before, after) = (image(3), image(5));
+        let images = [NamedImage::phase("early", &before, 0.0), NamedImage::phase("late", &after, 90.0)];
+        let regions = [NamedRegion::new("lesion", &mask, 1)];
+        let extractor = SeriesExtractor::new(parameters.clone(), [DeltaKind::Ratio, DeltaKind::Slope]).unwrap();
+        let lesion = Extractor::new(parameters).execute(&after, &mask, 1).unwrap();
+        let known = [KnownFeatures::new("lesion", "late", &lesion.features)];
+        let bits = |row: SeriesRow| row.values.into_iter().map(f64::to_bits).collect::<Vec<_>>();
+        let anew = bits(extractor.row(&images, &regions).unwrap());
+        assert_eq!(bits(extractor.row_with_known(&images, &regions, &known).unwrap()), anew);
+        // They are what is taken, wherever they come from.
+        let other = extractor.of_images.execute(&before, &mask, 1).unwrap();
+        let known = [KnownFeatures::new("lesion", "late", &other.features)];
+        assert_ne!(bits(extractor.row_with_known(&images, &regions, &known).unwrap()), anew);
+    }
 }

@@ -261,7 +261,7 @@ impl ImagePreparation {
             warnings: extraction.warnings.iter().map(ToString::to_string).collect(),
         };
         if let Some(series) = &self.series {
-            let further = series.features(corrected, mask, label, &found.names)?;
+            let further = series.features(corrected, mask, label, &extraction.features)?;
             found.names.extend(further.names);
             found.values.extend(further.values.into_iter().map(defined));
             found.warnings.extend(further.warnings);

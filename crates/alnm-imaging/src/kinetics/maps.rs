@@ -8,6 +8,7 @@ use super::curve::{CurveAnalysis, EnhancementFigures};
 use super::params::{OPERATION, VoxelKinetics, invalid};
 use crate::dce::{DelayedPhase, DynamicSeries};
 use crate::error::Result;
+use crate::progress::{ProgressObserver, Tally};
 use crate::region::{Roi, VoxelBox};
 use crate::volume::{Image, Rows, Volume};
 
@@ -210,9 +211,24 @@ impl VoxelKinetics {
     /// # Ok::<(), alnm_imaging::ImagingError>(())
     /// ```
     pub fn maps(&self, series: &DynamicSeries, region: Option<Roi<'_>>, kinds: &[KineticMap]) -> Result<KineticMaps> {
+        self.maps_with(series, region, kinds, &|_| {})
+    }
+
+    /// As [`VoxelKinetics::maps`]; the observer hears of the rows of voxels that are mapped.
+    ///
+    /// # Errors
+    /// As [`VoxelKinetics::maps`].
+    pub fn maps_with(
+        &self,
+        series: &DynamicSeries,
+        region: Option<Roi<'_>>,
+        kinds: &[KineticMap],
+        observer: &ProgressObserver<'_>,
+    ) -> Result<KineticMaps> {
         let analysis = self.for_times(series.times())?;
         let geometry = series.images()[0].geometry();
         let scan = RegionRows::new(series, region)?;
+        let tally = Tally::new(scan.rows.len(), observer);
         let outside = |kind: KineticMap| if kind == KineticMap::WashoutClass { 0.0 } else { f32::NAN };
         let of_row = |row: &RegionRow| {
             let mut values = vec![Vec::with_capacity(row.positions.len()); kinds.len()];
@@ -223,6 +239,7 @@ impl VoxelKinetics {
                     values.push(figures.map_or(outside(*kind), |figures| kind.of(figures) as f32));
                 }
             });
+            tally.advance(1);
             (values, undefined)
         };
         let rows: Vec<(Vec<Vec<f32>>, usize)> = scan.rows.par_iter().map(of_row).collect();

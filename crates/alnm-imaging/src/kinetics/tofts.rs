@@ -21,4 +21,4 @@ mod maps;
 pub use concentration::{SignalModel, SignalModelParams};
 pub use fit::{Tofts, ToftsFit, ToftsFitter, ToftsModel, ToftsParams};
 pub use input_function::{InputFunction, ParkerParams};
-pub use maps::{RowsFitted, T1, ToftsMaps};
+pub use maps::{T1, ToftsMaps};

@@ -11,6 +11,7 @@ use rayon::prelude::*;
 use super::sampling::{Sampling, is_inside, sample_lines};
 use crate::error::{ImagingError, Result};
 use crate::geometry::Geometry;
+use crate::progress::{ProgressObserver, Tally};
 use crate::vectorised;
 use crate::volume::{Volume, Voxel};
 
@@ -26,14 +27,17 @@ pub(super) fn sample<T: Voxel>(
     grid: &Geometry,
     outside: T,
     is_float: bool,
+    observer: &ProgressObserver<'_>,
 ) -> Result<Volume<T>> {
     let size = volume.geometry().size();
+    let result_rows = grid.size()[1] * grid.size()[2];
     let Some(positions) = sampling.rounded_axes(size) else {
         let Some(part) = visible_part(sampling.lines().range(), size) else {
             return Ok(Volume::filled(grid.clone(), outside));
         };
-        let coefficients = Coefficients::new(volume, part)?;
-        return Ok(sample_lines(size, sampling.lines(), grid, outside, |position| {
+        let tally = Tally::new(Coefficients::rows(part) + result_rows, observer);
+        let coefficients = Coefficients::new(volume, part, &tally)?;
+        return Ok(sample_lines(size, sampling.lines(), grid, outside, &tally, |position| {
             T::from_f64(coefficients.evaluate(&supports(position, size, part)))
         }));
     };
@@ -48,13 +52,14 @@ pub(super) fn sample<T: Voxel>(
         positions[axis].iter().map(inside).collect()
     });
     if is_float {
-        return plane_by_plane(volume, part, &axes, grid, outside);
+        return plane_by_plane(volume, part, &axes, grid, outside, observer);
     }
-    let coefficients = Coefficients::new(volume, part)?;
+    let tally = Tally::new(Coefficients::rows(part) + result_rows, observer);
+    let coefficients = Coefficients::new(volume, part, &tally)?;
     let exact = |voxel: [usize; 3]| coefficients.evaluate(&supports(sampling.lines().position(voxel), size, part));
     // A spline moves by less than four times its largest coefficient a voxel.
     let doubt = (1e-12 + 4.0 * sampling.drift()) * coefficients.largest();
-    Ok(truncated(&coefficients, &axes, grid, outside, doubt, exact))
+    Ok(truncated(&coefficients, &axes, grid, outside, &tally, doubt, exact))
 }
 
 /// First and one-past-last voxel on each axis that can change a value at positions in a range; `None` when the range
@@ -119,7 +124,12 @@ struct Coefficients {
 }
 
 impl Coefficients {
-    fn new<T: Voxel>(volume: &Volume<T>, part: [(usize, usize); 3]) -> Result<Self> {
+    /// Rows that are gone through to find the coefficients of a part: once for its planes, once for its depth.
+    fn rows([_, y, z]: [(usize, usize); 3]) -> usize {
+        2 * (y.1 - y.0) * (z.1 - z.0)
+    }
+
+    fn new<T: Voxel>(volume: &Volume<T>, part: [(usize, usize); 3], tally: &Tally<'_>) -> Result<Self> {
         let [x, y, z] = part.map(|(start, end)| start..end);
         let mut values = Array3::<f64>::zeros([z.len(), y.len(), x.len()]);
         let size = volume.geometry().size();
@@ -138,12 +148,13 @@ impl Coefficients {
             }
             filter_rows(scratch, plane, width);
             filter_lines(plane, width);
+            tally.advance(y.len());
             None
         });
         if let Some(position) = filtered.find_map_first(|found| found) {
             return Err(not_finite(volume, position));
         }
-        filter_depth(&mut values);
+        filter_depth(&mut values, tally);
         Ok(Self { values })
     }
 
@@ -180,6 +191,7 @@ fn truncated<T: Voxel>(
     axes: &[Vec<Option<Support>>; 3],
     grid: &Geometry,
     outside: T,
+    tally: &Tally<'_>,
     doubt: f64,
     exact: impl Fn([usize; 3]) -> f64 + Sync,
 ) -> Volume<T> {
@@ -190,6 +202,7 @@ fn truncated<T: Voxel>(
     result.as_mut_slice().par_chunks_mut(width * height).zip(&axes[2]).enumerate().for_each_init(
         || (vec![0.0; rows * columns], vec![0.0; columns]),
         |(plane, line), (k, (slice, z))| {
+            let _done = tally.at_end(height);
             let Some(z) = z else { return };
             let planes = z.indices.map(|index| &source[index * rows * columns..][..rows * columns]);
             vectorised!(pulp::Arch::new(), combine(plane, planes, z.weights));
@@ -222,9 +235,12 @@ fn plane_by_plane<T: Voxel>(
     axes: &[Vec<Option<Support>>; 3],
     grid: &Geometry,
     outside: T,
+    observer: &ProgressObserver<'_>,
 ) -> Result<Volume<T>> {
     let [x, y, z] = part.map(|(start, end)| start..end);
-    let [width, height, _] = grid.size();
+    let [width, height, depth] = grid.size();
+    // Rows of the planes of the image, of the grid's rows in all of them, and of the grid.
+    let tally = Tally::new((y.len() + height) * z.len() + height * depth, observer);
     let size = volume.geometry().size();
     let mut planes = Array3::<f64>::zeros([z.len(), height, width]);
     let targets = planes.as_slice_mut().expect("a new array has standard layout").par_chunks_mut(width * height);
@@ -248,18 +264,20 @@ fn plane_by_plane<T: Voxel>(
                     combine(target, y.indices.map(|index| &rows[index * width..][..width]), y.weights);
                 }
             }
+            tally.advance(y.len());
             None
         },
     );
     if let Some(position) = filtered.find_map_first(|found| found) {
         return Err(not_finite(volume, position));
     }
-    filter_depth(&mut planes);
+    filter_depth(&mut planes, &tally);
     let source = planes.as_slice().expect("a new array has standard layout");
     let mut result = Volume::filled(grid.clone(), outside);
     result.as_mut_slice().par_chunks_mut(width * height).zip(&axes[2]).for_each_init(
         || vec![0.0; width],
         |line, (slice, z)| {
+            let _done = tally.at_end(height);
             let Some(z) = z else { return };
             for (j, (row, y)) in slice.chunks_mut(width).zip(&axes[1]).enumerate() {
                 if y.is_some() {
@@ -334,8 +352,10 @@ fn interpolate_rows(
 }
 
 /// Turns samples into coefficients along z.
-fn filter_depth(values: &mut Array3<f64>) {
-    if values.len_of(Axis(0)) < 2 {
+fn filter_depth(values: &mut Array3<f64>, tally: &Tally<'_>) {
+    let depth = values.len_of(Axis(0));
+    if depth < 2 {
+        tally.advance(values.len_of(Axis(1)) * depth);
         return;
     }
     let columns = values.axis_chunks_iter_mut(Axis(1), 1).into_par_iter();
@@ -347,6 +367,7 @@ fn filter_depth(values: &mut Array3<f64>) {
         for (mut row, filtered) in column.rows_mut().into_iter().zip(scratch.chunks(width)) {
             row.iter_mut().zip(filtered).for_each(|(value, filtered)| *value = *filtered);
         }
+        tally.advance(depth);
     });
 }
 

@@ -3,6 +3,7 @@
 use super::sampling::{Sampling, is_inside, sample_lines};
 use crate::geometry::Geometry;
 use crate::parallel::for_each_part;
+use crate::progress::Tally;
 use crate::volume::{Volume, Voxel};
 
 /// Two neighbours on an axis and how far the position lies from the first towards the second.
@@ -31,24 +32,36 @@ impl Between {
     }
 }
 
-pub(super) fn sample<T: Voxel>(volume: &Volume<T>, sampling: &Sampling<'_>, grid: &Geometry, outside: T) -> Volume<T> {
+pub(super) fn sample<T: Voxel>(
+    volume: &Volume<T>,
+    sampling: &Sampling<'_>,
+    grid: &Geometry,
+    outside: T,
+    tally: &Tally<'_>,
+) -> Volume<T> {
     let size = volume.geometry().size();
     match sampling.axes() {
         None => {
             let voxels = volume.as_slice();
             let at = |x: usize, y: usize, z: usize| voxels[(z * size[1] + y) * size[0] + x].to_f64();
-            sample_lines(size, sampling.lines(), grid, outside, |position| {
+            sample_lines(size, sampling.lines(), grid, outside, tally, |position| {
                 let [x, y, z]: [Between; 3] = std::array::from_fn(|axis| Between::new(position[axis], size[axis]));
                 let row = |y: usize, z: usize| x.mix(at(x.low, y, z), at(x.high, y, z));
                 let plane = |z: usize| y.mix(row(y.low, z), row(y.high, z));
                 T::from_f64(z.mix(plane(z.low), plane(z.high)))
             })
         }
-        Some(positions) => separable(volume, positions, grid, outside),
+        Some(positions) => separable(volume, positions, grid, outside, tally),
     }
 }
 
-fn separable<T: Voxel>(volume: &Volume<T>, positions: &[Vec<f64>; 3], grid: &Geometry, outside: T) -> Volume<T> {
+fn separable<T: Voxel>(
+    volume: &Volume<T>,
+    positions: &[Vec<f64>; 3],
+    grid: &Geometry,
+    outside: T,
+    tally: &Tally<'_>,
+) -> Volume<T> {
     let size = volume.geometry().size();
     let axes: [Vec<Option<Between>>; 3] = std::array::from_fn(|axis| {
         positions[axis].iter().map(|&p| is_inside(p, size[axis]).then(|| Between::new(p, size[axis]))).collect()
@@ -61,6 +74,7 @@ fn separable<T: Voxel>(volume: &Volume<T>, positions: &[Vec<f64>; 3], grid: &Geo
     for_each_part(result.as_mut_slice(), width * height * run, &|task, slices| {
         let mut planes = Planes::new(volume, &axes, width, height);
         for (slice, z) in slices.chunks_mut(width * height).zip(&axes[2][task * run..]) {
+            let _done = tally.at_end(height);
             let Some(z) = z else { continue };
             let [low, high] = planes.pair(z.low, z.high);
             for (y, row) in slice.chunks_mut(width).enumerate() {

@@ -3,6 +3,7 @@
 use super::sampling::{Sampling, is_inside, sample_lines};
 use crate::geometry::Geometry;
 use crate::parallel::for_each_part;
+use crate::progress::Tally;
 use crate::volume::{Volume, Voxel};
 
 /// ITK rounds half an index up. The last position inside an axis of `size` voxels rounds to one behind them: its half
@@ -12,11 +13,17 @@ fn nearest(position: f64, size: usize) -> usize {
     ((position + 0.5).floor() as usize).min(size - 1)
 }
 
-pub(super) fn sample<T: Voxel>(volume: &Volume<T>, sampling: &Sampling<'_>, grid: &Geometry, outside: T) -> Volume<T> {
+pub(super) fn sample<T: Voxel>(
+    volume: &Volume<T>,
+    sampling: &Sampling<'_>,
+    grid: &Geometry,
+    outside: T,
+    tally: &Tally<'_>,
+) -> Volume<T> {
     let size = volume.geometry().size();
     let voxels = volume.as_slice();
     match sampling.axes() {
-        None => sample_lines(size, sampling.lines(), grid, outside, |position| {
+        None => sample_lines(size, sampling.lines(), grid, outside, tally, |position| {
             let [x, y, z] = [0, 1, 2].map(|axis| nearest(position[axis], size[axis]));
             voxels[(z * size[1] + y) * size[0] + x]
         }),
@@ -27,6 +34,7 @@ pub(super) fn sample<T: Voxel>(volume: &Volume<T>, sampling: &Sampling<'_>, grid
             let [width, height, _] = grid.size();
             let mut result = Volume::filled(grid.clone(), outside);
             for_each_part(result.as_mut_slice(), width * height, &|z, slice| {
+                let _done = tally.at_end(height);
                 let Some(z) = indices[2][z] else { return };
                 for (row, y) in slice.chunks_mut(width).zip(&indices[1]) {
                     let Some(y) = y else { continue };

@@ -2,6 +2,7 @@
 
 use crate::geometry::Geometry;
 use crate::parallel::for_each_part;
+use crate::progress::Tally;
 use crate::volume::{Volume, Voxel};
 
 /// Continuous indices into an image for every voxel of a grid, with the bits that ITK gives them.
@@ -146,6 +147,7 @@ pub(super) fn sample_lines<T: Voxel>(
     lines: &LineSampling<'_>,
     grid: &Geometry,
     outside: T,
+    tally: &Tally<'_>,
     evaluate: impl Fn([f64; 3]) -> T + Sync,
 ) -> Volume<T> {
     let [width, height, _] = grid.size();
@@ -156,6 +158,7 @@ pub(super) fn sample_lines<T: Voxel>(
                 *voxel = evaluate(position);
             }
         }
+        tally.advance(1);
     });
     result
 }
@@ -166,11 +169,13 @@ pub(super) fn sample_separable<T: Voxel, A: Sync>(
     axes: &[Vec<Option<A>>; 3],
     grid: &Geometry,
     outside: T,
+    tally: &Tally<'_>,
     evaluate: impl Fn([&A; 3]) -> T + Sync,
 ) -> Volume<T> {
     let [width, height, _] = grid.size();
     let mut result = Volume::filled(grid.clone(), outside);
     for_each_part(result.as_mut_slice(), width, &|line, voxels| {
+        let _done = tally.at_end(1);
         let (Some(y), Some(z)) = (&axes[1][line % height], &axes[2][line / height]) else { return };
         for (voxel, x) in voxels.iter_mut().zip(&axes[0]) {
             if let Some(x) = x {

@@ -11,6 +11,7 @@ use std::f64::consts::{PI, SQRT_2};
 use super::Interpolator;
 use super::sampling::{Sampling, is_inside, sample_lines, sample_separable};
 use crate::geometry::Geometry;
+use crate::progress::Tally;
 use crate::volume::{Volume, Voxel};
 
 /// Voxels that a windowed sinc takes to each side.
@@ -76,6 +77,7 @@ pub(super) fn sample<T: Voxel>(
     sampling: &Sampling<'_>,
     grid: &Geometry,
     outside: T,
+    tally: &Tally<'_>,
 ) -> Volume<T> {
     let size = volume.geometry().size();
     let taps = |position: f64, axis: usize| match interpolator {
@@ -89,7 +91,7 @@ pub(super) fn sample<T: Voxel>(
         _ => sum(volume, taps),
     };
     match sampling.axes() {
-        None => sample_lines(size, sampling.lines(), grid, outside, |position| {
+        None => sample_lines(size, sampling.lines(), grid, outside, tally, |position| {
             let [x, y, z]: [Taps; 3] = std::array::from_fn(|axis| taps(position[axis], axis));
             value([&x, &y, &z])
         }),
@@ -97,7 +99,7 @@ pub(super) fn sample<T: Voxel>(
             let axes: [Vec<Option<Taps>>; 3] = std::array::from_fn(|axis| {
                 positions[axis].iter().map(|&p| is_inside(p, size[axis]).then(|| taps(p, axis))).collect()
             });
-            sample_separable(&axes, grid, outside, value)
+            sample_separable(&axes, grid, outside, tally, value)
         }
     }
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ascend, invalid, mapped};
 use crate::error::{ImagingError, Result};
+use crate::progress::Tally;
 use crate::volume::{Image, Volume};
 
 /// How quantiles are found.
@@ -159,7 +160,13 @@ impl HistogramReference {
     /// # Errors
     /// [`ImagingError::InvalidParameter`] when the image holds no finite voxel or only one value.
     pub fn apply(&self, image: &Image) -> Result<Volume<f32>> {
+        self.apply_counted(image, &Tally::untold())
+    }
+
+    /// As [`Self::apply`], in two passes over the slices that are counted.
+    pub(super) fn apply_counted(&self, image: &Image, tally: &Tally<'_>) -> Result<Volume<f32>> {
         let Quantiles { minimum, points } = quantiles(&self.params, image)?;
+        tally.advance(image.geometry().size()[2]);
         let slope = |from: [f64; 2], to: [f64; 2]| {
             let width = from[1] - from[0];
             if width == 0.0 { 0.0 } else { (to[1] - to[0]) / width }
@@ -168,14 +175,14 @@ impl HistogramReference {
             .map(|j| slope([points[j - 1], points[j]], [self.points[j - 1], self.points[j]]))
             .collect();
         let below = slope([minimum, points[0]], [self.minimum, self.points[0]]);
-        mapped(image, |value| {
+        Ok(mapped(image, tally, |value| {
             let value = f64::from(value as f32);
             match points.iter().position(|&point| value < point) {
                 Some(0) => self.minimum + (value - minimum) * below,
                 Some(j) => self.points[j - 1] + (value - points[j - 1]) * slopes[j - 1],
                 None => self.points[self.points.len() - 1],
             }
-        })
+        }))
     }
 }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{ascend, foreground, invalid, mapped};
 use crate::error::{ImagingError, Result};
 use crate::intensity::percentile_of;
+use crate::progress::Tally;
 use crate::region::Roi;
 use crate::volume::{Image, Volume};
 
@@ -171,15 +172,26 @@ impl NyulScale {
     /// [`ImagingError::GeometryMismatch`] when the region lies on another grid; [`ImagingError::InvalidParameter`] when
     /// there is no finite voxel, or the first two or the last two landmarks are equal, so that no line goes on from them.
     pub fn apply(&self, image: &Image, region: Option<Roi<'_>>) -> Result<Volume<f32>> {
+        self.apply_counted(image, region, &Tally::untold())
+    }
+
+    /// As [`Self::apply`], in two passes over the slices that are counted.
+    pub(super) fn apply_counted(
+        &self,
+        image: &Image,
+        region: Option<Roi<'_>>,
+        tally: &Tally<'_>,
+    ) -> Result<Volume<f32>> {
         let found = landmarks(&self.percentiles, image, region)?;
+        tally.advance(image.geometry().size()[2]);
         let last = found.len() - 1;
         if found[0] >= found[1] || found[last - 1] >= found[last] {
             return Err(invalid("landmarks", format!("{found:?}"), "the first two and the last two must differ"));
         }
-        mapped(image, |value| {
+        Ok(mapped(image, tally, |value| {
             let above = found.partition_point(|&landmark| landmark < value).clamp(1, last);
             let slope = (self.scale[above] - self.scale[above - 1]) / (found[above] - found[above - 1]);
             slope * (value - found[above - 1]) + self.scale[above - 1]
-        })
+        }))
     }
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{foreground, invalid, mapped};
 use crate::error::{ImagingError, Result};
+use crate::progress::Tally;
 use crate::region::Roi;
 use crate::volume::{Image, Volume};
 
@@ -107,7 +108,20 @@ impl SiteScale {
     /// [`ImagingError::GeometryMismatch`] when the region lies on another grid; [`ImagingError::InvalidParameter`] when
     /// there is no finite voxel, or the intensities do not vary.
     pub fn apply(&self, image: &Image, region: Option<Roi<'_>>) -> Result<Volume<f32>> {
+        self.apply_counted(image, region, &Tally::untold())
+    }
+
+    /// As [`Self::apply`], in two passes over the slices that are counted.
+    pub(super) fn apply_counted(
+        &self,
+        image: &Image,
+        region: Option<Roi<'_>>,
+        tally: &Tally<'_>,
+    ) -> Result<Volume<f32>> {
         let own = Self::of_image(image, region)?;
-        mapped(image, |value| self.mean + self.standard_deviation * ((value - own.mean) / own.standard_deviation))
+        tally.advance(image.geometry().size()[2]);
+        Ok(mapped(image, tally, |value| {
+            self.mean + self.standard_deviation * ((value - own.mean) / own.standard_deviation)
+        }))
     }
 }

@@ -6,11 +6,12 @@ use serde::{Deserialize, Serialize};
 use super::{foreground, invalid, mapped};
 use crate::error::{ImagingError, Result};
 use crate::intensity::percentile_of;
+use crate::progress::Tally;
 use crate::region::Roi;
 use crate::volume::{Image, Volume};
 
 /// Intensities at which the density is looked at.
-const GRID: usize = 80;
+pub(super) const DENSITIES: usize = 80;
 
 /// Which mode of the intensities the stripe lies around.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,11 +128,19 @@ impl WhiteStripe {
     /// [`ImagingError::GeometryMismatch`] when the region lies on another grid; [`ImagingError::InvalidParameter`] when
     /// there is no finite voxel, or the intensities of the stripe do not vary.
     pub fn find(&self, image: &Image, region: Option<Roi<'_>>) -> Result<Stripe> {
+        self.find_counted(image, region, &Tally::untold())
+    }
+
+    /// As [`Self::find`]; counted are passes over the slices, one to find the intensities and one for each density.
+    fn find_counted(&self, image: &Image, region: Option<Roi<'_>>, tally: &Tally<'_>) -> Result<Stripe> {
+        let slices = image.geometry().size()[2];
         let values = foreground(image, region)?;
+        tally.advance(slices);
+        let counted = || tally.advance(slices);
         let mode = match self.params.mode {
-            StripeMode::Largest => mode(&values, &values, |_| None),
-            StripeMode::Last => mode(&values, up_to(&values, 96.0), |places| places.last().copied()),
-            StripeMode::First => mode(&values, up_to(&values, 99.0), |places| places.first().copied()),
+            StripeMode::Largest => mode(&values, &values, &counted, |_| None),
+            StripeMode::Last => mode(&values, up_to(&values, 96.0), &counted, |places| places.last().copied()),
+            StripeMode::First => mode(&values, up_to(&values, 99.0), &counted, |places| places.first().copied()),
         };
         let share = values.partition_point(|&value| value < mode) as f64 / values.len() as f64;
         let low = percentile_of(&values, 100.0 * (share - self.params.width).max(0.0));
@@ -155,8 +164,18 @@ impl WhiteStripe {
     /// # Errors
     /// As [`WhiteStripe::find`].
     pub fn apply(&self, image: &Image, region: Option<Roi<'_>>) -> Result<Volume<f32>> {
-        let stripe = self.find(image, region)?;
-        mapped(image, |value| (value - stripe.mean) / stripe.standard_deviation)
+        self.apply_counted(image, region, &Tally::untold())
+    }
+
+    /// As [`Self::apply`]; counted are those of the stripe and one pass more.
+    pub(super) fn apply_counted(
+        &self,
+        image: &Image,
+        region: Option<Roi<'_>>,
+        tally: &Tally<'_>,
+    ) -> Result<Volume<f32>> {
+        let stripe = self.find_counted(image, region, tally)?;
+        Ok(mapped(image, tally, |value| (value - stripe.mean) / stripe.standard_deviation))
     }
 }
 
@@ -166,8 +185,8 @@ fn up_to(values: &[f64], percentile: f64) -> &[f64] {
     &values[..values.partition_point(|&value| value <= limit)]
 }
 
-/// The mode that is chosen among the local ones of the density, or else the highest.
-fn mode(all: &[f64], values: &[f64], choose: impl Fn(&[usize]) -> Option<usize>) -> f64 {
+/// The mode that is chosen among the local ones of the density, or else the highest. `found` hears of each density.
+fn mode(all: &[f64], values: &[f64], found: &(dyn Fn() + Sync), choose: impl Fn(&[usize]) -> Option<usize>) -> f64 {
     let values = if values.is_empty() { all } else { values };
     let (low, high) = (values[0], values[values.len() - 1]);
     let count = values.len() as f64;
@@ -177,15 +196,18 @@ fn mode(all: &[f64], values: &[f64], choose: impl Fn(&[usize]) -> Option<usize>)
     if width.is_nan() || width == 0.0 {
         return low;
     }
-    let step = (high - low) / (GRID - 1) as f64;
-    let place = |i: usize| if i == GRID - 1 { high } else { low + step * i as f64 };
-    let density =
-        |i: usize| values.iter().map(|value| (-0.5 * ((value - place(i)) / width).powi(2)).exp()).sum::<f64>();
-    let densities: Vec<f64> = (0..GRID).into_par_iter().map(density).collect();
+    let step = (high - low) / (DENSITIES - 1) as f64;
+    let place = |i: usize| if i == DENSITIES - 1 { high } else { low + step * i as f64 };
+    let density = |i: usize| {
+        let sum = values.iter().map(|value| (-0.5 * ((value - place(i)) / width).powi(2)).exp()).sum::<f64>();
+        found();
+        sum
+    };
+    let densities: Vec<f64> = (0..DENSITIES).into_par_iter().map(density).collect();
     let local: Vec<usize> =
-        (1..GRID - 1).filter(|&i| densities[i] > densities[i - 1] && densities[i] > densities[i + 1]).collect();
+        (1..DENSITIES - 1).filter(|&i| densities[i] > densities[i - 1] && densities[i] > densities[i + 1]).collect();
     let mut highest = 0;
-    for i in 1..GRID {
+    for i in 1..DENSITIES {
         if densities[i] > densities[highest] {
             highest = i;
         }

@@ -49,15 +49,38 @@ const LISTS: [(&str, &str, &str); 4] = [
 /// The checklists for this run.
 pub(super) fn all(findings: &Findings<'_>) -> Result<Vec<Checklist>> {
     let mut lists = read()?;
-    if findings.inputs.agreement.is_none() {
-        let not_done = "not done: no training patients were outlined by two readers";
-        for (list, number) in [("CLEAR", "31"), ("METRICS", "14")] {
-            let items =
-                lists.iter_mut().filter(|checklist| checklist.name == list).flat_map(|checklist| &mut checklist.items);
-            items.filter(|item| item.number == number).for_each(|item| item.answer = not_done.to_owned());
-        }
-    }
+    let comparison = match (&findings.inputs.agreement, &findings.images.reliability) {
+        (Some(_), _) => ReaderComparison::OfTheCohort,
+        (None, Some(_)) => ReaderComparison::Earlier,
+        (None, None) => ReaderComparison::NotDone,
+    };
+    answer_on_readers(&mut lists, comparison);
     Ok(lists)
+}
+
+/// How it is known which features readers agree on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ReaderComparison {
+    /// Training patients were outlined by two readers.
+    OfTheCohort,
+    /// From a table that was made before the study.
+    Earlier,
+    /// Not at all.
+    NotDone,
+}
+
+/// Answers the items on the agreement of readers, which the lists take for one of the cohort.
+fn answer_on_readers(lists: &mut [Checklist], comparison: ReaderComparison) {
+    let answer = match comparison {
+        ReaderComparison::OfTheCohort => return,
+        ReaderComparison::Earlier => "by an earlier comparison of readers, whose table the cohort names",
+        ReaderComparison::NotDone => "not done: no training patients were outlined by two readers",
+    };
+    for (list, number) in [("CLEAR", "31"), ("METRICS", "14")] {
+        let items =
+            lists.iter_mut().filter(|checklist| checklist.name == list).flat_map(|checklist| &mut checklist.items);
+        items.filter(|item| item.number == number).for_each(|item| item.answer = answer.to_owned());
+    }
 }
 
 fn read() -> Result<Vec<Checklist>> {
@@ -90,6 +113,22 @@ mod tests {
     use alnm_stats::data_table::Cell;
 
     use super::*;
+
+    #[test]
+    fn an_earlier_comparison_of_readers_is_named_and_none_is_said() {
+        let answers = |comparison| {
+            let mut lists = read().unwrap();
+            answer_on_readers(&mut lists, comparison);
+            let item = |list: &str, number: &str| {
+                let list = lists.iter().find(|checklist| checklist.name == list).unwrap();
+                list.items.iter().find(|item| item.number == number).unwrap().answer.clone()
+            };
+            [item("CLEAR", "31"), item("METRICS", "14")]
+        };
+        assert!(answers(ReaderComparison::OfTheCohort).iter().all(String::is_empty));
+        assert!(answers(ReaderComparison::Earlier).iter().all(|answer| answer.starts_with("by an earlier comparison")));
+        assert!(answers(ReaderComparison::NotDone).iter().all(|answer| answer.starts_with("not done")));
+    }
 
     #[test]
     fn the_lists_have_the_published_numbers_and_point_to_sections_of_the_page() {

@@ -12,7 +12,7 @@ use alnm_imaging::region::{RingLimits, Roi};
 use alnm_imaging::resample::Interpolator;
 use alnm_imaging::standardisation::SiteScale;
 use alnm_imaging::{Geometry, Image, LabelMap, Volume};
-use alnm_radiomics::{NamedImage, NamedRegion, Parameters, SeriesExtractor};
+use alnm_radiomics::{FeatureValue, KnownFeatures, NamedImage, NamedRegion, Parameters, SeriesExtractor};
 use alnm_registration::{RegistrationMasks, RegistrationParams};
 use anyhow::{Context, Result, ensure};
 
@@ -296,14 +296,14 @@ impl SeriesAnalysis {
         (1..=self.habitat_count()).map(|habitat| format!("habitat{habitat}_share"))
     }
 
-    /// Features of further phases, maps and regions of an outline. `of_lesion` are the names of the features that are
-    /// there already. Features of a region that an image has no voxels of are NaN, with a warning.
+    /// Features of further phases, maps and regions of an outline. `of_lesion` are its features in the analysed phase, which
+    /// are there already. Features of a region that an image has no voxels of are NaN, with a warning.
     pub(crate) fn features(
         &self,
         images: &CorrectedImages,
         mask: &LabelMap,
         label: u32,
-        of_lesion: &[String],
+        of_lesion: &[FeatureValue],
     ) -> Result<FurtherFeatures> {
         let lesion = Roi::new(mask, label)?;
         let rings = self.options.rings().map(|rings| -> Result<LabelMap> {
@@ -330,9 +330,11 @@ impl SeriesAnalysis {
             ImagePlace::Further(at) => &images.further[at].image,
             ImagePlace::Map(at) => &map_images[at],
         });
-        let row = self.extractor.row(&named, &regions)?;
+        let known = [KnownFeatures::new(LESION, ANALYSED, of_lesion)];
+        let row = self.extractor.row_with_known(&named, &regions, &known)?;
         let columns = self.extractor.columns(&named, &regions);
-        let kept: BTreeSet<String> = without_repeated(columns.clone(), of_lesion).into_iter().collect();
+        let of_lesion: Vec<String> = of_lesion.iter().map(|feature| feature.id.to_string()).collect();
+        let kept: BTreeSet<String> = without_repeated(columns.clone(), &of_lesion).into_iter().collect();
         let (mut names, mut values): (Vec<String>, Vec<f64>) =
             columns.into_iter().zip(row.values).filter(|(name, _)| kept.contains(name)).unzip();
         if let Some(habitats) = &habitats {

@@ -1,7 +1,5 @@
 //! Maps of the Tofts parameters.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use ndarray::Array3;
 use rayon::prelude::*;
 
@@ -10,6 +8,7 @@ use super::fit::{ToftsFit, ToftsFitter};
 use crate::dce::DynamicSeries;
 use crate::error::{ImagingError, Result};
 use crate::kinetics::maps::{RegionRow, RegionRows};
+use crate::progress::{ProgressObserver, Tally};
 use crate::region::Roi;
 use crate::volume::Volume;
 
@@ -21,16 +20,6 @@ pub enum T1<'a> {
     Constant(f64),
     /// A map in seconds on the grid of the series; voxels where it is not above 0 are not fitted.
     Map(&'a Volume<f32>),
-}
-
-/// How far a fit of maps is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct RowsFitted {
-    /// Rows of voxels that are fitted.
-    pub fitted: usize,
-    /// All rows.
-    pub all: usize,
 }
 
 /// Maps of the parameters of the Tofts models, all on the grid of the series; NaN outside of the region and in voxels that
@@ -86,7 +75,7 @@ impl ToftsFitter {
         self.maps_with(series, region, signal, t1, &|_| {})
     }
 
-    /// As [`ToftsFitter::maps`]; the observer hears of each row of voxels that is fitted, from the threads that fit them.
+    /// As [`ToftsFitter::maps`]; the observer hears of the rows of voxels that are fitted.
     ///
     /// # Errors
     /// As [`ToftsFitter::maps`].
@@ -96,7 +85,7 @@ impl ToftsFitter {
         region: Option<Roi<'_>>,
         signal: &SignalModel,
         t1: T1<'_>,
-        observer: &(dyn Fn(RowsFitted) + Sync),
+        observer: &ProgressObserver<'_>,
     ) -> Result<ToftsMaps> {
         const OPERATION: &str = "Tofts maps";
         let geometry = series.images()[0].geometry();
@@ -114,7 +103,7 @@ impl ToftsFitter {
             return Err(ImagingError::GeometryMismatch { operation: OPERATION, difference });
         }
         let scan = RegionRows::new(series, region)?;
-        let (fitted, all) = (AtomicUsize::new(0), scan.rows.len());
+        let tally = Tally::new(scan.rows.len(), observer);
         let of_row = |row: &RegionRow| {
             let mut fits = Vec::with_capacity(row.positions.len());
             let mut position = row.positions.start;
@@ -126,7 +115,7 @@ impl ToftsFitter {
                 fits.push(signals.map(|signals| self.fit(&signal.concentrations(signals, t1))));
                 position += 1;
             });
-            observer(RowsFitted { fitted: fitted.fetch_add(1, Ordering::Relaxed) + 1, all });
+            tally.advance(1);
             fits
         };
         let rows: Vec<Vec<Option<ToftsFit>>> = scan.rows.par_iter().map(of_row).collect();
