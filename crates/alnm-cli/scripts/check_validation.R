@@ -4,8 +4,8 @@
 #   Rscript crates/alnm-cli/scripts/check_validation.R validation.csv risks.csv
 #
 # pROC: area with DeLong's interval. rms: calibration intercept and slope (val.prob), with Wald intervals by glm. Base R: Brier score,
-# calibration in the large, Clopper-Pearson intervals, net benefit. Status 1 when a figure differs by more than 1e-8 relatively, which is
-# what iterations to a tolerance leave; areas, shares and net benefits agree to 1e-10.
+# calibration in the large, Clopper-Pearson intervals, net benefit. Status 1 when a figure differs by more than 1e-10 relatively, or the slope
+# from that of val.prob, which stops early, by more than 1e-4.
 
 suppressPackageStartupMessages({ library(pROC); library(rms) })
 files <- commandArgs(trailingOnly = TRUE)
@@ -18,7 +18,7 @@ compare <- function(part, measure, at, expected, tolerance, columns = c("estimat
   row <- figures[figures$part == part & figures$measure == measure & (is.na(at) | figures$at == at), ][1, ]
   found <- unlist(row[columns[seq_along(expected)]])
   difference <- max(abs(as.numeric(found) - expected) / pmax(1, abs(expected)))
-  largest <<- max(largest, difference)
+  if (tolerance <= 1e-10) largest <<- max(largest, difference)
   cat(sprintf("%-14s %-24s %-22s %.1e\n", part, measure, ifelse(is.na(at), "", at), difference))
   if (!is.finite(difference) || difference > tolerance) stop("differs: ", measure, ": ", paste(found, collapse = " "), " and ", paste(expected, collapse = " "))
 }
@@ -33,11 +33,13 @@ wald <- function(fit, term) {
   found <- summary(fit)$coefficients[term, 1:2]
   c(found[1], found[1] - qnorm(0.975) * found[2], found[1] + qnorm(0.975) * found[2])
 }
-large <- glm(y ~ 1, offset = logit, family = binomial, control = strict)
-line <- glm(y ~ logit, family = binomial, control = strict)
-compare("calibration", "in the large", NA, wald(large, 1), 1e-8)
-compare("calibration", "intercept", NA, wald(line, 1), 1e-8)
-compare("calibration", "slope", NA, wald(line, 2), 1e-8)
+# glm has the weights of its standard errors from the step before the last: begun at its answer, it has those of the answer.
+settled <- function(fit) update(fit, start = coef(fit))
+large <- settled(glm(y ~ 1, offset = logit, family = binomial, control = strict))
+line <- settled(glm(y ~ logit, family = binomial, control = strict))
+compare("calibration", "in the large", NA, wald(large, 1), 1e-10)
+compare("calibration", "intercept", NA, wald(line, 1), 1e-10)
+compare("calibration", "slope", NA, wald(line, 2), 1e-10)
 printed <- val.prob(p, y, pl = FALSE)
 compare("calibration", "slope", NA, as.numeric(printed["Slope"]), 1e-4)
 observed <- sum(y)

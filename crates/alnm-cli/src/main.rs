@@ -47,7 +47,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use defaults::Defaults;
@@ -206,8 +206,22 @@ fn colours_before_parsing(given: &[OsString]) -> Option<Colours> {
     clap::ValueEnum::from_str(&named, false).ok()
 }
 
+/// The command that was asked for, and the feature that would bring it to this program.
+fn left_out(told: &clap::Error) -> Option<(&str, &'static str)> {
+    match told.get(ContextKind::InvalidSubcommand)? {
+        ContextValue::String(name) => Some((name, version::feature_left_out(name)?)),
+        _ => None,
+    }
+}
+
 /// Help and version, which go to standard output, or a fault of the command line.
 fn answer(told: &clap::Error, colours: Colours) -> anyhow::Result<Ending> {
+    if let Some((name, feature)) = left_out(told) {
+        return Err(exit::wrong_use(format!(
+            "this program was built without the command {name}; `cargo install alnm-cli --features {feature}` builds one \
+             that has it"
+        )));
+    }
     match told.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             if let Err(error) = told.print()

@@ -2,21 +2,26 @@
 
 use std::fmt::Write as _;
 
-/// The optional features, and whether they were built.
-const FEATURES: [(&str, bool); 7] = [
-    ("bundle", cfg!(feature = "bundle")),
-    ("study", cfg!(feature = "study")),
-    ("parquet", cfg!(feature = "parquet")),
-    ("pacs", cfg!(feature = "pacs")),
-    ("jpeg2000", cfg!(feature = "jpeg2000")),
-    ("jpegxl", cfg!(feature = "jpegxl")),
-    ("shell", cfg!(feature = "shell")),
+/// The optional features, whether they were built, and the commands that each brings.
+const FEATURES: [(&str, bool, &[&str]); 7] = [
+    ("bundle", cfg!(feature = "bundle"), &["apply", "validate"]),
+    ("study", cfg!(feature = "study"), &["study"]),
+    ("parquet", cfg!(feature = "parquet"), &[]),
+    ("pacs", cfg!(feature = "pacs"), &["fetch", "store"]),
+    ("jpeg2000", cfg!(feature = "jpeg2000"), &[]),
+    ("jpegxl", cfg!(feature = "jpegxl"), &[]),
+    ("shell", cfg!(feature = "shell"), &["completions", "man"]),
 ];
+
+/// The feature that would bring a command to this program; none where the program has it or no feature brings it.
+pub(crate) fn feature_left_out(command: &str) -> Option<&'static str> {
+    FEATURES.iter().find(|(_, built, commands)| !built && commands.contains(&command)).map(|(name, ..)| *name)
+}
 
 /// Lines of names and what they are.
 pub(crate) fn in_full() -> String {
     let with = |built: bool| -> String {
-        let names: Vec<&str> = FEATURES.iter().filter(|(_, is)| *is == built).map(|(name, _)| *name).collect();
+        let names: Vec<&str> = FEATURES.iter().filter(|(_, is, _)| *is == built).map(|(name, ..)| *name).collect();
         if names.is_empty() { "none".to_owned() } else { names.join(", ") }
     };
     let mut jpeg = "JPEG, JPEG-LS, RLE".to_owned();
@@ -59,4 +64,24 @@ fn instructions() -> String {
 #[cfg(not(target_arch = "x86_64"))]
 fn instructions() -> String {
     "those of the target".to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn a_command_is_there_or_its_feature_is_named() {
+        let there = crate::Arguments::command();
+        for (name, built, commands) in FEATURES {
+            for command in commands {
+                assert_eq!(there.find_subcommand(command).is_some(), built, "{command}");
+                assert_eq!(feature_left_out(command), (!built).then_some(name));
+            }
+        }
+        assert_eq!(feature_left_out("info"), None);
+        assert_eq!(feature_left_out("no-such-command"), None);
+    }
 }
