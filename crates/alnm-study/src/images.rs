@@ -1,5 +1,6 @@
 //! From images to numbers: N4, 1 mm, 926 features of each outline, and the crop for the network.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use alnm_imaging::dce::{DelayedPhase, Kinetics, KineticsParams, TimeIntensityCurve};
@@ -12,10 +13,10 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::cohort::{
-    Cohort, CohortProblems, Patient, Problem, ProblemPolicy, ReliabilityTable, check_files, check_voxels,
+    Cohort, CohortProblems, Patient, PatientVoxels, Problem, ProblemPolicy, ReliabilityTable, check_files, check_voxels,
 };
 use crate::preparation::{ImagePreparation, ImagePreparationParams, LesionGeometry, PatientImages, SeriesPreparation};
-use crate::series::{PatientEvidence, SeriesLearning, SeriesOptions, learn};
+use crate::series::{PatientEvidence, PatientMotion, SeriesLearning, SeriesOptions, learn};
 use crate::store::{Fingerprint, Store};
 use crate::study::Study;
 
@@ -59,10 +60,11 @@ impl Study {
             .with_label(cohort.description.label)
             .with_crop_side(side)
             .check()?;
+        let motions = Motions::new(&self.settings.out, preparation.clone(), &cohort)?;
         let (cohort, series) = match cohort.description.series_options() {
             None => (cohort, None),
             Some(options) => {
-                let (cohort, learning) = self.series_learning(cohort, &preparation, options)?;
+                let (cohort, learning) = self.series_learning(cohort, &preparation, options, motions.as_ref())?;
                 (cohort, Some(learning))
             }
         };
@@ -84,7 +86,8 @@ impl Study {
                     if is_refused.load(Ordering::Relaxed) {
                         return Err(OnlyChecked.into());
                     }
-                    preparation.prepare(voxels)
+                    let motion = motions.as_ref().map(|motions| motions.of(&cohort, patient, &voxels)).transpose()?;
+                    preparation.prepare_with_motion(voxels, motion.flatten().as_ref())
                 });
                 if images.is_err() && cohort.description.problems == ProblemPolicy::Refuse {
                     is_refused.store(true, Ordering::Relaxed);
@@ -123,6 +126,7 @@ impl Study {
         cohort: Cohort,
         preparation: &ImagePreparation,
         options: SeriesOptions,
+        motions: Option<&Motions>,
     ) -> Result<(Cohort, SeriesLearning)> {
         let centre = cohort.description.training_centre.clone();
         if !options.learns() {
@@ -137,8 +141,11 @@ impl Study {
             .map(|patient| {
                 self.progress().check_interrupt()?;
                 let fingerprint = fingerprint(&cohort, patient, &(preparation.params(), &options))?;
-                let evidence = store
-                    .item(&patient.id, &fingerprint, || preparation.evidence(&cohort.read_voxels(patient)?, &options));
+                let evidence = store.item(&patient.id, &fingerprint, || {
+                    let voxels = cohort.read_voxels(patient)?;
+                    let motion = motions.map(|motions| motions.of(&cohort, patient, &voxels)).transpose()?;
+                    preparation.evidence(&voxels, &options, motion.flatten().as_ref())
+                });
                 step.advance();
                 Ok(PatientEvidence::new(&patient.id, &patient.centre, evidence?))
             })
@@ -159,6 +166,30 @@ impl Study {
         let cohort = cohort.settle(problems)?;
         let learned = learn(&options, &centre, &patients)?;
         Ok((cohort, SeriesLearning { options, patients, learned }))
+    }
+}
+
+/// The motion of the patients, which is found once, whatever it is used for.
+struct Motions {
+    store: Store,
+    /// Without what is learned, which motion does not depend on.
+    preparation: ImagePreparation,
+    options: SeriesOptions,
+}
+
+impl Motions {
+    /// Those of a cohort; none where its description does not ask for motion.
+    fn new(out: &Path, preparation: ImagePreparation, cohort: &Cohort) -> Result<Option<Self>> {
+        let Some(options) = cohort.description.series_options().filter(|options| options.motion.is_some()) else {
+            return Ok(None);
+        };
+        Ok(Some(Self { store: Store::open(out, "motion")?, preparation, options }))
+    }
+
+    /// That of a patient, kept from one run to the next.
+    fn of(&self, cohort: &Cohort, patient: &Patient, voxels: &PatientVoxels) -> Result<Option<PatientMotion>> {
+        let fingerprint = fingerprint(cohort, patient, &(self.preparation.params(), &self.options))?;
+        self.store.item(&patient.id, &fingerprint, || self.preparation.motion(voxels, &self.options))
     }
 }
 

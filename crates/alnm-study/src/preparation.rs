@@ -9,7 +9,10 @@ use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use crate::cohort::{PatientVoxels, VoxelHashes};
-use crate::series::{CorrectedImages, Correction, LearnedFromSeries, SeriesAnalysis, SeriesEvidence, SeriesOptions};
+use crate::series::{
+    CorrectedImages, Correction, LearnedFromSeries, PatientMotion, SeriesAnalysis, SeriesEvidence, SeriesOptions,
+    motion,
+};
 
 /// The parameter file of the 926 features, in PyRadiomics' format.
 pub const PARAMETERS_926: &str = include_str!("../params_926.yaml");
@@ -216,12 +219,26 @@ impl ImagePreparation {
         self.params.series.as_ref().is_some_and(|series| series.options.needs_series())
     }
 
-    /// What a training patient's images give to learn scales of intensities and habitats from.
+    /// The motion between the phases that are used; none where it is not asked for.
     ///
     /// # Errors
-    /// What motion or the correction goes wrong with; an image of one grey value.
-    pub fn evidence(&self, voxels: &PatientVoxels, options: &SeriesOptions) -> Result<SeriesEvidence> {
-        let corrected = CorrectedImages::of(voxels, self.params.correction(), Some(options))?;
+    /// A series that lacks a phase, and what the registration goes wrong with.
+    pub fn motion(&self, voxels: &PatientVoxels, options: &SeriesOptions) -> Result<Option<PatientMotion>> {
+        motion(voxels, self.params.correction(), options)
+    }
+
+    /// What a training patient's images give to learn scales of intensities and habitats from. `motion` is that of
+    /// [`ImagePreparation::motion`].
+    ///
+    /// # Errors
+    /// What the correction goes wrong with; an image of one grey value.
+    pub fn evidence(
+        &self,
+        voxels: &PatientVoxels,
+        options: &SeriesOptions,
+        motion: Option<&PatientMotion>,
+    ) -> Result<SeriesEvidence> {
+        let corrected = CorrectedImages::of(voxels, self.params.correction(), Some(options), motion)?;
         corrected.evidence(options, &voxels.mask, self.params.label)
     }
 
@@ -231,9 +248,21 @@ impl ImagePreparation {
     /// What the correction, an extraction or the crop goes wrong with: an image of one grey value, a lesion of too few
     /// voxels; a series that lacks a phase.
     pub fn prepare(&self, voxels: PatientVoxels) -> Result<PatientImages> {
+        let motion = match &self.series {
+            Some(series) => self.motion(&voxels, series.options())?,
+            None => None,
+        };
+        self.prepare_with_motion(voxels, motion.as_ref())
+    }
+
+    /// As [`ImagePreparation::prepare`], with the motion that [`ImagePreparation::motion`] found before.
+    ///
+    /// # Errors
+    /// As [`ImagePreparation::prepare`].
+    pub fn prepare_with_motion(&self, voxels: PatientVoxels, motion: Option<&PatientMotion>) -> Result<PatientImages> {
         let ImagePreparationParams { label, crop_side, .. } = &self.params;
         let options = self.series.as_ref().map(SeriesAnalysis::options);
-        let mut corrected = CorrectedImages::of(&voxels, self.params.correction(), options)?;
+        let mut corrected = CorrectedImages::of(&voxels, self.params.correction(), options, motion)?;
         let crop = LesionCrop::of_largest_section(&corrected.image, &voxels.mask, *label, *crop_side)?;
         if let Some(series) = &self.series {
             corrected = series.standardised(corrected)?;

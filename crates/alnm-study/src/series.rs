@@ -20,8 +20,10 @@
 
 mod analysis;
 mod learning;
+mod motion;
 mod options;
 
-pub(crate) use analysis::{CorrectedImages, Correction, SeriesAnalysis};
+pub(crate) use analysis::{CorrectedImages, Correction, SeriesAnalysis, motion};
 pub use learning::{LearnedFromSeries, PatientEvidence, ScaleEvidence, SeriesEvidence, SeriesLearning, learn};
+pub use motion::PatientMotion;
 pub use options::{SeriesOptions, StudyHabitats, StudyPhases, StudyRegions, StudyStandard};

@@ -264,6 +264,8 @@ impl Chart {
     fn legend(&self, svg: &mut String) {
         let named = self.named();
         let rows = named.len().div_ceil(2);
+        let longest = named.iter().map(|series| series.name.chars().count()).max().unwrap_or(0);
+        let size = fitting_size(longest, WIDTH / 2.0 - 32.0);
         let baseline = |row: usize| HEIGHT + LEGEND_LINE * row as f64 + 5.0;
         for (index, series) in named.iter().enumerate() {
             let (x, y) = (if index < rows { 8.0 } else { 8.0 + WIDTH / 2.0 }, baseline(index % rows));
@@ -279,7 +281,11 @@ impl Chart {
             }
             push(
                 svg,
-                format_args!("<text x='{:.1}' y='{y:.1}' font-size='9.5'>{}</text>", x + 20.0, escape(&series.name)),
+                format_args!(
+                    "<text x='{:.1}' y='{y:.1}' font-size='{size:.1}'>{}</text>",
+                    x + 20.0,
+                    escape(&series.name)
+                ),
             );
         }
         for (index, note) in self.notes.iter().enumerate() {
@@ -293,6 +299,12 @@ impl Chart {
             );
         }
     }
+}
+
+/// The size of letters, at most 9.5, in which so many have room. Letters of the widest usual typefaces (DejaVu, Verdana) are
+/// 0.62 of their size wide in the mean.
+fn fitting_size(letters: usize, width: f64) -> f64 {
+    (width / (0.62 * letters.max(1) as f64)).clamp(4.0, 9.5)
 }
 
 /// The part of a segment whose ordinates lie in a range; `None` where it lies outside.
@@ -318,9 +330,9 @@ fn bars_svg(title: &str, x_label: &str, values: &[(String, f64)]) -> String {
     let largest = values.iter().map(|value| value.1.abs()).fold(f64::MIN_POSITIVE, f64::max);
     let negative = values.iter().any(|value| value.1 < 0.0);
     // Names of features are long; they are shown whole, in smaller letters where they need to be.
-    let longest = values.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0) as f64;
-    let name_width = (longest * 5.4 + 8.0).clamp(60.0, WIDTH * 0.6);
-    let name_size = ((name_width - 8.0) / (0.56 * longest.max(1.0))).clamp(5.0, 9.5);
+    let longest = values.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    let name_width = (longest as f64 * 5.4 + 8.0).clamp(60.0, WIDTH * 0.6);
+    let name_size = fitting_size(longest, name_width - 8.0);
     let bottom = HEIGHT - BOTTOM;
     let zero = if negative { name_width + (WIDTH - name_width - RIGHT) / 2.0 } else { name_width };
     let scale = (WIDTH - RIGHT - zero - 52.0) / largest;
@@ -361,8 +373,8 @@ fn bars_svg(title: &str, x_label: &str, values: &[(String, f64)]) -> String {
     push(
         &mut svg,
         format_args!(
-            "<text x='{:.1}' y='{:.1}' text-anchor='middle'>{}</text>",
-            (name_width + WIDTH) / 2.0,
+            "<text x='{:.1}' y='{:.1}' text-anchor='end'>{}</text>",
+            WIDTH - RIGHT,
             HEIGHT - 14.0,
             escape(x_label)
         ),

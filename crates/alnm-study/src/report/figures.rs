@@ -288,9 +288,12 @@ fn lasso(caption: &str, name: &str, pipeline: &FittedPipeline, training: &Featur
     coefficients.above =
         (0..steps).step_by(steps.div_ceil(6).max(1)).map(|step| (log_lambda[step], features_at(step))).collect();
     coefficients.marks = vec![cv.lambda(LambdaChoice::Min).ln()];
-    let weights: Vec<(String, f64)> =
-        pipeline.signature().into_iter().flat_map(Signature::weights).map(|w| (w.feature.clone(), w.weight)).collect();
-    let mut ordered = weights;
+    let per_deviation = |(feature, weight): (&String, f64)| -> Result<(String, f64)> {
+        Ok((feature.clone(), weight * standard_deviation(&training.column(feature)?.to_vec())))
+    };
+    let weights = pipeline.signature().into_iter().flat_map(Signature::weights);
+    let mut ordered: Vec<(String, f64)> =
+        weights.map(|w| per_deviation((&w.feature, w.weight))).collect::<Result<_>>()?;
     ordered.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
     let caption = format!(
         "{caption}: LASSO with ten-fold cross-validation. Dashed: λ of the smallest deviance (chosen) and one standard error from it; \
@@ -299,7 +302,7 @@ fn lasso(caption: &str, name: &str, pipeline: &FittedPipeline, training: &Featur
     let panels = vec![
         chart.panel(&format!("{name}_cross_validation")),
         coefficients.panel(&format!("{name}_paths")),
-        bars(&format!("{name}_weights"), "Weights of the score", "weight on the feature's own scale", &ordered),
+        bars(&format!("{name}_weights"), "Weights of the score", "weight per standard deviation", &ordered),
     ];
     Ok(figure(&caption, panels))
 }
@@ -309,7 +312,8 @@ fn variables(results: &Results) -> Figure {
     importances.sort_by(|a, b| b.1.total_cmp(&a.1));
     let subsets = results.subsets.subsets();
     let points = subsets.iter().map(|s| (s.variables.len() as f64, s.mean_auc)).collect();
-    let ends = subsets.iter().map(|s| (s.interval.lower, s.interval.upper)).collect();
+    // An interval of a mean of areas may reach where no area is.
+    let ends = subsets.iter().map(|s| (s.interval.lower.max(0.0), s.interval.upper.min(1.0))).collect();
     let mut chart = Chart::around(
         "Incremental subsets",
         "variables",
@@ -318,7 +322,7 @@ fn variables(results: &Results) -> Figure {
     );
     chart.marks = vec![results.subsets.best_variables().len() as f64];
     let caption = format!(
-        "Figure 4. Importance by gradient boosting, and subsets in its order; best: {}.",
+        "Figure 4. Importance by gradient boosting, and subsets in its order; best: {}. Intervals end at 1.",
         results.subsets.best_variables().join(", ")
     );
     figure(

@@ -111,12 +111,12 @@ fn baseline(file: &str, title: &str, table: &TableOne, groups: [&str; 2]) -> Tab
 }
 
 /// The groups of a baseline table by outcome.
-const BY_OUTCOME: [&str; 2] = ["negative", "positive"];
+const BY_OUTCOME: [&str; 2] = ["no metastasis", "metastasis"];
 
 fn table_one(results: &Results, published: Option<&PublishedFigures>) -> Table {
     let table = baseline("table1", "Table 1. Training cohort", &results.table_one, BY_OUTCOME);
     let Some(published) = published else { return table };
-    table.with_columns(&["published negative", "published positive", "published p"], |row| {
+    table.with_columns(&["published, no metastasis", "published, metastasis", "published p"], |row| {
         let variable = row[0].text();
         let of_variable = published.characteristic(variable.split(" (").next().unwrap_or_default());
         of_variable.map_or(["", "", ""], |p| [p.negative, p.positive, p.p]).map(TableCell::from).to_vec()
@@ -377,7 +377,9 @@ fn calibration<'a>(evaluations: impl Iterator<Item = &'a Evaluation>) -> Table {
         })
     });
     let header = ["cohort", "model", "Hosmer-Lemeshow χ²", "p", "in the large", "intercept", "slope", "ICI"];
-    Table::new("calibration", "Calibration, with 95 % intervals", &header, rows.collect())
+    let title = "Calibration, with 95 % intervals; undefined where risks of 0 or 1, or outcomes that they separate, leave nothing \
+                 to fit, and χ² is huge where such a risk was wrong";
+    Table::new("calibration", title, &header, rows.collect())
 }
 
 /// Thresholds of the table of net benefit.

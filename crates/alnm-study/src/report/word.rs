@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 
+use alnm_selection::signature::Weight;
 use anyhow::Result;
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
@@ -200,7 +201,11 @@ pub(super) fn document(
     }
     body.paragraph(Style::Heading1, "Scores");
     for signature in [&findings.scores.radiomic, &findings.scores.deep].into_iter().filter_map(|one| one.signature()) {
-        let terms = signature.weights().iter().map(|one| format!(" {:+.4} × {}", one.weight, one.feature));
+        let term = |one: &Weight| {
+            let sign = if one.weight < 0.0 { '−' } else { '+' };
+            format!(" {sign} {:.4} × {}", one.weight.abs(), one.feature)
+        };
+        let terms = signature.weights().iter().map(term);
         let formula = format!("{} = {:.4}{}", signature.name(), signature.intercept(), terms.collect::<String>());
         body.paragraph(Style::Normal, &formula);
     }

@@ -1,7 +1,6 @@
 //! From the voxels of one patient to everything beside the features of the lesion in the analysed phase.
 
 use std::collections::BTreeSet;
-use std::ops::ControlFlow;
 
 use alnm_imaging::dce::DynamicSeries;
 use alnm_imaging::habitat::{HabitatModel, voxel_features};
@@ -9,23 +8,18 @@ use alnm_imaging::kinetics::KineticMap;
 use alnm_imaging::n4::N4Params;
 use alnm_imaging::otsu::otsu_mask;
 use alnm_imaging::region::{RingLimits, Roi};
-use alnm_imaging::resample::Interpolator;
 use alnm_imaging::standardisation::SiteScale;
 use alnm_imaging::{Geometry, Image, LabelMap, Volume};
 use alnm_radiomics::{FeatureValue, KnownFeatures, NamedImage, NamedRegion, Parameters, SeriesExtractor};
-use alnm_registration::{RegistrationMasks, RegistrationParams};
 use anyhow::{Context, Result, ensure};
 
 use super::learning::{LearnedFromSeries, ScaleEvidence, SeriesEvidence};
+use super::motion::PatientMotion;
 use super::options::{SeriesOptions, StudyStandard};
 use crate::cohort::PatientVoxels;
 
 /// Voxels of a lesion that habitats are learned from, taken evenly.
 const MOST_LEARNED_VOXELS: usize = 2000;
-/// Change of the lesion's volume by the motion, from which on it is said.
-const LESION_CHANGE: f64 = 0.05;
-/// Share of the image that phases have in common after the motion, below which it is said.
-const COMMON_IMAGE: f64 = 0.8;
 /// The analysed phase in the names of columns.
 const ANALYSED: &str = "image";
 /// The outlined region in the names of columns.
@@ -67,22 +61,21 @@ pub(crate) struct Correction<'a> {
 }
 
 impl CorrectedImages {
-    /// Motion and kinetic maps where they are asked for, then N4: the field of the analysed phase corrects all.
-    pub(crate) fn of(voxels: &PatientVoxels, by: Correction<'_>, options: Option<&SeriesOptions>) -> Result<Self> {
+    /// Motion and kinetic maps where they are asked for, then N4: the field of the analysed phase corrects all. `motion` is
+    /// what [`motion`] found.
+    pub(crate) fn of(
+        voxels: &PatientVoxels,
+        by: Correction<'_>,
+        options: Option<&SeriesOptions>,
+        motion: Option<&PatientMotion>,
+    ) -> Result<Self> {
         let image: Volume<f32> = voxels.image.cast();
         let foreground = otsu_mask(&image, by.otsu_bins)?;
         let n4 = by.n4.clone().check()?.correct(&image, Some(&foreground))?;
         let n4_iterations = n4.iterations();
         let (mut seconds, mut further, mut maps, mut warnings) = (f64::NAN, Vec::new(), Vec::new(), Vec::new());
         if let Some(options) = options.filter(|options| options.needs_series()) {
-            let series = voxels.series.as_ref().with_context(|| {
-                format!(
-                    "the image has no phase beside the one that is analysed, and phases up to {} are asked for; give \
-                     the folder of the whole series",
-                    options.last_phase(by.phase)
-                )
-            })?;
-            let used = UsedPhases::of(series, voxels, by, options)?;
+            let used = UsedPhases::of(whole_series(voxels, by.phase, options)?, by, options, motion)?;
             (seconds, maps, warnings) = (used.seconds, used.maps, used.warnings);
             let field = n4.bias_field();
             let without_field = |(number, seconds, phase): (usize, f64, Image)| {
@@ -141,6 +134,39 @@ impl CorrectedImages {
     }
 }
 
+/// The motion between the phases of a patient that are used; none where it is not asked for.
+pub(crate) fn motion(
+    voxels: &PatientVoxels,
+    by: Correction<'_>,
+    options: &SeriesOptions,
+) -> Result<Option<PatientMotion>> {
+    let Some(params) = &options.motion else { return Ok(None) };
+    let series = whole_series(voxels, by.phase, options)?;
+    PatientMotion::find(series, &used_numbers(series, by.phase, options), voxels, by, params).map(Some)
+}
+
+/// The series, with all phases that the options ask for.
+fn whole_series<'a>(voxels: &'a PatientVoxels, phase: usize, options: &SeriesOptions) -> Result<&'a DynamicSeries> {
+    let last = options.last_phase(phase);
+    let series = voxels.series.as_ref().with_context(|| {
+        format!(
+            "the image has no phase beside the one that is analysed, and phases up to {last} are asked for; give the \
+             folder of the whole series"
+        )
+    })?;
+    let count = series.phase_count();
+    ensure!(count >= last, "the series has {count} phases; phase {last} is asked for");
+    Ok(series)
+}
+
+/// The numbers of the phases that are used: all for kinetic maps, else the analysed one and those named.
+fn used_numbers(series: &DynamicSeries, phase: usize, options: &SeriesOptions) -> Vec<usize> {
+    let has_maps = !options.all_maps().is_empty();
+    let further = options.further();
+    let is_used = |&number: &usize| has_maps || number == phase || further.contains(&number);
+    (1..=series.phase_count()).filter(is_used).collect()
+}
+
 /// The phases of a series that are used, as they were acquired but for the motion.
 struct UsedPhases {
     seconds: f64,
@@ -150,20 +176,22 @@ struct UsedPhases {
 }
 
 impl UsedPhases {
-    fn of(series: &DynamicSeries, voxels: &PatientVoxels, by: Correction<'_>, options: &SeriesOptions) -> Result<Self> {
-        let (last, count) = (options.last_phase(by.phase), series.phase_count());
-        ensure!(count >= last, "the series has {count} phases; phase {last} is asked for");
-        let kinds = options.all_maps();
-        let further = options.further();
-        let is_used = |number: usize| !kinds.is_empty() || number == by.phase || further.contains(&number);
-        let numbers: Vec<usize> = (1..=count).filter(|&number| is_used(number)).collect();
-        let images = numbers.iter().map(|&number| series.images()[number - 1].clone()).collect();
-        let times = numbers.iter().map(|&number| series.times()[number - 1]).collect();
-        let mut used = DynamicSeries::new(images, times)?;
-        let mut warnings = Vec::new();
-        if let Some(motion) = &options.motion {
-            used = without_motion(used, &numbers, voxels, by, motion, &mut warnings)?;
-        }
+    fn of(
+        series: &DynamicSeries,
+        by: Correction<'_>,
+        options: &SeriesOptions,
+        motion: Option<&PatientMotion>,
+    ) -> Result<Self> {
+        let (kinds, further) = (options.all_maps(), options.further());
+        let numbers = used_numbers(series, by.phase, options);
+        let (used, warnings) = match motion {
+            Some(motion) => (motion.applied(series, &numbers, by.phase)?, motion.warnings()),
+            None => {
+                let images = numbers.iter().map(|&number| series.images()[number - 1].clone()).collect();
+                let times = numbers.iter().map(|&number| series.times()[number - 1]).collect();
+                (DynamicSeries::new(images, times)?, Vec::new())
+            }
+        };
         let mut maps = Vec::new();
         if !kinds.is_empty() {
             let found = options.kinetics().check()?.maps(&used, None, &kinds)?;
@@ -177,38 +205,6 @@ impl UsedPhases {
         phases.retain(|(number, ..)| further.contains(number));
         Ok(Self { seconds, further: phases, maps, warnings })
     }
-}
-
-/// The phases brought onto the analysed one; the lesion there keeps its volume.
-fn without_motion(
-    series: DynamicSeries,
-    numbers: &[usize],
-    voxels: &PatientVoxels,
-    by: Correction<'_>,
-    motion: &RegistrationParams,
-    warnings: &mut Vec<String>,
-) -> Result<DynamicSeries> {
-    let onto = numbers.iter().position(|&number| number == by.phase).context("the analysed phase is not used")?;
-    let lesion = voxels.mask.map(|&voxel| u32::from(voxel == by.label));
-    let masks = RegistrationMasks::default().with_lesion(&lesion);
-    let registration = motion.clone().check()?;
-    let mut observer = |_: usize, _: &_| ControlFlow::Continue(());
-    let registered = registration
-        .register_series(&series, onto + 1, masks, Interpolator::Linear, &mut observer)
-        .context("motion between phases")?;
-    for (number, result) in numbers.iter().zip(&registered.results) {
-        let Some(result) = result else { continue };
-        if result.overlap < COMMON_IMAGE {
-            let percent = 100.0 * result.overlap;
-            warnings.push(format!("after the motion of phase {number} only {percent:.0} % of the image are in both"));
-        }
-        let Some(change) = result.lesion.map(|lesion| lesion.volume_change) else { continue };
-        if change.abs() > LESION_CHANGE {
-            let percent = 100.0 * change;
-            warnings.push(format!("motion of phase {number} changes the lesion's volume by {percent:.1} %"));
-        }
-    }
-    Ok(registered.series)
 }
 
 /// Features of further phases, maps and regions, ready to be taken.
