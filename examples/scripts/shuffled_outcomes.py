@@ -64,7 +64,7 @@ def areas(out):
         for row in csv.DictReader(file):
             figure = {"cross-fitted": "cross-fitted, pooled", external: "external, pooled"}.get(row["cohort"])
             if figure:
-                found[figure, row["model"]] = float(row["pooled"])
+                found[figure, row["model"]] = float(row["pooled"].split()[0])
     return found
 
 

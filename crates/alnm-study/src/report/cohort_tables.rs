@@ -4,8 +4,7 @@
 use alnm_stats::cells;
 use alnm_stats::data_table::Cell;
 
-use super::table::Table;
-use super::tables::with_interval;
+use super::table::{Table, TableCell};
 use crate::cohort::{Cohort, acquisition_by_centre};
 use crate::missing_values::{EstimateWithInterval, HandedOnFigures, HandedOnRisk, MissingValues};
 use crate::study::Study;
@@ -59,34 +58,35 @@ fn missing(values: &MissingValues) -> Table {
     Table::new("missing_values", "Missing values", &["column", "centre", "missing", "known"], rows)
 }
 
-fn printed(value: Option<EstimateWithInterval>) -> Cell {
-    value.map_or(Cell::Empty, |one| Cell::Text(with_interval(one.estimate, one.interval)))
+/// A number with its interval; nothing where there is none.
+fn estimated(value: Option<EstimateWithInterval>) -> TableCell {
+    value.map_or(TableCell::Plain(Cell::Empty), |one| TableCell::estimate(one.estimate, one.interval))
 }
 
 fn coefficients(values: &MissingValues) -> Table {
     let row = |one: &crate::missing_values::ImputedCoefficient| {
         vec![
-            Cell::Text(one.term.clone()),
-            printed(Some(one.pooled)),
-            Cell::Text(format!("{:.0} %", 100.0 * one.fraction_missing_information)),
-            printed(one.complete_cases),
+            TableCell::from(one.term.clone()),
+            estimated(Some(one.pooled)),
+            TableCell::Number { value: 100.0 * one.fraction_missing_information, decimals: 0 },
+            estimated(one.complete_cases),
         ]
     };
     let title = format!(
         "Integrated model: coefficients pooled over {} imputations (Rubin's rules) beside those of complete cases",
         values.imputations
     );
-    let header = ["term", "pooled", "missing information", "complete cases"];
+    let header = ["term", "pooled", "missing information (%)", "complete cases"];
     Table::new("imputed_coefficients", &title, &header, values.coefficients.iter().map(row).collect())
 }
 
 fn areas(values: &MissingValues) -> Table {
     let row = |one: &crate::missing_values::ImputedArea| {
         vec![
-            Cell::Text(one.model.clone()),
-            Cell::Text(one.cohort.clone()),
-            printed(one.pooled),
-            printed(one.complete_cases),
+            TableCell::from(one.model.clone()),
+            TableCell::from(one.cohort.clone()),
+            estimated(one.pooled),
+            estimated(one.complete_cases),
         ]
     };
     let title = format!("AUC pooled over {} imputations beside that of complete cases", values.imputations);
@@ -97,12 +97,12 @@ fn areas(values: &MissingValues) -> Table {
 fn handed_on(values: &MissingValues) -> Table {
     let row = |one: &HandedOnFigures| {
         vec![
-            Cell::Text(one.cohort.clone()),
-            Cell::from(one.patients),
-            Cell::from(one.completed),
-            printed(one.auc),
-            printed(one.in_the_large),
-            printed(one.slope),
+            TableCell::from(one.cohort.clone()),
+            TableCell::from(one.patients),
+            TableCell::from(one.completed),
+            estimated(one.auc),
+            estimated(one.in_the_large),
+            estimated(one.slope),
         ]
     };
     let title = "The integrated model as the bundle hands it on: one risk for each patient, that of a patient who lacks a value the mean over \

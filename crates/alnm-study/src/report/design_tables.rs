@@ -7,8 +7,7 @@ use alnm_stats::cells;
 use alnm_stats::data_table::Cell;
 use alnm_stats::table_one::format_p;
 
-use super::table::Table;
-use super::tables::with_interval;
+use super::table::{Table, TableCell};
 use crate::further_outcomes::OutcomeModel;
 use crate::leave_one_centre_out::LeaveOneCentreOut;
 use crate::study::Study;
@@ -25,15 +24,15 @@ pub(super) fn all(study: &Study) -> Vec<Table> {
     tables
 }
 
-fn area_in(centre: &CentreCalibration) -> String {
-    centre.auc.map_or_else(|| "undefined".to_owned(), |area| with_interval(area.auc, area.interval))
+fn area_in(centre: &CentreCalibration) -> TableCell {
+    centre.auc.map_or(TableCell::Undefined("undefined"), |area| TableCell::estimate(area.auc, area.interval))
 }
 
 /// An estimate on the scale of log odds as a share.
-fn from_logit(pooled: &RandomEffectsMean) -> String {
+fn from_logit(pooled: &RandomEffectsMean) -> TableCell {
     let share = |logit: f64| 1.0 / (1.0 + (-logit).exp());
     let Interval { lower, upper, level } = pooled.interval;
-    with_interval(share(pooled.estimate), Interval { lower: share(lower), upper: share(upper), level })
+    TableCell::estimate(share(pooled.estimate), Interval { lower: share(lower), upper: share(upper), level })
 }
 
 fn left_out_areas(left_out: &LeaveOneCentreOut) -> Table {
@@ -43,11 +42,11 @@ fn left_out_areas(left_out: &LeaveOneCentreOut) -> Table {
     let rows = left_out.models.iter().map(|model| {
         let of_centre = |name: &String| {
             let found = model.performance.centres.iter().find(|centre| centre.centre == *name);
-            found.map_or_else(String::new, area_in)
+            found.map_or(TableCell::Plain(Cell::Empty), area_in)
         };
-        let mean = model.performance.logit_auc.as_ref().map_or_else(|| "undefined".to_owned(), from_logit);
+        let mean = model.performance.logit_auc.as_ref().map_or(TableCell::Undefined("undefined"), from_logit);
         let areas = left_out.centres.iter().map(|one| of_centre(&one.centre));
-        [model.model.clone()].into_iter().chain(areas).chain([mean]).collect::<Vec<String>>()
+        [TableCell::from(model.model.clone())].into_iter().chain(areas).chain([mean]).collect::<Vec<_>>()
     });
     let learned = left_out
         .centres
@@ -61,28 +60,31 @@ fn left_out_areas(left_out: &LeaveOneCentreOut) -> Table {
 }
 
 fn left_out_calibration(left_out: &LeaveOneCentreOut) -> Table {
-    let estimate = |wald: &WaldEstimate| with_interval(wald.estimate, wald.interval);
+    let nothing = || TableCell::Plain(Cell::Empty);
+    let estimate = |wald: Option<&WaldEstimate>| {
+        wald.map_or_else(nothing, |wald| TableCell::estimate(wald.estimate, wald.interval))
+    };
     let pooled = |pooled: &Option<RandomEffectsMean>| {
-        pooled.as_ref().map_or_else(String::new, |pooled| with_interval(pooled.estimate, pooled.interval))
+        pooled.as_ref().map_or_else(nothing, |pooled| TableCell::estimate(pooled.estimate, pooled.interval))
     };
     let rows = left_out.models.iter().flat_map(|model| {
         let of_centre = |centre: &CentreCalibration| {
             let recalibration = centre.recalibration.as_ref();
-            cells![
-                model.model.clone(),
-                centre.centre.clone(),
-                centre.patients,
-                centre.events,
-                recalibration.map(|found| estimate(&found.in_the_large)),
-                recalibration.map(|found| estimate(&found.slope)),
+            vec![
+                TableCell::from(model.model.clone()),
+                TableCell::from(centre.centre.clone()),
+                TableCell::from(centre.patients),
+                TableCell::from(centre.events),
+                estimate(recalibration.map(|found| &found.in_the_large)),
+                estimate(recalibration.map(|found| &found.slope)),
             ]
         };
         let performance = &model.performance;
-        let mean = cells![
-            model.model.clone(),
-            "mean over centres".to_owned(),
-            Cell::Empty,
-            Cell::Empty,
+        let mean = vec![
+            TableCell::from(model.model.clone()),
+            TableCell::from("mean over centres".to_owned()),
+            nothing(),
+            nothing(),
             pooled(&performance.in_the_large),
             pooled(&performance.slope),
         ];
