@@ -7,6 +7,7 @@
     venv/bin/python benches/compare_deep.py --files DIR                      # all cells of inference
     venv/bin/python benches/compare_deep.py --files DIR --batches 1 --threads 2 --rounds 11
     venv/bin/python benches/compare_deep.py --files DIR --train --batches 8,16 --threads 2
+    venv/bin/python benches/compare_deep.py --files DIR --threads 1 --processor-time    # on a machine that others use as well
     venv/bin/python benches/compare_deep.py --files DIR --batches 8 --threads 2 --tools alnm,alnm-candle    # torch is enough
 
 Weights, images and the ONNX model are written to DIR once: random weights of trained-like scale from a fixed seed. Every
@@ -172,18 +173,18 @@ def worker(tool, files, batch, threads, task):
 class Tool:
     """A program that runs once for each line it is sent."""
 
-    def __init__(self, name, files, batch, threads, task, program):
+    def __init__(self, name, files, batch, threads, task, options):
         environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE"}
         if name.endswith("tuned"):
             environment |= TUNED
         if name.startswith("alnm"):
             instructions = name.partition("-")[2] or "best"
             outputs = files / f"outputs-{name}.f32"
-            command = [program, files / "weights.safetensors", files / "images.f32", batch, threads, task, instructions, outputs]
+            command = [options.program, files / "weights.safetensors", files / "images.f32", batch, threads, task, instructions, outputs]
         else:
             command = [sys.executable, __file__, "--worker", name, "--files", files, "--batches", batch, "--threads", threads]
             command += ["--train"] if task == "train" else []
-        self.name, self.seconds = name, []
+        self.name, self.seconds, self.counts_processor = name, [], options.processor_time
         self.process = subprocess.Popen([str(part) for part in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=subprocess.DEVNULL, text=True, env=environment)
         while not self.line().startswith("ready"):
@@ -197,9 +198,16 @@ class Tool:
         return line
 
     def run(self):
+        before = self.processor_seconds()
         self.process.stdin.write("run\n")
         self.process.stdin.flush()
-        return float(self.line())
+        seconds = float(self.line())
+        return self.processor_seconds() - before if self.counts_processor else seconds
+
+    def processor_seconds(self):
+        """What all threads of the process have computed."""
+        threads = Path(f"/proc/{self.process.pid}/task").glob("*/schedstat")
+        return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
 
     def end(self):
         self.process.stdin.close()
@@ -208,10 +216,11 @@ class Tool:
         return peak
 
 
-def cell(tools, files, batch, threads, task, rounds, program):
+def cell(tools, batch, threads, task, options):
     import numpy
 
-    running = [Tool(name, files, batch, threads, task, program) for name in tools]
+    files, rounds = options.files, options.rounds
+    running = [Tool(name, files, batch, threads, task, options) for name in tools]
     for turn in range(rounds):
         for tool in running[turn % len(running):] + running[:turn % len(running)]:
             tool.seconds.append(tool.run())
@@ -239,6 +248,7 @@ def main():
     parser.add_argument("--tools", type=lambda text: text.split(","))
     parser.add_argument("--train", action="store_true")
     parser.add_argument("--program", type=Path, default=PROGRAM, help="where repeat_network was built, if elsewhere")
+    parser.add_argument("--processor-time", action="store_true", help="the processor time of all threads instead of the clock's (Linux)")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     options = parser.parse_args()
     task = "train" if options.train else "predict"
@@ -252,7 +262,7 @@ def main():
         export(options.files)
     for batch in options.batches or ([8, 16] if options.train else [1, 8, 32]):
         for threads in options.threads:
-            cell(tools, options.files, batch, threads, task, options.rounds, options.program)
+            cell(tools, batch, threads, task, options)
 
 
 if __name__ == "__main__":
