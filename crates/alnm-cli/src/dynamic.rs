@@ -24,6 +24,9 @@ pub(crate) struct DynamicInput {
     /// SeriesInstanceUID, where a folder holds several.
     #[arg(long, value_name = "UID")]
     series: Option<String>,
+    /// What would mend a single file of one volume.
+    #[arg(skip = "name a file for each phase")]
+    remedy: &'static str,
 }
 
 /// A dynamic series with the coordinates that it states.
@@ -35,7 +38,8 @@ pub(crate) struct ChosenSeries {
 impl DynamicInput {
     /// The phases of a DICOM folder or of a file of four dimensions.
     pub(crate) fn of(path: PathBuf, times: Vec<f64>, series: Option<String>) -> Self {
-        Self { phases: vec![path], times, series }
+        let remedy = "give a DICOM folder or a file of four dimensions that holds all phases";
+        Self { phases: vec![path], times, series, remedy }
     }
 
     /// Reads all phases.
@@ -67,7 +71,7 @@ impl DynamicInput {
         if source.format() != FileFormat::Dicom {
             ensure!(self.series.is_none(), "--series needs a DICOM folder as input");
             let count = source.try_clone()?.read_header()?.volumes;
-            ensure!(count > 1, "{} holds one volume; name a file for each phase", path.display());
+            ensure!(count > 1, "{} holds one volume; {}", path.display(), self.remedy);
             let images = (1..=count).map(|number| Ok(source.try_clone()?.read_volume(number)?));
             let images = images.collect::<Result<Vec<_>>>()?;
             return self.unknown_times(images, None);
