@@ -1,5 +1,6 @@
 //! All features of a case in one row: every region, every phase, every map.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use alnm_imaging::Image;
@@ -45,8 +46,8 @@ pub(super) fn of_case(
         .chain(maps.iter().map(|(name, image)| NamedImage::map(name, image)))
         .collect();
     let masks = (0..content.masks.count())
-        .map(|place| content.masks.mask(place).map(std::borrow::Cow::into_owned))
-        .collect::<Result<Vec<LabelledMask>>>()?;
+        .map(|place| content.masks.mask(place))
+        .collect::<Result<Vec<Cow<'_, LabelledMask>>>>()?;
     let regions: Vec<(String, &LabelledMask, u32)> = masks
         .iter()
         .flat_map(|masked| masked.regions.iter().map(move |region| (region.column_name(), masked, region.label)))
@@ -68,13 +69,13 @@ pub(super) fn of_case(
 }
 
 /// The images of a case with their names, and the times of phases.
-fn phases(images: &CaseImages) -> Result<Vec<(String, Image, Option<f64>)>> {
+fn phases(images: &CaseImages) -> Result<Vec<(String, Cow<'_, Image>, Option<f64>)>> {
     let times: Vec<Option<f64>> = match images {
         CaseImages::Single { .. } => vec![None],
         CaseImages::Phases { series, .. } => series.times()?.into_iter().map(Some).collect(),
     };
     let name = |place: usize| if times.len() > 1 { format!("phase{}", place + 1) } else { "image".to_owned() };
-    let of_place = |place: usize| Ok((name(place), images.image(place)?.into_owned(), times[place]));
+    let of_place = |place: usize| Ok((name(place), images.image(place)?, times[place]));
     (0..images.count()).map(of_place).collect()
 }
 
