@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use alnm_imaging::{Geometry, LabelMap, Volume};
 use alnm_segmentation::contour::{ActiveContourParams, ContourIteration, EvolvedContour};
-use alnm_segmentation::seeds::{Bubble, bubble_mask, markup_points};
+use alnm_segmentation::seeds::{Bubble, bubble_mask, landmark_voxels, markup_points};
 use alnm_segmentation::speed::{EdgeSpeedParams, MixtureParams, ThresholdSpeed, ThresholdSpeedParams};
 use anyhow::{Context, bail, ensure};
 
@@ -53,7 +53,7 @@ pub(crate) struct SegmentCommand {
     /// The same by the indices of a voxel, from 0.
     #[arg(long, value_name = "I,J,K[,R]")]
     seed_voxel: Vec<SeedPoint>,
-    /// File of seeds: a mask on the image's grid, or points of 3D Slicer (.mrk.json, .fcsv).
+    /// File of seeds: a mask on the image's grid, points of 3D Slicer (.mrk.json, .fcsv), or landmarks of ITK-SNAP (.annot).
     #[arg(long, value_name = "FILE")]
     seeds: Vec<PathBuf>,
     /// Label of the seeds in a mask; all labels without it.
@@ -288,10 +288,15 @@ impl SegmentCommand {
         }
         let mut mask = Volume::filled(grid.clone(), 0_u32);
         for path in &self.seeds {
-            let is_of_points = path.extension().is_some_and(|suffix| suffix == "json" || suffix == "fcsv");
-            if is_of_points {
+            let suffix = path.extension().and_then(|suffix| suffix.to_str());
+            if let Some("json" | "fcsv") = suffix {
                 let points = markup_points(&read_text(path)?).with_context(|| path.display().to_string())?;
                 bubbles.extend(points.into_iter().map(|point| Bubble::new(point, self.radius)));
+                continue;
+            }
+            if suffix == Some("annot") {
+                let voxels = landmark_voxels(&read_text(path)?).with_context(|| path.display().to_string())?;
+                bubbles.extend(voxels.into_iter().map(|voxel| Bubble::at_voxel(grid, voxel, self.radius)));
                 continue;
             }
             let labels = MaskDrawing::default().read_for(chosen, path, None)?;
