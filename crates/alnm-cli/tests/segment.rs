@@ -36,14 +36,18 @@ fn a_lesion_is_outlined_and_compared() {
     write_image(path.join("image.nii.gz"), &Image::I16(lesion())).unwrap();
     write_mask(path.join("truth.nrrd"), &ball(0.0)).unwrap();
     std::fs::write(path.join("points.fcsv"), "# CoordinateSystem = LPS\nF-1,15,14,16\n").unwrap();
+    let landmark = "<registry>\n<entry key=\"Format\" value=\"ITK-SNAP Annotation File\" />\n<folder key=\"Element[0]\" >\n\
+                    <entry key=\"Pos\" value=\"15.5 14.5 8.5\" />\n<entry key=\"Type\" value=\"LandmarkAnnotation\" />\n</folder>\n</registry>\n";
+    std::fs::write(path.join("landmark.annot"), landmark).unwrap();
     write_mask(path.join("seed.nrrd"), &ball(0.0).map(|&voxel| voxel * 3)).unwrap();
 
-    // A point in mm, the same voxel, a file of points: the same outline.
+    // A point in mm, the same voxel, files of points of 3D Slicer and of ITK-SNAP: the same outline.
     succeeds(path, "segment image.nii.gz -o a.nii.gz --seed 15,14,16 --radius 3 --lower 200 --speed-out speed.nrrd");
     succeeds(path, "segment image.nii.gz -o b.nrrd --seed-voxel 15,14,8,3 --lower 200 --threads 1");
     succeeds(path, "segment image.nii.gz -o c.mha --seeds points.fcsv --radius 3 --speed speed.nrrd");
-    let masks = ["a.nii.gz", "b.nrrd", "c.mha"].map(|name| read_mask(path.join(name)).unwrap().into_data());
-    assert!(masks[0] == masks[1] && masks[0] == masks[2]);
+    succeeds(path, "segment image.nii.gz -o f.nrrd --seeds landmark.annot --radius 3 --speed speed.nrrd");
+    let masks = ["a.nii.gz", "b.nrrd", "c.mha", "f.nrrd"].map(|name| read_mask(path.join(name)).unwrap().into_data());
+    assert!(masks.iter().all(|mask| *mask == masks[0]));
     succeeds(path, "segment image.nii.gz -o e.nrrd --seed 15,14,16,3 --classes 2");
     let clustered = read_mask(path.join("e.nrrd")).unwrap().as_slice().iter().sum::<u32>();
     assert!(clustered.abs_diff(masks[0].iter().sum()) < 60, "{clustered}");
