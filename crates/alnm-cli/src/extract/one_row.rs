@@ -50,7 +50,10 @@ pub(super) fn of_case(
         .collect::<Result<Vec<Cow<'_, LabelledMask>>>>()?;
     let regions: Vec<(String, &LabelledMask, u32)> = masks
         .iter()
-        .flat_map(|masked| masked.regions.iter().map(move |region| (region.column_name(), masked, region.label)))
+        .map(AsRef::as_ref)
+        .flat_map(|masked: &LabelledMask| {
+            masked.regions.iter().map(move |region| (region.column_name(), masked, region.label))
+        })
         .collect();
     ensure!(!regions.is_empty(), "the mask has no region");
     let regions: Vec<NamedRegion<'_>> =
@@ -68,8 +71,10 @@ pub(super) fn of_case(
     Ok(OneRow { row, is_empty: found.missing.len() == named.len() * regions.len() })
 }
 
-/// The images of a case with their names, and the times of phases.
-fn phases(images: &CaseImages) -> Result<Vec<(String, Cow<'_, Image>, Option<f64>)>> {
+/// An image of a case with its name, and with its time where it is a phase of a series.
+type Phase<'a> = (String, Cow<'a, Image>, Option<f64>);
+
+fn phases(images: &CaseImages) -> Result<Vec<Phase<'_>>> {
     let times: Vec<Option<f64>> = match images {
         CaseImages::Single { .. } => vec![None],
         CaseImages::Phases { series, .. } => series.times()?.into_iter().map(Some).collect(),
