@@ -74,7 +74,7 @@ class FoundTransform:
 
 def register(
     fixed: Any, moving: Any, request: Any, observer: Callable[..., None] | None, threads: int | None
-) -> tuple[FoundTransform, list[dict[str, Any]], dict[str, Any], dict[str, Any] | None, float | None]: ...
+) -> tuple[FoundTransform, list[dict[str, Any]], float, dict[str, Any], dict[str, Any] | None, float | None]: ...
 def register_series(
     images: list[Any],
     onto: int,
