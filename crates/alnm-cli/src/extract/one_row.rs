@@ -74,6 +74,7 @@ pub(super) fn of_case(
 /// An image of a case with its name, and with its time where it is a phase of a series.
 type Phase<'a> = (String, Cow<'a, Image>, Option<f64>);
 
+/// The images of a case.
 fn phases(images: &CaseImages) -> Result<Vec<Phase<'_>>> {
     let times: Vec<Option<f64>> = match images {
         CaseImages::Single { .. } => vec![None],
