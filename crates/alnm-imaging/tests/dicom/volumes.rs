@@ -579,7 +579,9 @@ fn grids_of_united_imaging_are_unpacked() {
         }
         folder
     };
-    let series = make(|items| sequence(Tag(0x0065, 0x1051), items)).series();
+    // Files are opened again when they are read, so the folder stays.
+    let folder = make(|items| sequence(Tag(0x0065, 0x1051), items));
+    let series = folder.series();
     assert_eq!(series.phases_by(), Some(PhaseKey::AcquisitionTime));
     let dynamic = series.phases().unwrap();
     assert_eq!(dynamic.times(), [0.0, 90.0]);
