@@ -80,7 +80,7 @@ def test_series_come_onto_one_phase():
     assert series.results[1] is None and series.images[1] == phases[1] and {step.phase for step in told} == {1, 3}
     point = np.array([[14.0, 14.0, 14.0]])
     assert np.allclose(series.results[0].transform.apply(point) - point, [-1.0, 0.0, 0.0], atol=0.15)
-    with pytest.raises(AlnmError, match="the phase that stays is 4"):
+    with pytest.raises(AlnmError, match="the number of a phase is 4"):
         registration.register_series(phases, onto=4)
 
 

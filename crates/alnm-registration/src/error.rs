@@ -89,13 +89,21 @@ pub enum RegistrationError {
         /// The last weight of the bending energy.
         bending_weight: f64,
     },
-    /// A series whose phase that stays is not among its phases.
-    #[error("the phase that stays is {phase}; the series has the phases 1 to {count}")]
+    /// A number that is none of the phases of a series.
+    #[error("the number of a phase is {phase}; the series has the phases 1 to {count}")]
     NoSuchPhase {
         /// The phase asked for, from 1.
         phase: usize,
         /// Number of phases.
         count: usize,
+    },
+    /// A phase of a series could not be registered.
+    #[error("phase {phase}: {source}")]
+    Phase {
+        /// The number of the phase, from 1.
+        phase: usize,
+        /// What went wrong.
+        source: Box<RegistrationError>,
     },
     /// A transform file that cannot be read or written.
     #[error("{}: {source}", path.display())]
@@ -114,6 +122,16 @@ pub enum RegistrationError {
     /// The observer asked to stop.
     #[error("registration: cancelled")]
     Cancelled,
+}
+
+impl RegistrationError {
+    /// Names the phase, but for the wish to stop, which concerns all of them.
+    pub(crate) fn of_phase(self, phase: usize) -> Self {
+        match self {
+            Self::Cancelled => Self::Cancelled,
+            problem => Self::Phase { phase, source: Box::new(problem) },
+        }
+    }
 }
 
 /// What is wrong with a transform file.

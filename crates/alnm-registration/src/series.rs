@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 
+use alnm_imaging::Image;
 use alnm_imaging::dce::DynamicSeries;
 use alnm_imaging::resample::Interpolator;
 
@@ -21,13 +22,36 @@ pub struct RegisteredSeries {
 }
 
 impl Registration {
-    /// Brings all phases of a series onto one of them, `onto`, from 1. Masks lie on the grid of the series: that of the
-    /// fixed image and the lesion as they are in the phase that stays. The phases keep their type of voxel and are
-    /// interpolated by `interpolator`; where the motion leaves a phase, voxels are 0.
+    /// Registers phases of a series, by their `numbers` from 1, onto the one that stays, `onto`: what was found for
+    /// each, in the order of the numbers. Masks lie on the grid of the series: that of the fixed image and the lesion
+    /// as they are in the phase that stays.
     ///
     /// # Errors
-    /// [`RegistrationError::NoSuchPhase`] when `onto` is none of the phases, and those of
-    /// [`Registration::register`] for each.
+    /// [`RegistrationError::NoSuchPhase`] when one of the numbers is none of the phases, and those of
+    /// [`Registration::register`] with the phase named.
+    pub fn register_phases(
+        &self,
+        series: &DynamicSeries,
+        onto: usize,
+        numbers: &[usize],
+        masks: RegistrationMasks<'_>,
+        observer: &mut dyn FnMut(usize, &RegistrationIteration) -> ControlFlow<()>,
+    ) -> Result<Vec<RegistrationResult>> {
+        let fixed = phase(series, onto)?.cast::<f32>();
+        let of_phase = |&number: &usize| {
+            let mut observer = |iteration: &RegistrationIteration| observer(number, iteration);
+            let moving = phase(series, number)?.cast();
+            self.register(&fixed, &moving, masks, &mut observer).map_err(|problem| problem.of_phase(number))
+        };
+        numbers.iter().map(of_phase).collect()
+    }
+
+    /// Brings all phases of a series onto one of them, `onto`, from 1, as [`Registration::register_phases`] finds how
+    /// they lie. The phases keep their type of voxel and are interpolated by `interpolator`; where the motion leaves a
+    /// phase, voxels are 0.
+    ///
+    /// # Errors
+    /// Those of [`Registration::register_phases`].
     pub fn register_series(
         &self,
         series: &DynamicSeries,
@@ -36,24 +60,22 @@ impl Registration {
         interpolator: Interpolator,
         observer: &mut dyn FnMut(usize, &RegistrationIteration) -> ControlFlow<()>,
     ) -> Result<RegisteredSeries> {
-        let count = series.phase_count();
-        let Some(fixed) = onto.checked_sub(1).and_then(|onto| series.images().get(onto)) else {
-            return Err(RegistrationError::NoSuchPhase { phase: onto, count });
+        let grid = phase(series, onto)?.geometry();
+        let moving: Vec<usize> = (1..=series.phase_count()).filter(|&number| number != onto).collect();
+        let mut found = self.register_phases(series, onto, &moving, masks, observer)?.into_iter();
+        let results: Vec<_> =
+            (1..=series.phase_count()).map(|number| if number == onto { None } else { found.next() }).collect();
+        let onto_grid = |(image, result): (&Image, &Option<RegistrationResult>)| match result {
+            Some(result) => resample_through(&result.transform, image, grid, interpolator, 0.0),
+            None => Ok(image.clone()),
         };
-        let grid = fixed.geometry();
-        let reference = fixed.cast::<f32>();
-        let (mut images, mut results) = (Vec::with_capacity(count), Vec::with_capacity(count));
-        for (number, phase) in (1..).zip(series.images()) {
-            if number == onto {
-                images.push(phase.clone());
-                results.push(None);
-                continue;
-            }
-            let mut of_phase = |iteration: &RegistrationIteration| observer(number, iteration);
-            let result = self.register(&reference, &phase.cast(), masks, &mut of_phase)?;
-            images.push(resample_through(&result.transform, phase, grid, interpolator, 0.0)?);
-            results.push(Some(result));
-        }
+        let images = series.images().iter().zip(&results).map(onto_grid).collect::<Result<_>>()?;
         Ok(RegisteredSeries { series: DynamicSeries::new(images, series.times().to_vec())?, results })
     }
+}
+
+/// A phase by its number, from 1.
+fn phase(series: &DynamicSeries, number: usize) -> Result<&Image> {
+    let found = number.checked_sub(1).and_then(|index| series.images().get(index));
+    found.ok_or(RegistrationError::NoSuchPhase { phase: number, count: series.phase_count() })
 }

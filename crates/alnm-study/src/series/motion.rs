@@ -4,7 +4,9 @@ use std::ops::ControlFlow;
 
 use alnm_imaging::dce::DynamicSeries;
 use alnm_imaging::resample::Interpolator;
-use alnm_registration::{RegistrationMasks, RegistrationParams, SpatialTransform, resample_through};
+use alnm_registration::{
+    RegistrationMasks, RegistrationParams, RegistrationResult, SpatialTransform, resample_through,
+};
 use anyhow::{Context, Result, anyhow};
 use serde::{Deserialize, Serialize};
 
@@ -47,25 +49,19 @@ impl PatientMotion {
         by: Correction<'_>,
         params: &RegistrationParams,
     ) -> Result<Self> {
-        let image = |number: usize| &series.images()[number - 1];
         let lesion = voxels.mask.map(|&voxel| u32::from(voxel == by.label));
         let masks = RegistrationMasks::default().with_lesion(&lesion);
-        let registration = params.clone().check()?;
-        let analysed = image(by.phase).cast::<f32>();
-        let of_phase = |number: usize| -> Result<PhaseMotion> {
-            let mut observer = |_: &_| ControlFlow::Continue(());
-            let found = registration
-                .register(&analysed, &image(number).cast(), masks, &mut observer)
-                .with_context(|| format!("motion of phase {number}"))?;
-            Ok(PhaseMotion {
-                number,
-                transform: found.transform.to_itk_text(),
-                overlap: found.overlap,
-                lesion_change: found.lesion.map(|lesion| lesion.volume_change),
-            })
+        let moving: Vec<usize> = numbers.iter().copied().filter(|&number| number != by.phase).collect();
+        let mut observer = |_, _: &_| ControlFlow::Continue(());
+        let found = params.clone().check()?.register_phases(series, by.phase, &moving, masks, &mut observer);
+        let found = found.context("motion")?;
+        let of_phase = |(number, found): (usize, RegistrationResult)| PhaseMotion {
+            number,
+            transform: found.transform.to_itk_text(),
+            overlap: found.overlap,
+            lesion_change: found.lesion.map(|lesion| lesion.volume_change),
         };
-        let moving = numbers.iter().copied().filter(|&number| number != by.phase);
-        Ok(Self { phases: moving.map(of_phase).collect::<Result<_>>()? })
+        Ok(Self { phases: moving.into_iter().zip(found).map(of_phase).collect() })
     }
 
     /// The phases of these numbers, brought onto the analysed one.
