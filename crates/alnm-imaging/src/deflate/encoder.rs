@@ -75,31 +75,32 @@ pub(crate) enum Effort {
     More,
 }
 
-/// A literal, or a repetition: its length and distance.
+/// Literals that stand side by side in the data, or a repetition: its length and distance.
 #[derive(Clone, Copy)]
 struct Token(u32);
 
 impl Token {
     const IS_REPETITION: u32 = 1 << 31;
 
-    fn literal(byte: u8) -> Self {
-        Self(u32::from(byte))
+    fn literals(count: usize) -> Self {
+        Self(count as u32)
     }
 
     fn repetition(length: usize, distance: usize) -> Self {
         Self(Self::IS_REPETITION | (length as u32) << 16 | (distance - 1) as u32)
     }
 
+    fn is_repetition(self) -> bool {
+        self.0 & Self::IS_REPETITION != 0
+    }
+
+    /// Bytes of the data that it stands for.
     fn length(self) -> usize {
-        (self.0 >> 16 & 0x1ff) as usize
+        if self.is_repetition() { (self.0 >> 16 & 0x1ff) as usize } else { self.0 as usize }
     }
 
     fn distance(self) -> usize {
         (self.0 & 0x7fff) as usize + 1
-    }
-
-    fn is_repetition(self) -> bool {
-        self.0 & Self::IS_REPETITION != 0
     }
 }
 
@@ -139,32 +140,61 @@ impl LengthTable {
 
 static LENGTH_TABLE: LengthTable = LengthTable::NEW;
 
-/// Bits in the order in which deflate packs them: the first into the lowest.
-struct BitWriter {
-    bytes: Vec<u8>,
+/// Where bits are written, in the order in which deflate packs them: the first into the lowest.
+#[derive(Clone, Copy, Default)]
+struct BitPlace {
+    /// The byte that is not full yet.
+    at: usize,
+    /// Its bits so far, and their number.
     bits: u64,
     count: u32,
 }
 
-impl BitWriter {
-    /// At most 32 bits at a time.
+impl BitPlace {
+    /// Most bits that are written at a time.
+    const MOST: u32 = 56;
+
+    /// Eight bytes are written, whatever the number of bits, so that no branch depends on it.
     #[inline(always)]
-    fn put(&mut self, bits: u64, count: u32) {
+    fn put(&mut self, bytes: &mut [u8], bits: u64, count: u32) {
         self.bits |= bits << self.count;
         self.count += count;
-        if self.count >= 32 {
-            self.bytes.extend_from_slice(&(self.bits as u32).to_le_bytes());
-            self.bits >>= 32;
-            self.count -= 32;
+        bytes[self.at..self.at + 8].copy_from_slice(&self.bits.to_le_bytes());
+        self.at += (self.count / 8) as usize;
+        self.bits >>= self.count & !7;
+        self.count &= 7;
+    }
+}
+
+/// Bytes of which those before a place are written.
+struct BitWriter {
+    bytes: Vec<u8>,
+    place: BitPlace,
+}
+
+impl BitWriter {
+    /// Makes room for so many bytes more.
+    fn make_room(&mut self, bytes: usize) {
+        let needed = self.place.at + bytes + 8;
+        if self.bytes.len() < needed {
+            self.bytes.resize(needed, 0);
         }
     }
 
+    fn put(&mut self, bits: u64, count: u32) {
+        self.place.put(&mut self.bytes, bits, count);
+    }
+
+    /// Goes on at the next whole byte.
     fn align(&mut self) {
-        while self.count > 0 {
-            self.bytes.push(self.bits as u8);
-            self.bits >>= 8;
-            self.count = self.count.saturating_sub(8);
-        }
+        let at = self.place.at + usize::from(self.place.count > 0);
+        self.place = BitPlace { at, ..BitPlace::default() };
+    }
+
+    /// Writes bytes at a whole byte.
+    fn put_bytes(&mut self, bytes: &[u8]) {
+        self.bytes[self.place.at..][..bytes.len()].copy_from_slice(bytes);
+        self.place.at += bytes.len();
     }
 }
 
@@ -195,6 +225,17 @@ impl<const N: usize> Codes<N> {
             lengths[usize::from(symbol)] = length;
         }
         Self::of_lengths(lengths)
+    }
+
+    /// The bits of a symbol's code, and their number.
+    #[inline(always)]
+    fn of(&self, symbol: usize) -> (u64, u32) {
+        (u64::from(self.codes[symbol]), u32::from(self.lengths[symbol]))
+    }
+
+    /// Bits of all codes of symbols of such frequencies.
+    fn cost(&self, frequencies: &[u32; N]) -> usize {
+        frequencies.iter().zip(self.lengths).map(|(&count, length)| count as usize * usize::from(length)).sum()
     }
 
     /// The codes that belong to lengths (RFC 1951, 3.2.2).
@@ -262,26 +303,30 @@ fn code_lengths(used: &[(u32, u16)], longest: usize) -> Vec<u8> {
 /// Deflates blocks of data, each by itself.
 pub(super) struct Encoder {
     effort: Effort,
-    /// Bytes of a number. With [`Effort::Least`], repetitions begin where numbers do: to look between them costs time
-    /// and lets repetitions begin that end sooner.
+    /// Bytes of a number, a power of two. With [`Effort::Least`], repetitions begin where numbers do: to look between
+    /// them costs time and lets repetitions begin that end sooner.
     width: usize,
     /// The last place of each hash, plus one.
-    heads: Vec<u32>,
+    heads: Box<[u32; 1 << HASH_BITS]>,
     /// The place before each with the same hash, plus one.
     earlier: Vec<u32>,
     tokens: Vec<Token>,
+    /// How many literals and repetitions the tokens are.
+    taken: usize,
 }
 
 impl Encoder {
-    /// For numbers of so many bytes.
+    /// For numbers of so many bytes, a power of two.
     pub(super) fn new(effort: Effort, width: usize) -> Self {
+        debug_assert!(width.is_power_of_two());
         let earlier = if effort == Effort::More { WINDOW } else { 0 };
         Self {
             effort,
             width,
-            heads: vec![0; 1 << HASH_BITS],
+            heads: Box::new([0; 1 << HASH_BITS]),
             earlier: vec![0; earlier],
             tokens: Vec::with_capacity(TOKENS_OF_A_BLOCK + 1),
+            taken: 0,
         }
     }
 
@@ -289,34 +334,39 @@ impl Encoder {
     /// before leaves no trace in it.
     pub(super) fn deflate(&mut self, data: &[u8]) -> Vec<u8> {
         self.heads.fill(0);
-        let mut writer = BitWriter { bytes: Vec::with_capacity(data.len() + data.len() / 8 + 64), bits: 0, count: 0 };
+        let mut writer = BitWriter { bytes: Vec::new(), place: BitPlace::default() };
+        writer.make_room(data.len() + data.len() / 8 + 64);
         let mut at = 0;
         while at < data.len() {
             let start = at;
             self.tokens.clear();
+            self.taken = 0;
             at = match self.effort {
                 Effort::Least => self.find_fast(data, at),
                 Effort::More => self.find_more(data, at),
             };
             self.write_block(&mut writer, &data[start..at]);
         }
+        writer.make_room(8);
         writer.put(0, 3);
         writer.align();
-        writer.bytes.extend_from_slice(&[0, 0, 0xff, 0xff]);
+        writer.put_bytes(&[0, 0, 0xff, 0xff]);
+        writer.bytes.truncate(writer.place.at);
         writer.bytes
     }
 
     /// Tokens of the data from a place on, with [`Effort::Least`]; returns where they end.
     fn find_fast(&mut self, data: &[u8], mut at: usize) -> usize {
         let (end, width) = (data.len().saturating_sub(SHORTEST + 4), self.width);
-        while at < end && self.tokens.len() < TOKENS_OF_A_BLOCK {
+        let mut literals = at;
+        while at < end && self.taken + (at - literals) < TOKENS_OF_A_BLOCK {
             let four = four_bytes(data, at);
             let head = &mut self.heads[hash(four)];
             let place = *head as usize;
             *head = at as u32 + 1;
             if place > 0 && at + 1 - place <= WINDOW && four_bytes(data, place - 1) == four {
                 let length = common_length(data, place - 1, at);
-                self.tokens.push(Token::repetition(length, at + 1 - place));
+                self.take(at - literals, length, at + 1 - place);
                 let next = at + length;
                 // Repetitions of repetitions are found by the places inside them.
                 at += width;
@@ -324,54 +374,58 @@ impl Encoder {
                     self.heads[hash(four_bytes(data, at))] = at as u32 + 1;
                     at += width;
                 }
-                at = next;
+                (at, literals) = (next, next);
             } else {
-                let next = at + width - at % width;
-                self.tokens.extend(data[at..next].iter().map(|&byte| Token::literal(byte)));
-                at = next;
+                at = (at | (width - 1)) + 1;
             }
         }
-        self.literals_from(data, at, end)
+        self.take_literals(literals, at, end, data.len())
     }
 
     /// The same with [`Effort::More`].
     fn find_more(&mut self, data: &[u8], mut at: usize) -> usize {
         let end = data.len().saturating_sub(SHORTEST + 4);
-        while at < end && self.tokens.len() < TOKENS_OF_A_BLOCK {
-            let (length, distance) = self.longest(data, at);
+        let mut literals = at;
+        while at < end && self.taken + (at - literals) < TOKENS_OF_A_BLOCK {
+            let (mut length, mut distance) = self.longest(data, at);
             if length < SHORTEST {
-                self.tokens.push(Token::literal(data[at]));
                 at += 1;
                 continue;
             }
+            let mut entered = at + 1;
             // A longer repetition that begins at the next byte is worth the literal.
             if length < GOOD && at + 1 < end {
                 let (next, next_distance) = self.longest(data, at + 1);
+                entered += 1;
                 if next > length {
-                    self.tokens.push(Token::literal(data[at]));
-                    self.tokens.push(Token::repetition(next, next_distance));
-                    self.enter(data, at + 2, (at + 1 + next).min(end));
-                    at += 1 + next;
-                    continue;
+                    (at, length, distance) = (at + 1, next, next_distance);
                 }
-                self.enter(data, at + 2, (at + length).min(end));
-            } else {
-                self.enter(data, at + 1, (at + length).min(end));
             }
-            self.tokens.push(Token::repetition(length, distance));
-            at += length;
+            self.take(at - literals, length, distance);
+            let next = at + length;
+            self.enter(data, entered, next.min(end));
+            (at, literals) = (next, next);
         }
-        self.literals_from(data, at, end)
+        self.take_literals(literals, at, end, data.len())
     }
 
-    /// The last bytes, behind `end`, in which no repetition is looked for; returns where the tokens end.
-    fn literals_from(&mut self, data: &[u8], at: usize, end: usize) -> usize {
-        if at < end {
-            return at;
+    /// Takes literals and the repetition behind them.
+    fn take(&mut self, literals: usize, length: usize, distance: usize) {
+        if literals > 0 {
+            self.tokens.push(Token::literals(literals));
         }
-        let room = TOKENS_OF_A_BLOCK.saturating_sub(self.tokens.len());
-        let next = data.len().min(at + room);
-        self.tokens.extend(data[at..next].iter().map(|&byte| Token::literal(byte)));
+        self.tokens.push(Token::repetition(length, distance));
+        self.taken += literals + 1;
+    }
+
+    /// Takes the literals from a place on, and as many as fit of those behind `end`, where no repetition is looked for;
+    /// returns where the tokens end.
+    fn take_literals(&mut self, from: usize, at: usize, end: usize, all: usize) -> usize {
+        let room = TOKENS_OF_A_BLOCK.saturating_sub(self.taken + (at - from));
+        let next = if at < end { at } else { all.min(at + room) };
+        if next > from {
+            self.tokens.push(Token::literals(next - from));
+        }
         next
     }
 
@@ -416,54 +470,109 @@ impl Encoder {
 
     /// Writes the tokens of some data with codes of their own, or the data as they are where that is shorter.
     fn write_block(&self, writer: &mut BitWriter, data: &[u8]) {
-        let mut literals = [0_u32; LITERAL_SYMBOLS];
-        let mut distances = [0_u32; DISTANCE_SYMBOLS];
-        literals[END] = 1;
-        let mut extra_bits = 0_usize;
-        for token in &self.tokens {
-            if token.is_repetition() {
-                let symbol = usize::from(LENGTH_TABLE.symbols[token.length()]);
-                literals[257 + symbol] += 1;
-                let (symbol_of_distance, _, extra) = distance_symbol(token.distance());
-                distances[symbol_of_distance] += 1;
-                extra_bits += usize::from(LENGTHS[symbol].1) + extra as usize;
-            } else {
-                literals[(token.0 & 0xff) as usize] += 1;
-            }
-        }
-        let literal_codes = Codes::new(&literals, LONGEST_CODE);
-        let distance_codes = Codes::new(&distances, LONGEST_CODE);
-        let cost = |frequencies: &[u32], lengths: &[u8]| -> usize {
-            frequencies.iter().zip(lengths).map(|(&count, &length)| count as usize * usize::from(length)).sum()
-        };
-        let bits = cost(&literals, &literal_codes.lengths) + cost(&distances, &distance_codes.lengths) + extra_bits;
+        let mut frequencies = self.frequencies(data);
+        frequencies.literals[END] = 1;
+        let literals = Codes::new(&frequencies.literals, LONGEST_CODE);
+        let distances = Codes::new(&frequencies.distances, LONGEST_CODE);
+        let bits = literals.cost(&frequencies.literals) + distances.cost(&frequencies.distances);
         const HEADER: usize = 60;
-        if bits / 8 + HEADER >= data.len() {
+        // The length of a code and what follows it take a byte at most.
+        const LONGEST_HEADER: usize = LITERAL_SYMBOLS + DISTANCE_SYMBOLS + LENGTH_SYMBOLS;
+        writer.make_room(data.len() + 5 * data.len().div_ceil(0xffff) + LONGEST_HEADER);
+        if (bits + frequencies.extra_bits) / 8 + HEADER >= data.len() {
             return write_stored(writer, data);
         }
         // No last block, codes of its own.
         writer.put(0b100, 3);
-        write_codes(writer, &literal_codes.lengths, &distance_codes.lengths);
+        write_codes(writer, &literals.lengths, &distances.lengths);
+        self.write_tokens(writer, data, &literals, &distances);
+        writer.put(u64::from(literals.codes[END]), u32::from(literals.lengths[END]));
+    }
+
+    /// How often the tokens of some data use each symbol.
+    fn frequencies(&self, data: &[u8]) -> Frequencies {
+        // Each of four neighbours has counts of its own: a count that was just written is slow to read.
+        let mut of_bytes = [[0_u32; 256]; 4];
+        let mut frequencies =
+            Frequencies { literals: [0; LITERAL_SYMBOLS], distances: [0; DISTANCE_SYMBOLS], extra_bits: 0 };
+        let mut rest = data;
         for token in &self.tokens {
+            let bytes = rest.split_off(..token.length()).unwrap_or_default();
             if token.is_repetition() {
-                let length = token.length();
-                let symbol = usize::from(LENGTH_TABLE.symbols[length]);
-                let (first, extra) = LENGTHS[symbol];
-                let code = u64::from(literal_codes.codes[257 + symbol]);
-                let code_length = u32::from(literal_codes.lengths[257 + symbol]);
-                let (distance, low, low_bits) = distance_symbol(token.distance());
-                let bits = code | ((length - usize::from(first)) as u64) << code_length;
-                writer.put(bits, code_length + u32::from(extra));
-                let code_length = u32::from(distance_codes.lengths[distance]);
-                let bits = u64::from(distance_codes.codes[distance]) | u64::from(low) << code_length;
-                writer.put(bits, code_length + low_bits);
+                let symbol = usize::from(LENGTH_TABLE.symbols[bytes.len()]);
+                frequencies.literals[257 + symbol] += 1;
+                let (symbol_of_distance, _, extra) = distance_symbol(token.distance());
+                frequencies.distances[symbol_of_distance] += 1;
+                frequencies.extra_bits += usize::from(LENGTHS[symbol].1) + extra as usize;
             } else {
-                let symbol = (token.0 & 0xff) as usize;
-                writer.put(u64::from(literal_codes.codes[symbol]), u32::from(literal_codes.lengths[symbol]));
+                let (fours, others) = bytes.as_chunks::<4>();
+                for four in fours {
+                    of_bytes.iter_mut().zip(four).for_each(|(counts, &byte)| counts[usize::from(byte)] += 1);
+                }
+                others.iter().for_each(|&byte| of_bytes[0][usize::from(byte)] += 1);
             }
         }
-        writer.put(u64::from(literal_codes.codes[END]), u32::from(literal_codes.lengths[END]));
+        for (byte, count) in frequencies.literals[..256].iter_mut().enumerate() {
+            *count = of_bytes.iter().map(|counts| counts[byte]).sum();
+        }
+        frequencies
     }
+
+    /// Writes the tokens of some data.
+    fn write_tokens(
+        &self,
+        writer: &mut BitWriter,
+        data: &[u8],
+        literals: &Codes<LITERAL_SYMBOLS>,
+        distances: &Codes<DISTANCE_SYMBOLS>,
+    ) {
+        // Of its own, so that it stays in registers.
+        let mut place = writer.place;
+        let bytes = writer.bytes.as_mut_slice();
+        let mut rest = data;
+        for token in &self.tokens {
+            let length = token.length();
+            let literal_bytes = rest.split_off(..length).unwrap_or_default();
+            if token.is_repetition() {
+                let symbol = usize::from(LENGTH_TABLE.symbols[length]);
+                let (first, extra) = LENGTHS[symbol];
+                let (code, code_length) = literals.of(257 + symbol);
+                place.put(
+                    bytes,
+                    code | ((length - usize::from(first)) as u64) << code_length,
+                    code_length + u32::from(extra),
+                );
+                let (distance, low, low_bits) = distance_symbol(token.distance());
+                let (code, code_length) = distances.of(distance);
+                place.put(bytes, code | u64::from(low) << code_length, code_length + low_bits);
+                continue;
+            }
+            let (fours, others) = literal_bytes.as_chunks::<4>();
+            for four in fours {
+                let [(a, of_a), (b, of_b), (c, of_c), (d, of_d)] = four.map(|byte| literals.of(byte.into()));
+                let (front, of_front) = (a | b << of_a, of_a + of_b);
+                let (back, of_back) = (c | d << of_c, of_c + of_d);
+                if of_front + of_back <= BitPlace::MOST {
+                    place.put(bytes, front | back << of_front, of_front + of_back);
+                } else {
+                    place.put(bytes, front, of_front);
+                    place.put(bytes, back, of_back);
+                }
+            }
+            for &byte in others {
+                let (code, code_length) = literals.of(byte.into());
+                place.put(bytes, code, code_length);
+            }
+        }
+        writer.place = place;
+    }
+}
+
+/// How often symbols are used, and the bits that follow them.
+struct Frequencies {
+    literals: [u32; LITERAL_SYMBOLS],
+    distances: [u32; DISTANCE_SYMBOLS],
+    extra_bits: usize,
 }
 
 #[inline(always)]
@@ -498,9 +607,9 @@ fn write_stored(writer: &mut BitWriter, data: &[u8]) {
         writer.put(0, 3);
         writer.align();
         let length = part.len() as u16;
-        writer.bytes.extend_from_slice(&length.to_le_bytes());
-        writer.bytes.extend_from_slice(&(!length).to_le_bytes());
-        writer.bytes.extend_from_slice(part);
+        writer.put_bytes(&length.to_le_bytes());
+        writer.put_bytes(&(!length).to_le_bytes());
+        writer.put_bytes(part);
     }
 }
 
