@@ -288,15 +288,8 @@ impl SegmentCommand {
         }
         let mut mask = Volume::filled(grid.clone(), 0_u32);
         for path in &self.seeds {
-            let suffix = path.extension().and_then(|suffix| suffix.to_str());
-            if let Some("json" | "fcsv") = suffix {
-                let points = markup_points(&read_text(path)?).with_context(|| path.display().to_string())?;
-                bubbles.extend(points.into_iter().map(|point| Bubble::new(point, self.radius)));
-                continue;
-            }
-            if suffix == Some("annot") {
-                let voxels = landmark_voxels(&read_text(path)?).with_context(|| path.display().to_string())?;
-                bubbles.extend(voxels.into_iter().map(|voxel| Bubble::at_voxel(grid, voxel, self.radius)));
+            if let Some(places) = seed_points(path, grid)? {
+                bubbles.extend(places.into_iter().map(|place| Bubble::new(place, self.radius)));
                 continue;
             }
             let labels = MaskDrawing::default().read_for(chosen, path, None)?;
@@ -323,6 +316,21 @@ impl SegmentCommand {
             Some(kind) => write_lesion(kind, mask, &self.image, &self.choice, &self.out),
             None => self.written.write_mask(&self.out, mask),
         }
+    }
+}
+
+/// The places in mm of the points of a file that holds points; none for another kind of file.
+fn seed_points(path: &Path, grid: &Geometry) -> anyhow::Result<Option<Vec<[f64; 3]>>> {
+    let of_text = |read: fn(&str, &Geometry) -> anyhow::Result<Vec<[f64; 3]>>| {
+        read(&read_text(path)?, grid).map(Some).with_context(|| path.display().to_string())
+    };
+    match path.extension().and_then(|suffix| suffix.to_str()) {
+        Some("json" | "fcsv") => of_text(|text, _| Ok(markup_points(text)?)),
+        Some("annot") => of_text(|text, grid| {
+            let of_voxel = |voxel: [usize; 3]| grid.index_to_point(voxel.map(|index| index as f64));
+            Ok(landmark_voxels(text)?.into_iter().map(of_voxel).collect())
+        }),
+        _ => Ok(None),
     }
 }
 
