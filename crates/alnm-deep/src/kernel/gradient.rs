@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::convolution::Convolution;
 use super::epilogue::{Epilogue, Residual};
-use super::microkernel::{self, Finish, Instructions, PANEL, Rectangle, Rows, STRIP};
+use super::microkernel::{self, Buffer, Finish, Instructions, PANEL, Rectangle, Rows, STRIP};
 use super::panels::Panels;
 use super::scratch::with_scratch;
 use super::workspace::Workspace;
@@ -19,6 +19,11 @@ const REDUCED_PIXELS: usize = 192;
 const PARTIAL_VALUES: usize = 1 << 22;
 /// Tasks that a weight gradient is cut into.
 const TASKS: usize = 16;
+
+/// Rows of so many numbers, or of a multiple of it, begin in the same few sets of the caches.
+const CROWDED: usize = 512;
+/// Numbers between rows that are moved apart: a cache line.
+const APART: usize = 16;
 
 /// Whether a gradient replaces its destination or is added to it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -182,6 +187,11 @@ impl Convolution {
         let pixel_blocks = total.div_ceil(REDUCED_PIXELS);
         let parts = (PARTIAL_VALUES / (outputs * panels * PANEL)).clamp(1, TASKS.min(pixel_blocks));
         let cut = |part: usize| total.min(pixel_blocks * part / parts * REDUCED_PIXELS);
+        let apart = outputs.is_multiple_of(CROWDED).then(|| rows_apart(workspace, output_gradient));
+        let (gradient, stride) = match &apart {
+            Some(rows) => (&rows[..], outputs + APART),
+            None => (output_gradient.as_slice(), outputs),
+        };
         let sums_of_task = outputs * PANEL;
         let mut partial = workspace.take_buffer(parts * panels * sums_of_task);
         partial.par_chunks_exact_mut(sums_of_task).enumerate().for_each(|(task, sums)| {
@@ -190,7 +200,7 @@ impl Convolution {
             for start in (cut(part)..cut(part + 1)).step_by(REDUCED_PIXELS) {
                 let pixels = start..cut(part + 1).min(start + REDUCED_PIXELS);
                 let count = pixels.len();
-                let gradient = (&output_gradient.as_slice()[start * outputs..], outputs);
+                let gradient = (&gradient[start * stride..], stride);
                 self.with_columns(input, pixels, panel, |columns| {
                     microkernel::accumulate_outer(
                         instructions,
@@ -249,4 +259,18 @@ impl Convolution {
             task(columns);
         });
     }
+}
+
+/// The rows of a tensor, [`APART`] numbers between them: of many rows that begin in the same cache set few numbers can be
+/// kept near.
+fn rows_apart(workspace: &Workspace, tensor: &Tensor) -> Buffer {
+    let width = tensor.channels();
+    let mut rows = workspace.take_buffer(tensor.rows() * (width + APART));
+    let some = rows.par_chunks_mut(REDUCED_PIXELS * (width + APART));
+    some.zip(tensor.as_slice().par_chunks(REDUCED_PIXELS * width)).for_each(|(into, from)| {
+        for (into, from) in into.chunks_exact_mut(width + APART).zip(from.chunks_exact(width)) {
+            into[..width].copy_from_slice(from);
+        }
+    });
+    rows
 }

@@ -5,6 +5,7 @@ use rayon::prelude::*;
 
 use super::value::{Floats, Layout, axis_of};
 use crate::kernel::batch_norm::moments_of;
+use crate::kernel::microkernel::compiled_for;
 use crate::kernel::workspace::Workspace;
 
 /// `x · scale + shift` in every channel.
@@ -70,12 +71,14 @@ impl ChannelAffine {
 }
 
 /// Mean and variance of numbers, in two passes.
+#[inline(always)]
 fn mean_and_variance(values: &[f32]) -> (f64, f64) {
     let mean = sum(values, |value| value) / values.len() as f64;
     (mean, sum(values, |value| (value - mean) * (value - mean)) / values.len() as f64)
 }
 
 /// A sum in eight strands, so that it becomes vector instructions.
+#[inline(always)]
 fn sum(values: &[f32], of: impl Fn(f64) -> f64) -> f64 {
     let (blocks, rest) = values.as_chunks::<8>();
     let mut strands = [0.0f64; 8];
@@ -176,19 +179,25 @@ pub(super) fn layer_normalised(
     scale: &[f32],
     bias: Option<&[f32]>,
     epsilon: f32,
+    workspace: &Workspace,
 ) -> Result<Floats, String> {
     let axis = axis_of(axis, floats.shape().len())?;
     let size: usize = floats.shape()[axis..].iter().product();
     if scale.len() != size || bias.is_some_and(|bias| bias.len() != size) {
         return Err(format!("{} scales for {size} elements", scale.len()));
     }
-    floats.stored_mut().par_chunks_mut(size.max(1)).with_min_len((4096 / size.max(1)).max(1)).for_each(|row| {
+    let none = vec![0.0; if bias.is_some() { 0 } else { size }];
+    let bias = bias.unwrap_or(&none);
+    let normalise = #[inline(always)]
+    |row: &mut [f32]| {
         let (mean, variance) = mean_and_variance(row);
         let (mean, inverse) = (mean as f32, (1.0 / (variance + f64::from(epsilon)).sqrt()) as f32);
-        for (place, (value, scale)) in row.iter_mut().zip(scale).enumerate() {
-            *value = (*value - mean) * inverse * scale + bias.map_or(0.0, |bias| bias[place]);
+        for (value, (scale, bias)) in row.iter_mut().zip(scale.iter().zip(bias)) {
+            *value = (*value - mean) * inverse * scale + bias;
         }
-    });
+    };
+    let rows = floats.stored_mut().par_chunks_mut(size.max(1)).with_min_len((4096 / size.max(1)).max(1));
+    rows.for_each(|row| compiled_for(workspace.instructions, || normalise(row)));
     Ok(floats)
 }
 

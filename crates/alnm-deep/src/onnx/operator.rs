@@ -569,7 +569,8 @@ impl Operator {
             Self::LayerNormalization { axis, epsilon } => {
                 let values = inputs.floats(0)?.in_order(workspace).into_owned();
                 let bias = inputs.optional_floats(2)?.map(Floats::stored);
-                floats(normalisation::layer_normalised(values, *axis, inputs.floats(1)?.stored(), bias, *epsilon)?)
+                let scale = inputs.floats(1)?.stored();
+                floats(normalisation::layer_normalised(values, *axis, scale, bias, *epsilon, workspace)?)
             }
             Self::LocalResponse(response) => floats(response.apply(inputs.floats(0)?, workspace)?),
             Self::Pool { window, pooling } => floats(pooled(inputs.floats(0)?, window, *pooling, workspace)?),

@@ -6,6 +6,7 @@ use super::arrangement::transposed;
 use super::elementwise::exp;
 use super::value::{Dense, Floats, Layout, Value, axis_of, count_of};
 use super::window::{Pooling, pooled_globally};
+use crate::kernel::microkernel::compiled_for;
 use crate::kernel::workspace::Workspace;
 
 /// What becomes of the numbers along the reduced dimensions.
@@ -26,9 +27,7 @@ impl Reduction {
         match self {
             Self::Mean => sum(values, |x| x) / values.len() as f32,
             Self::Sum => sum(values, |x| x),
-            Self::Max => {
-                values.iter().fold(f32::NEG_INFINITY, |most, x| if *x > most || x.is_nan() { *x } else { most })
-            }
+            Self::Max => largest(values),
             Self::Min => {
                 values.iter().fold(f32::INFINITY, |least, x| if *x < least || x.is_nan() { *x } else { least })
             }
@@ -56,7 +55,20 @@ impl Reduction {
     }
 }
 
+/// The largest number, or NaN where there is one; found in eight strands.
+#[inline(always)]
+fn largest(values: &[f32]) -> f32 {
+    let larger = |most: f32, x: f32| if x > most || x.is_nan() { x } else { most };
+    let (blocks, rest) = values.as_chunks::<8>();
+    let mut strands = [f32::NEG_INFINITY; 8];
+    for block in blocks {
+        strands.iter_mut().zip(block).for_each(|(most, &x)| *most = larger(*most, x));
+    }
+    strands.iter().chain(rest).fold(f32::NEG_INFINITY, |most, &x| larger(most, x))
+}
+
 /// A sum in eight strands that are added at last: fast, and the same bits everywhere.
+#[inline(always)]
 fn sum(values: &[f32], of: impl Fn(f32) -> f32) -> f32 {
     let mut strands = [0.0f32; 8];
     let (blocks, rest) = values.as_chunks::<8>();
@@ -190,7 +202,9 @@ pub(super) fn softmax(floats: &Floats, axis: i64, is_log: bool, workspace: &Work
     if layout.stored_axis(axis, rank) == rank - 1 {
         let length = floats.shape()[axis];
         let rows = output.stored_mut().par_chunks_mut(length.max(1)).with_min_len((4096 / length.max(1)).max(1));
-        rows.zip(source.stored().par_chunks(length.max(1))).for_each(|(into, from)| softmax_row(into, from, is_log));
+        rows.zip(source.stored().par_chunks(length.max(1))).for_each(|(into, from)| {
+            compiled_for(workspace.instructions, || softmax_row(into, from, is_log));
+        });
         return Ok(output);
     }
     let stored = output.stored_shape();
@@ -200,15 +214,16 @@ pub(super) fn softmax(floats: &Floats, axis: i64, is_log: bool, workspace: &Work
         let (mut row, mut result) = (vec![0.0; size], vec![0.0; size]);
         for offset in 0..inner {
             row.iter_mut().enumerate().for_each(|(place, value)| *value = from[place * inner + offset]);
-            softmax_row(&mut result, &row, is_log);
+            compiled_for(workspace.instructions, || softmax_row(&mut result, &row, is_log));
             result.iter().enumerate().for_each(|(place, value)| into[place * inner + offset] = *value);
         }
     });
     Ok(output)
 }
 
+#[inline(always)]
 fn softmax_row(into: &mut [f32], from: &[f32], is_log: bool) {
-    let most = Reduction::Max.of(from);
+    let most = largest(from);
     for (into, value) in into.iter_mut().zip(from) {
         *into = exp(value - most);
     }
