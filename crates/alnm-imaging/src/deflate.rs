@@ -10,6 +10,7 @@
 
 mod encoder;
 
+use std::borrow::Cow;
 use std::io::{self, BufRead, Cursor, Read, Write};
 use std::ops::Range;
 
@@ -20,7 +21,7 @@ use zlib_rs::adler32::{adler32, adler32_combine};
 use zlib_rs::crc32::{crc32, crc32_combine};
 
 use crate::volume::Image;
-use crate::voxel_data::VoxelBytes;
+use crate::voxel_data::{VoxelBytes, little_endian};
 use encoder::Encoder;
 
 pub(crate) use encoder::Effort;
@@ -145,8 +146,8 @@ trait Numbers: Sync {
     /// Bytes of a number.
     fn width(&self) -> usize;
 
-    /// Appends some of them, little endian.
-    fn append(&self, numbers: Range<usize>, bytes: &mut Vec<u8>);
+    /// The bytes of some of them, little endian.
+    fn bytes(&self, numbers: Range<usize>) -> Cow<'_, [u8]>;
 }
 
 impl<T: VoxelBytes> Numbers for &[T] {
@@ -158,8 +159,8 @@ impl<T: VoxelBytes> Numbers for &[T] {
         T::BYTES
     }
 
-    fn append(&self, numbers: Range<usize>, bytes: &mut Vec<u8>) {
-        self[numbers].iter().for_each(|number| number.extend_little_endian(bytes));
+    fn bytes(&self, numbers: Range<usize>) -> Cow<'_, [u8]> {
+        little_endian(&self[numbers])
     }
 }
 
@@ -178,15 +179,14 @@ fn write_blocks(
     // Larger numbers repeat as wholes, or not at all.
     let effort = if numbers.width() > 2 { Effort::Least } else { effort };
     let numbers_of_block = BLOCK / numbers.width();
-    let deflate = |(encoder, bytes): &mut (Encoder, Vec<u8>), block: usize| {
+    let deflate = |encoder: &mut Encoder, block: usize| {
         let start = block * numbers_of_block;
-        bytes.clear();
-        numbers.append(start..(start + numbers_of_block).min(numbers.count()), bytes);
-        Block { deflated: encoder.deflate(bytes), checksum: wrapper.checksum_of(bytes) }
+        let bytes = numbers.bytes(start..(start + numbers_of_block).min(numbers.count()));
+        Block { deflated: encoder.deflate(&bytes), checksum: wrapper.checksum_of(&bytes) }
     };
     let count = numbers.count().div_ceil(numbers_of_block);
     for first in (0..count).step_by(BLOCKS_AT_ONCE) {
-        let new = || (Encoder::new(effort, numbers.width()), Vec::with_capacity(BLOCK));
+        let new = || Encoder::new(effort, numbers.width());
         let batch = first..(first + BLOCKS_AT_ONCE).min(count);
         let blocks: Vec<Block> = batch.into_par_iter().map_init(new, deflate).collect();
         for block in blocks {

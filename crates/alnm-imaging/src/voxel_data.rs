@@ -1,5 +1,6 @@
 //! Voxels as they lie in files: bytes of one type and order, possibly with several components per voxel.
 
+use std::borrow::Cow;
 use std::io::{self, Read, Write};
 
 use ndarray::Array3;
@@ -30,8 +31,6 @@ pub(crate) trait VoxelBytes: Voxel + bytemuck::Pod {
     /// The number in the first [`Self::BYTES`] bytes.
     fn from_bytes(bytes: &[u8], order: ByteOrder) -> Self;
 
-    fn extend_little_endian(self, bytes: &mut Vec<u8>);
-
     /// A number written as text.
     fn parse(text: &str) -> Option<Self>;
 }
@@ -49,10 +48,6 @@ macro_rules! voxel_bytes {
                 }
             }
 
-            fn extend_little_endian(self, bytes: &mut Vec<u8>) {
-                bytes.extend_from_slice(&self.to_le_bytes());
-            }
-
             fn parse(text: &str) -> Option<Self> {
                 text.parse().ok()
             }
@@ -61,6 +56,15 @@ macro_rules! voxel_bytes {
 }
 
 voxel_bytes!(u8, i8, u16, i16, u32, i32, u64, i64, f32, f64);
+
+/// The bytes of numbers, little endian: those in memory where this machine orders them so, else a turned copy.
+pub(crate) fn little_endian<T: VoxelBytes>(numbers: &[T]) -> Cow<'_, [u8]> {
+    let bytes: &[u8] = bytemuck::cast_slice(numbers);
+    match ByteOrder::NATIVE {
+        ByteOrder::Little => Cow::Borrowed(bytes),
+        ByteOrder::Big => bytes.chunks_exact(T::BYTES).flat_map(|number| number.iter().rev().copied()).collect(),
+    }
+}
 
 /// Runs an expression with `$t` standing for the Rust type of a [`PixelType`].
 macro_rules! with_type {
@@ -458,14 +462,6 @@ fn read_up_to(reader: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
 pub(crate) fn write_binary(writer: &mut dyn Write, image: &Image) -> io::Result<()> {
     const CHUNK: usize = 1 << 14;
     crate::with_volume!(image, volume => {
-        let mut bytes = Vec::with_capacity(CHUNK * 8);
-        for chunk in volume.as_slice().chunks(CHUNK) {
-            bytes.clear();
-            for voxel in chunk {
-                voxel.extend_little_endian(&mut bytes);
-            }
-            writer.write_all(&bytes)?;
-        }
-        Ok(())
+        volume.as_slice().chunks(CHUNK).try_for_each(|chunk| writer.write_all(&little_endian(chunk)))
     })
 }

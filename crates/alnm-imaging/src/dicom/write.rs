@@ -17,7 +17,7 @@ use crate::atomic_file::{AtomicFile, sync_folder};
 use crate::error::{FileProblem, ImagingError, Result};
 use crate::geometry::Geometry;
 use crate::volume::{PixelType, Volume};
-use crate::voxel_data::VoxelBytes;
+use crate::voxel_data::{VoxelBytes, little_endian};
 
 /// A voxel type that pixel data can hold.
 #[allow(private_bounds)]
@@ -549,12 +549,8 @@ fn fingerprint<T: VoxelBytes>(phases: &[Phase<T>]) -> String {
     let of_phase = |phase: &Phase<T>| {
         let volume = &phase.volume;
         let plane = volume.geometry().size()[0] * volume.geometry().size()[1];
-        let of_slice = |bytes: &mut Vec<u8>, voxels: &[T]| {
-            bytes.clear();
-            voxels.iter().for_each(|voxel| voxel.extend_little_endian(bytes));
-            Sha256::digest(&bytes)
-        };
-        let slices: Vec<_> = volume.as_slice().par_chunks(plane).map_init(Vec::new, of_slice).collect();
+        let of_slice = |voxels: &[T]| Sha256::digest(little_endian(voxels));
+        let slices: Vec<_> = volume.as_slice().par_chunks(plane).map(of_slice).collect();
         let mut hash = Sha256::new();
         hash.update(format!("{:?} {:?}", volume.geometry(), phase.time));
         slices.iter().for_each(|slice| hash.update(slice));
@@ -726,9 +722,7 @@ impl<'a> SeriesWriter<'a> {
         data.decimals(tags::RESCALE_SLOPE, &[self.attributes.rescale_slope]);
         data.text(tags::RESCALE_TYPE, VR::LO, self.class.rescale_type);
         data.header(tags::PIXEL_DATA, VR::OW, (voxels.len() * T::BYTES).next_multiple_of(2));
-        for voxel in voxels {
-            voxel.extend_little_endian(data.bytes);
-        }
+        data.bytes.extend_from_slice(&little_endian(voxels));
         data.pad(0);
     }
 }
