@@ -1,4 +1,4 @@
-//! DICOM files, opened once: the header is read and parsed, the pixels are read later in place from the same handle.
+//! DICOM files whose header is parsed once. The pixels are read later, from the same handle where it was kept open.
 
 use std::borrow::Cow;
 use std::fs::File;
