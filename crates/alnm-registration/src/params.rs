@@ -81,25 +81,25 @@ pub enum LesionConstraint {
 ///
 /// | Field | Default | Meaning | Range |
 /// |---|---|---|---|
-/// | [`stages`](Self::stages) | rigid, B-spline | what is looked for, in this order | at least one; linear ones before a B-spline; at most one B-spline |
-/// | [`measure`](Self::measure) | local correlation, radius 3 | what is made as good as possible | |
+/// | [`stages`](Self::stages) | rigid, B-spline | the motion models that are fitted, in this order | at least one; linear ones before a B-spline; at most one B-spline |
+/// | [`measure`](Self::measure) | local correlation, radius 3 | the similarity measure that is optimised | |
 /// | [`start`](Self::start) | coordinates | where the first stage begins | |
 /// | [`resolutions`](Self::resolutions) | 3 | number of resolutions, each half of the next | 1 to 8 |
 /// | [`finest_shrink`](Self::finest_shrink) | 1 | shrink factor of the finest resolution | 1 to 16 |
-/// | [`iterations`](Self::iterations) | 60 | most iterations at each resolution | at least 1 |
-/// | [`tolerance`](Self::tolerance) | 1e-4 | a resolution ends when the objective falls by less than this share of its fall so far | above 0, below 1 |
+/// | [`iterations`](Self::iterations) | 60 | maximum number of iterations at each resolution | at least 1 |
+/// | [`tolerance`](Self::tolerance) | 1e-4 | a resolution ends when the objective falls by less than this fraction of its fall so far | above 0, below 1 |
 /// | [`grid_spacing`](Self::grid_spacing) | 12 | largest distance of control points at the finest resolution, in mm | above 0; at most one cell between control points for each voxel |
 /// | [`bending_weight`](Self::bending_weight) | 100 | weight of the bending energy, in mm² | at least 0 |
-/// | [`lesion`](Self::lesion) | volume | what holds within the lesion mask, where one is given | |
-/// | [`lesion_weight`](Self::lesion_weight) | 1 | weight of that | at least 0 |
+/// | [`lesion`](Self::lesion) | volume | the constraint on tissue within the lesion mask, where one is given | |
+/// | [`lesion_weight`](Self::lesion_weight) | 1 | weight of that constraint | at least 0 |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 #[must_use]
 pub struct RegistrationParams {
-    /// What is looked for, in this order. Default rigid, then B-spline.
+    /// The motion models that are fitted, in this order. Default rigid, then B-spline.
     pub stages: Vec<MotionModel>,
-    /// What is made as good as possible. Default local correlation with radius 3.
+    /// The similarity measure that is optimised. Default local correlation with radius 3 (in voxels).
     pub measure: SimilarityMeasure,
     /// Where the first stage begins. Default the coordinates of the files.
     pub start: StartingPosition,
@@ -108,7 +108,7 @@ pub struct RegistrationParams {
     pub resolutions: usize,
     /// Shrink factor of the finest resolution. Default 1, 1 to 16.
     pub finest_shrink: usize,
-    /// Most iterations at each resolution. Default 60, at least 1.
+    /// Maximum number of iterations at each resolution. Default 60, at least 1.
     pub iterations: usize,
     /// A resolution ends when the objective falls in an iteration by less than this share of its fall so far. Default
     /// 1e-4, above 0 and below 1.
@@ -118,9 +118,9 @@ pub struct RegistrationParams {
     /// Weight of the bending energy in mm²; the energy is the mean of the squared second derivatives of the
     /// displacement, in mm⁻². Default 100, at least 0. Raised fourfold while tissue is folded.
     pub bending_weight: f64,
-    /// What holds within the lesion mask, where one is given. Default its volume is kept.
+    /// The constraint on tissue within the lesion mask, where one is given. By default its volume is kept.
     pub lesion: LesionConstraint,
-    /// Weight of that. Default 1, at least 0.
+    /// Weight of the constraint. Default 1, at least 0.
     pub lesion_weight: f64,
 }
 
