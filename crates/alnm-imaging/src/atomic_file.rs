@@ -1,4 +1,4 @@
-//! Files that are there as a whole or not at all.
+//! Files that appear under their name only when they are complete.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};

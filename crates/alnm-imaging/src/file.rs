@@ -47,8 +47,8 @@ pub fn file_format(path: impl AsRef<Path>) -> Result<FileFormat> {
     Source::open(path).map(|source| source.format())
 }
 
-/// A file or folder with an image or a mask, opened once, whose format was found once. Who has to know the format
-/// before it can say what to read opens a `Source`, asks it, and reads from it.
+/// A file or folder with an image or a mask, which is opened once and whose format is detected once. Use it where the
+/// format has to be known before it can be decided what to read.
 ///
 /// ```
 /// use alnm_imaging::file::Source;

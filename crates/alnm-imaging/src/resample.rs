@@ -38,7 +38,7 @@ pub use sampling::PointMap;
 use sampling::Sampling;
 pub use shrink::{shrink, shrink_offset};
 
-/// How the value between voxels is found.
+/// The method by which values between voxels are found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]

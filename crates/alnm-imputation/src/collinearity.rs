@@ -1,4 +1,5 @@
-//! Predictors that a model cannot have: constant ones, copies of what is predicted, and linear combinations of others.
+//! Removal of predictors that a model cannot use: constant ones, copies of the predicted variable, and linear
+//! combinations of others.
 //!
 //! The rules are those of mice's `remove.lindep`: a predictor whose correlation with the predicted variable is above 0.99
 //! goes; then, while the smallest eigenvalue of the correlation matrix is below 10⁻⁴ of the largest, the predictor with

@@ -1,4 +1,4 @@
-//! Whether the chains have forgotten their start and mix.
+//! Convergence of the chains: whether they have forgotten their start and mix.
 
 use ndarray::Array2;
 

@@ -1,8 +1,8 @@
-//! The model that imputes rows whose outcome is unknown: patients to be predicted, and cohorts that validate.
+//! The model that imputes rows whose outcome is unknown: patients to be predicted, and validation cohorts.
 //!
-//! It knows nothing but the training rows. The outcome is no predictor, since nobody knows it when the risk is asked for.
-//! A row is imputed by a chain of its own, whose random numbers hang on the values of the row: whoever else is in the
-//! table, the row is completed alike.
+//! It is learned from training rows only. The outcome is not a predictor, since it is not known when a risk is
+//! computed. Each row is imputed by a chain of its own, whose random numbers depend on the values of the row, so that a
+//! row is always completed in the same way, whichever other rows are in the table.
 
 use alnm_models::{FeatureTable, Measurement, ModelError};
 #[cfg(feature = "learning")]

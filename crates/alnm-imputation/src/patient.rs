@@ -1,4 +1,4 @@
-//! What a model says about a patient who lacks a value.
+//! The risk of a patient who lacks a value.
 
 use alnm_models::saved_model::{Assessment, ModelVariable};
 use alnm_models::{Measurement, RiskModel};

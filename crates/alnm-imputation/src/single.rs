@@ -1,4 +1,4 @@
-//! Single imputation: one completed table, the cheap way.
+//! Single imputation: one completed table, as a simpler alternative to multiple imputation.
 //!
 //! A completed table looks as if nothing had been missing. Standard errors, intervals and p-values from it are too small,
 //! and relations between variables are weakened by medians and strengthened by neighbours. For a prediction, where only

@@ -1,4 +1,4 @@
-//! Performance within subgroups and the consequences of thresholds.
+//! Performance of a model within subgroups, and the consequences of thresholds for a hundred patients.
 //!
 //! ```
 //! use alnm_models::Labels;

@@ -148,7 +148,7 @@ impl DicomNode {
         Retry { attempts: self.params.attempts, first_pause: self.params.first_pause }
     }
 
-    /// Asks the node for a sign of life (C-ECHO).
+    /// Asks whether the node answers (C-ECHO).
     ///
     /// # Errors
     /// [`PacsError::Connection`] when it cannot be reached, [`PacsError::Node`] when it refuses the association or

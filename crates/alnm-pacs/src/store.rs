@@ -22,7 +22,7 @@ const REFERENCED_SOP_SEQUENCE: u32 = 0x0008_1199;
 /// The most objects that are sent in one request.
 const MOST_OBJECTS: usize = 200;
 
-/// What is sent although it may be there.
+/// Which objects are sent although the server has them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Resend {

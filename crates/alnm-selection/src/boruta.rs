@@ -1,4 +1,4 @@
-//! Boruta (Kursa and Rudnicki 2010): all features that are more important than their own noise.
+//! Boruta (Kursa and Rudnicki 2010): selection of all features that are more important than randomly permuted features.
 //!
 //! In each round every feature that has not been rejected gets a shadow: its own values in random order. A feature that
 //! is more important than the best shadow scores a hit. By chance half of the rounds are hits; two binomial tests,

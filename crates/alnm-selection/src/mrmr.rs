@@ -1,4 +1,4 @@
-//! Minimum redundancy, maximum relevance.
+//! Minimum redundancy, maximum relevance (mRMR): a ranking of features.
 //!
 //! Features are selected one after the other, each with the best balance of relevance for the outcome and redundancy
 //! with the features selected before it. "mRMR" names a family of such rules: the variants differ in how relevance and
@@ -17,7 +17,7 @@ use crate::FeatureTable;
 use crate::discretise::{Discretiser, compact, mutual_information_of};
 use crate::error::{Result, SelectionError};
 
-/// Which mRMR: how relevance and redundancy are measured and combined.
+/// A variant of mRMR: how relevance and redundancy are measured and combined.
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -115,7 +115,7 @@ pub struct MrmrFeature {
     pub redundancy: f64,
 }
 
-/// Which mRMR and how many features; [`MrmrParams::check`] gives the [`Mrmr`] that ranks.
+/// The variant of mRMR and the number of features; [`MrmrParams::check`] gives the [`Mrmr`] that ranks.
 ///
 /// | field | default | meaning | range |
 /// |---|---|---|---|

@@ -1,8 +1,8 @@
-//! The one table of results: named columns and rows of cells, written as CSV, Markdown or LaTeX by whoever prints them.
+//! A table of results: named columns and rows of cells, which can be written as CSV, Markdown or LaTeX.
 //!
-//! A result of this workspace lays itself out with [`Tabulate`]; a table of one's own is filled row by row. Cells are
-//! data: a number stays a number until it is written, with all its digits in CSV and with as many as [`Digits`] says
-//! elsewhere.
+//! A result type of this workspace that implements [`Tabulate`] can be laid out as a table; tables of your own are
+//! filled row by row. Cells are data: a number is kept with all its digits. It is written with all of them in CSV, and
+//! with as many as [`Digits`] says elsewhere.
 //!
 //! ```
 //! use alnm_stats::data_table::{DataTable, Digits, Tabulate};
@@ -266,8 +266,8 @@ impl DataTable {
     }
 }
 
-/// Text in which LaTeX reads no command: its special characters escaped, some signs in mathematics, a line break as a
-/// space.
+/// The text with everything escaped that LaTeX would read as a command: special characters are escaped, some symbols
+/// written in mathematics, and line breaks become spaces.
 #[must_use]
 pub fn escaped_latex(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());

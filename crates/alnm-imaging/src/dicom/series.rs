@@ -40,7 +40,7 @@ const ALWAYS_ALLOWED: u64 = 64 << 20;
 /// Seconds of a day.
 const DAY: f64 = 86_400.0;
 
-/// Where a slice is stored.
+/// The file and frame in which a slice is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Instance {
@@ -348,13 +348,13 @@ impl Series {
         Ok((1..).zip(sorted.volumes(&self.slices)).map(volume).collect())
     }
 
-    /// What tells the phases apart, where there are several of one kind.
+    /// The attribute by which phases are separated, if there are several of one kind.
     #[must_use]
     pub fn phases_by(&self) -> Option<PhaseKey> {
         self.sorted.as_ref().ok().and_then(|sorted| sorted.kinds.iter().find_map(|kind| kind.phases_by))
     }
 
-    /// What was found odd, and read all the same.
+    /// What is unusual about the series, which is read all the same.
     #[must_use]
     pub fn warnings(&self) -> &[SeriesWarning] {
         self.sorted.as_ref().map_or(&[], |sorted| &sorted.warnings)

@@ -20,7 +20,7 @@ pub enum ClusterMethod {
     GaussianMixture,
 }
 
-/// By what a number of clusters is judged.
+/// The criterion by which the number of clusters is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

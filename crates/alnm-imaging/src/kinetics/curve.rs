@@ -90,7 +90,7 @@ impl EnhancementFigures {
     }
 }
 
-/// Reads curves whose phases have certain times.
+/// Computes the figures of curves whose phases have given times.
 ///
 /// ```
 /// use alnm_imaging::dce::DelayedPhase;

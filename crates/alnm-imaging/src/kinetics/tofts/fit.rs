@@ -130,7 +130,7 @@ impl Tofts {
     }
 }
 
-/// Fits curves of certain times with a certain input function.
+/// Fits curves with given times of the phases and a given input function.
 ///
 /// ```
 /// use alnm_imaging::kinetics::tofts::{ParkerParams, ToftsParams};

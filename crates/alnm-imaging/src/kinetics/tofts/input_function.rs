@@ -1,4 +1,4 @@
-//! What concentration the plasma has.
+//! The arterial input function: the concentration of contrast agent in plasma over time.
 
 use serde::{Deserialize, Serialize};
 
