@@ -183,7 +183,7 @@ pub struct Ensemble {
     temperature: Option<Temperature>,
 }
 
-/// What an ensemble says of an image.
+/// The prediction of an ensemble for an image.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct EnsemblePrediction {
@@ -251,7 +251,7 @@ impl Ensemble {
         saved_file::write(path.as_ref(), FileContent::Ensemble, &description, &tensors)
     }
 
-    /// Whether a file says that it is an ensemble; a single network or a file that cannot be read is none.
+    /// Whether a file contains an ensemble; `false` for a single network and for a file that cannot be read.
     #[must_use]
     pub fn is_at(path: impl AsRef<Path>) -> bool {
         saved_file::says(path.as_ref(), FileContent::Ensemble)

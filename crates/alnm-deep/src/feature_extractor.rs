@@ -7,8 +7,8 @@ use crate::error::Result;
 use crate::preparation::Preparation;
 use crate::tensor::Tensor;
 
-/// A network whose outputs can be read at every stage: [`crate::Predictor`] on this processor, `CandleNetwork` (feature
-/// `candle`) on the device that candle computes on.
+/// A network whose outputs can be read at every stage: [`crate::Predictor`] computes on this processor, `CandleNetwork`
+/// (feature `candle`) on the device that candle uses.
 ///
 /// ```
 /// use alnm_deep::{Backbone, FeatureExtractor, Head, Initialisation, Network, Predictor};

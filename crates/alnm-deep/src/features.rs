@@ -8,7 +8,7 @@ use crate::feature_extractor::FeatureExtractor;
 use crate::network::Network;
 use crate::predictor::Predictor;
 
-/// The mirror images over which the features of an image are averaged.
+/// The views (mirror images) over which the features of an image are averaged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Views {

@@ -1,4 +1,4 @@
-//! torchvision's ImageNet weights by name, downloaded once.
+//! Downloads of torchvision's ImageNet weights by name.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};

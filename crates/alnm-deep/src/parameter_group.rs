@@ -6,7 +6,7 @@ use crate::backbone::Backbone;
 use crate::error::{DeepError, Result};
 use crate::network::Network;
 
-/// Parameters of a network that learn at a rate of their own.
+/// A group of parameters with a learning rate of its own.
 ///
 /// A parameter belongs to the group with the longest prefix of its name, and learns at the whole rate where it belongs
 /// to none.

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{DeepError, Result};
 
-/// A temperature T by which logits are divided, so that `σ(z/T)` are probabilities that can be believed (Guo et al.
-/// 2017). It changes neither the order of the logits nor the class above one half.
+/// A temperature T by which logits are divided, so that the probabilities `σ(z/T)` are calibrated (Guo et al. 2017). It
+/// changes neither the order of the logits nor the class at a threshold of one half.
 ///
 /// It is fitted on examples that the network was not trained on: those held out, or out-of-fold logits.
 ///

@@ -16,7 +16,7 @@ use crate::parameter_group::{ParameterGroup, ParameterRate, parameter_rates};
 use crate::state_dict::StateDict;
 use crate::tensor::Tensor;
 
-/// Where batch normalisations take their moments from in training.
+/// The moments that batch normalisations use in training.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

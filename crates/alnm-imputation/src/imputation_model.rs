@@ -166,7 +166,7 @@ impl ImputationModel {
         self.complete_measurements(patient, None)
     }
 
-    /// The same with random numbers that hang on `key` in place of all measurements: for patients of whom a measurement
+    /// The same with random numbers that depend on `key` instead of all measurements: for patients of whom a measurement
     /// is itself computed, on another processor to other last digits, which would draw other values altogether.
     ///
     /// # Errors
@@ -209,7 +209,7 @@ impl ImputationModel {
         self.variables.iter().find(|v| v.name == name).map(|v| v.unit.as_str())
     }
 
-    /// One row, completed by the models of one imputation, with random numbers that hang on the key.
+    /// One row, completed by the models of one imputation, with random numbers that depend on the key.
     fn complete(&self, imputation: usize, given: &[f64], key: &[f64], row: usize) -> Result<Vec<f64>> {
         let mut patient = Patient {
             coded: &self.coded,

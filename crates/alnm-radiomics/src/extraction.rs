@@ -44,7 +44,7 @@ impl Extraction {
     }
 }
 
-/// How far an extraction has come.
+/// The progress of an extraction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ImageProgress<'a> {

@@ -34,7 +34,7 @@ use crate::size_matrix::{SizeMatrix, dense_cells};
 use crate::tally::Tally;
 use crate::weighting::WeightingNorm;
 
-/// What runs are counted over.
+/// Settings of the run length matrices.
 ///
 /// | field | default | meaning | range |
 /// |---|---|---|---|

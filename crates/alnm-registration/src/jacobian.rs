@@ -1,4 +1,4 @@
-//! How a map changes the volume of tissue.
+//! Jacobian determinants: how a map changes the volume of tissue.
 
 use alnm_imaging::{Geometry, LabelMap, Volume};
 use rayon::prelude::*;

@@ -1,10 +1,10 @@
-//! How images are registered.
+//! Parameters of a registration.
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{RegistrationError, Result};
 
-/// A kind of motion that a stage of a registration looks for.
+/// The motion model of a stage of a registration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -17,7 +17,7 @@ pub enum MotionModel {
     BSpline,
 }
 
-/// How much two images are alike.
+/// The similarity measure of two images.
 ///
 /// | Measure | Minimised | For |
 /// |---|---|---|
@@ -46,7 +46,7 @@ pub enum SimilarityMeasure {
     },
 }
 
-/// Where the first stage begins.
+/// The starting position of the first stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -58,7 +58,7 @@ pub enum StartingPosition {
     GridCenters,
 }
 
-/// What tissue within the lesion mask may do.
+/// The constraint on tissue within the lesion mask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -74,7 +74,7 @@ pub enum LesionConstraint {
     Rigid,
 }
 
-/// How images are registered.
+/// Parameters of a registration.
 ///
 /// Each stage goes through all resolutions, from coarse to fine; a B-spline stage begins with a grid of control points that
 /// is twice as coarse at each coarser resolution, and is refined exactly.

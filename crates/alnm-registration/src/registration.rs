@@ -43,7 +43,7 @@ const FIRST_STEP: f64 = 0.5;
 /// Tolerance of the grids of masks, relative to the spacing.
 const SAME_GRID: f64 = 1e-3;
 
-/// Where voxels count, and where the lesion is. A voxel counts where its label is not 0.
+/// The voxels that are compared, and the mask of the lesion. A voxel belongs to a mask if its label is not 0.
 #[derive(Debug, Clone, Copy, Default)]
 #[non_exhaustive]
 pub struct RegistrationMasks<'a> {
@@ -93,7 +93,7 @@ pub struct RegistrationIteration {
     pub value: f64,
 }
 
-/// How a stage went at one resolution.
+/// Report of a stage at one resolution.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct ResolutionReport {
@@ -115,7 +115,7 @@ pub struct ResolutionReport {
     pub converged: bool,
 }
 
-/// What a registration found.
+/// The result of a registration.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct RegistrationResult {

@@ -1,4 +1,5 @@
-//! How far two outlines agree: overlap of their voxels and distances of their surfaces, for each label and each slice.
+//! Agreement between two outlines: overlap of their voxels and distances of their surfaces, for each label and each
+//! slice.
 //!
 //! Surfaces of voxels can be defined in more than one way, and the distances differ by up to a voxel. Two definitions are
 //! computed side by side, each to the last digits of the tool that made it common:
@@ -27,7 +28,7 @@ pub use overlap::RegionOverlap;
 pub use surfel::SurfelDistances;
 pub use voxel::VoxelDistances;
 
-/// What is compared of two outlines.
+/// Parameters of a comparison of two outlines.
 ///
 /// | Field | Default | Meaning | Range |
 /// |---|---|---|---|

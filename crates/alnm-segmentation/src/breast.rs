@@ -11,7 +11,7 @@ use crate::speed::smoothed;
 /// Bins of the histogram in which air and tissue are told apart: ITK's default.
 const BINS: usize = 128;
 
-/// How the breasts are found in an image without contrast agent.
+/// Parameters for finding the breasts in an image without contrast agent.
 ///
 /// Tissue is the largest connected part above Otsu's threshold of log(1 + v / mean), smoothed by a voxel, with its holes
 /// filled. The chest is what lies behind the notch between two breasts: in each slice the skin's depth has two breasts

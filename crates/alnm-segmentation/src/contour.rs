@@ -37,7 +37,7 @@ use warning::GrowthWatch;
 
 pub use warning::ContourWarning;
 
-/// How a contour moves.
+/// Parameters of an active contour.
 ///
 /// | Field | Regions | Edges | Meaning | Range |
 /// |---|---|---|---|---|
@@ -210,7 +210,7 @@ pub struct ActiveContour {
     params: ActiveContourParams,
 }
 
-/// Where a contour is after an iteration.
+/// The state of a contour after an iteration.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct ContourIteration {

@@ -1,5 +1,5 @@
-//! Regions that grow from seeds as long as the values of the image lie within limits, with the voxels of ITK's filters, and
-//! arrival times of a front.
+//! Region growing from seeds while the values of the image lie within limits, with the same results as ITK's filters,
+//! and arrival times of a front.
 
 mod fast_marching;
 

@@ -1,4 +1,5 @@
-//! Masks made larger, smaller, closed, filled and smoothed, with the voxels of ITK's filters.
+//! Morphological operations on masks (dilation, erosion, opening, closing, filling of holes, smoothing), with the same
+//! results as ITK's filters.
 
 use alnm_imaging::region::{Connectivity, VoxelBox, connected_components, crop, pad};
 use alnm_imaging::{Geometry, LabelMap, Volume};

@@ -1,4 +1,4 @@
-//! Where a contour begins: bubbles around points, and the points that 3D Slicer and ITK-SNAP save.
+//! Seeds of a contour: bubbles around points, and the points that 3D Slicer and ITK-SNAP save.
 
 mod landmarks;
 mod markups;

@@ -1,4 +1,4 @@
-//! Watersheds: the basins of an image's values, with the voxels of ITK's morphological filters.
+//! Watersheds: the basins of an image's values, with the same results as ITK's morphological filters.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

@@ -25,7 +25,7 @@ use crate::scoring::{ScoredPatient, WarningKind};
 /// Groups of the Hosmer-Lemeshow test, as in the study.
 const RISK_GROUPS: usize = 10;
 
-/// How a bundle is judged.
+/// Parameters of an external validation.
 ///
 /// | field | default | meaning | range |
 /// |---|---|---|---|

@@ -20,7 +20,7 @@ use crate::series::{PatientEvidence, PatientMotion, SeriesLearning, SeriesOption
 use crate::store::{Fingerprint, Store};
 use crate::study::Study;
 
-/// What was computed from the images of a cohort: the radiomic features, and the crops for the network.
+/// The results from the images of a cohort: the radiomic features, and the crops for the network.
 #[derive(Debug, Clone)]
 pub struct CohortFeatures {
     /// The features that are defined for every training patient and both readers there, by the first reader, of all patients

@@ -1,5 +1,5 @@
-//! What missing values do to the models: figures pooled over all completed tables by Rubin's rules, beside those of the
-//! patients who lack nothing.
+//! The effect of missing values on the models: results pooled over all completed tables by Rubin's rules, and those of
+//! the patients without missing values.
 
 use alnm_imputation::MultipleImputation;
 use alnm_imputation::pooling::{PoolingParams, RubinsRules};
@@ -112,7 +112,7 @@ pub struct HandedOnFigures {
     pub slope: Option<EstimateWithInterval>,
 }
 
-/// What missing values do to the models.
+/// The effect of missing values on the models.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct MissingValues {

@@ -1,4 +1,4 @@
-//! The imputation that a bundle hands on: what completes a patient who lacks a value.
+//! The imputation model in a bundle, which completes a patient who lacks a value.
 
 use std::collections::BTreeMap;
 

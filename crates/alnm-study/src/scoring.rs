@@ -1,4 +1,4 @@
-//! New patients by a bundle: from their images and rows to features, scores and risks.
+//! Scoring of new patients with a bundle: from their images and rows to features, scores and risks.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -64,7 +64,7 @@ impl NewPatient {
     }
 }
 
-/// Something odd about a patient. The risk is computed all the same where it can be.
+/// Something unusual about a patient. The risk is computed all the same where that is possible.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct PatientWarning {

@@ -1,7 +1,7 @@
-//! What a study takes from its images beside one phase of the lesion, where `cohort.toml` asks for it: motion between
-//! phases, further phases and kinetic maps, rings and habitats, and one scale of intensities.
+//! Data that a study uses in addition to one phase of the lesion, where `cohort.toml` asks for them: motion between
+//! phases, further phases and kinetic maps, rings and habitats, and standardised intensities.
 //!
-//! Everything is off by default; a study without these sections gives the same bits as before they existed.
+//! Everything is off by default; a study without these sections gives exactly the same results as before they existed.
 //!
 //! | section | what it does |
 //! |---|---|

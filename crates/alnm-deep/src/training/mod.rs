@@ -54,7 +54,7 @@ impl Example {
 /// What hears of a running training, and stops it by a break.
 type Observer<'a> = dyn FnMut(TrainingEvent<'_>) -> ControlFlow<()> + 'a;
 
-/// What a running training tells its observer.
+/// An event of a running training, as its observer is told of it.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum TrainingEvent<'a> {

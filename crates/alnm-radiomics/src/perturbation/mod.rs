@@ -58,7 +58,7 @@ pub use size_change::SizeChange;
 /// At most as many perturbations of one region.
 const MOST_PERTURBATIONS: usize = 100_000;
 
-/// Which perturbations are made; [`PerturbationParams::check`] gives the [`Perturbations`].
+/// Parameters of the perturbations; [`PerturbationParams::check`] gives the [`Perturbations`].
 ///
 /// | field | default | meaning | range |
 /// |---|---|---|---|

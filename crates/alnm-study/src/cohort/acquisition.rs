@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::{Cohort, Patient};
 
-/// How a patient's image was made, by its headers.
+/// How a patient's image was acquired, as its headers say.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct PatientAcquisition {

@@ -1,5 +1,5 @@
-//! Whether the images of two patients are one: by their path, their bytes, their voxels or what DICOM says. One person in
-//! training and in validation makes every figure of the validation worthless, and a wrong path is all it takes.
+//! Detects patients who share an image: by its path, its bytes, its voxels or its DICOM identifiers. The same person in
+//! training and in validation makes every result of the validation worthless, and one wrong path is enough for that.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -125,7 +125,7 @@ pub fn check_identities(
     (pairs.problems, remarks)
 }
 
-/// What patients share that none may, by the voxels of image and mask.
+/// Patients who share an image or a mask, found by the voxels.
 #[must_use]
 pub fn check_voxels(cohort: &Cohort, hashes: &[(String, VoxelHashes)]) -> Vec<Problem> {
     let mut pairs = Pairs::default();

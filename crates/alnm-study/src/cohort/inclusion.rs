@@ -1,4 +1,4 @@
-//! Who belongs into the study: the rules of the protocol, as far as the table of patients tells.
+//! The inclusion criteria of the protocol, as far as the table of patients contains them.
 
 use serde::{Deserialize, Serialize};
 

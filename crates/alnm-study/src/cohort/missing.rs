@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ProblemPolicy;
 
-/// What happens to a patient who lacks a value that a model needs.
+/// What is done with a patient who lacks a value that a model needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]

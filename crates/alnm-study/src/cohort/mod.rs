@@ -188,8 +188,8 @@ impl CohortDescription {
     }
 }
 
-/// What happens to a patient whose row, image or mask has a problem. What happens to missing values is said apart
-/// ([`MissingRules`]), and is the same where it is not.
+/// What is done with a patient whose row, image or mask has a problem. Missing values have rules of their own
+/// ([`MissingRules`]), which are the same by default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -547,7 +547,7 @@ pub struct Problem {
     pub weight: ProblemWeight,
 }
 
-/// What a problem does.
+/// What follows from a problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 #[non_exhaustive]
 pub enum ProblemWeight {

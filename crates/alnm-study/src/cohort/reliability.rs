@@ -1,4 +1,4 @@
-//! A table of how far readers agree on features, which was made before the study.
+//! A table of the agreement between readers on each feature, which was made before the study.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

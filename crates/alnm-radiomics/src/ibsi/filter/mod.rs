@@ -36,7 +36,7 @@ use crate::filter::wavelet::Filters;
 use crate::parameter_error::ParameterError;
 use riesz::Riesz;
 
-/// How an image goes on beyond its edges.
+/// How an image is continued beyond its edges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
