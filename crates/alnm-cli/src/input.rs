@@ -106,7 +106,7 @@ pub(crate) struct SeriesChoice {
     /// Images of this echo time in ms.
     #[arg(long, value_name = "MS")]
     echo: Option<f64>,
-    /// Images of this weighting by diffusion in s/mm².
+    /// Images of this b-value in s/mm².
     #[arg(long, value_name = "B")]
     b_value: Option<f64>,
     /// Part of complex or Dixon images: magnitude, phase, real, imaginary, water, fat, "in phase", "opposed phase", or a
@@ -123,7 +123,7 @@ pub(crate) struct SeriesChoice {
     /// Philips' precise values, by the private scale slope.
     #[arg(long)]
     philips_precise: bool,
-    /// The luminance of colours.
+    /// Read colour images as their luminance.
     #[arg(long, conflicts_with_all = ["suv", "philips_precise"])]
     luminance: bool,
     /// Which orientation of a NIfTI header is taken where the two disagree; by default the one that ITK takes.

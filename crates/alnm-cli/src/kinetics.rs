@@ -129,10 +129,10 @@ struct ToftsOptions {
     /// baseline.
     #[arg(long, value_name = "S", requires = "t1")]
     arrival: Option<f64>,
-    /// Share of cells in blood, for the population's input function.
+    /// Haematocrit, for the population's input function.
     #[arg(long, value_name = "X", default_value_t = 0.42, requires = "t1")]
     haematocrit: f64,
-    /// The model without plasma in the tissue.
+    /// Fit the standard Tofts model, without a plasma volume in the tissue.
     #[arg(long, requires = "t1")]
     standard_tofts: bool,
 }

@@ -102,7 +102,8 @@ struct Apply {
     output: PathBuf,
     #[command(flatten)]
     choice: SeriesChoice,
-    /// Mask of the voxels that decide; those above 0 where there is none. Histogram matching looks at the whole image.
+    /// Mask of the voxels from which the scale of this image is determined; without a mask the voxels above 0. Histogram
+    /// matching uses the whole image.
     #[arg(long, value_name = "FILE")]
     mask: Option<PathBuf>,
     #[command(flatten)]

@@ -181,7 +181,7 @@ struct Panel {
     labels: Option<Array2<u32>>,
     planes: Planes,
     index: usize,
-    /// Pixels for a millimetre.
+    /// Pixels per millimetre.
     scale: f64,
 }
 

@@ -40,7 +40,7 @@ impl ClassWeights {
 /// |---|---|---|---|
 /// | `epochs` | 8 | passes over the training images | ≥ 1 |
 /// | `batch_size` | 16 | images per step; a last batch of one image is joined to the one before | ≥ 2 |
-/// | `learning_rate` | 1e-4 | step size at its highest | finite, > 0 |
+/// | `learning_rate` | 1e-4 | highest learning rate of the schedule | finite, > 0 |
 /// | `groups` | none | factors on the learning rate by the names of parameters, 0 freezes; and the epochs in which they begin to learn | factors ≥ 0, not all 0; first epochs below `epochs` |
 /// | `norm_moments` | of the batch | what batch normalisation normalises by | [`NormMoments`] |
 /// | `optimiser` | AdamW, decay 1e-2 | how parameters follow their gradients | [`Optimiser::check`] |
@@ -79,7 +79,7 @@ pub struct TrainingParams {
     pub epochs: usize,
     /// Images per step.
     pub batch_size: usize,
-    /// Step size at its highest.
+    /// Highest learning rate of the schedule.
     pub learning_rate: f64,
     /// Factors on the learning rate by the names of parameters.
     pub groups: Vec<ParameterGroup>,
@@ -152,7 +152,7 @@ impl TrainingParams {
         Self { batch_size, ..self }
     }
 
-    /// Step size at its highest.
+    /// Sets the highest learning rate of the schedule.
     pub fn with_learning_rate(self, learning_rate: f64) -> Self {
         Self { learning_rate, ..self }
     }
