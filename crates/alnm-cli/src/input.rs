@@ -63,8 +63,8 @@ pub(crate) fn is_text(path: &Path, test: impl FnOnce(&str) -> bool) -> anyhow::R
     Ok(is_such)
 }
 
-/// An image or a mask, from a file, a folder, standard input (`-`) or a pipe. A stream is copied to a nameless file first,
-/// since a header may say that voxels are read from another place.
+/// An image or a mask, from a file, a folder, standard input (`-`) or a pipe. A stream is copied to a nameless file
+/// first, since a header may say that voxels are read from another place.
 pub(crate) fn open(path: &Path) -> anyhow::Result<Source> {
     if !is_stream(path) {
         return Ok(Source::open(path)?);
@@ -109,8 +109,8 @@ pub(crate) struct SeriesChoice {
     /// Images of this b-value in s/mm².
     #[arg(long, value_name = "B")]
     b_value: Option<f64>,
-    /// Part of complex or Dixon images: magnitude, phase, real, imaginary, water, fat, "in phase", "opposed phase", or a
-    /// word of ImageType.
+    /// Part of complex or Dixon images: magnitude, phase, real, imaginary, water, fat, "in phase", "opposed phase", or
+    /// a word of ImageType.
     #[arg(long, value_name = "NAME")]
     part: Option<String>,
     /// What tells phases apart: temporal-position, trigger-time, acquisition-time, content-time, acquisition-number,
@@ -312,8 +312,8 @@ impl MaskDrawing {
 }
 
 impl MaskDrawing {
-    /// The regions of a mask file, or the one of a name or number, that belong to an image. A label map brings its own grid, which
-    /// is not looked at here.
+    /// The regions of a mask file, or the one of a name or number, that belong to an image. A label map brings its own
+    /// grid, which is not looked at here.
     pub(crate) fn read_for(
         self,
         chosen: &ChosenImage,

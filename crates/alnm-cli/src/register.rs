@@ -24,8 +24,8 @@ use crate::progress::Counted;
 
 /// Bring one image onto another, or all phases of a series onto one of them.
 ///
-/// The motion is found by a rigid, an affine or a B-spline transform, or several of them in turn, from coarse to fine. The
-/// transform is that of ITK: it takes points of the first image (fixed) to points of the second (moving).
+/// The motion is found by a rigid, an affine or a B-spline transform, or several of them in turn, from coarse to fine.
+/// The transform is that of ITK: it takes points of the first image (fixed) to points of the second (moving).
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   alnm register early.nii.gz late.nii.gz -o late-on-early.nii.gz --lesion mask.nii.gz
@@ -39,8 +39,8 @@ pub(crate) struct Register {
     /// The fixed and the moving image; with --onto a DICOM folder of a dynamic series, or a file for each phase.
     #[arg(value_name = "IMAGE", required = true, num_args = 1..)]
     images: Vec<PathBuf>,
-    /// File for the moving image on the grid of the fixed one, or for all phases of a series, in four dimensions; `-` is
-    /// standard output.
+    /// File for the moving image on the grid of the fixed one, or for all phases of a series, in four dimensions; `-`
+    /// is standard output.
     #[arg(short, long, value_name = "FILE")]
     out: PathBuf,
     /// Bring all phases of a series onto this one, from 1.

@@ -113,8 +113,8 @@ impl EnsembleTraining {
     /// Trains one member after the other. `start` gives the network that a member starts from, from the member's seed.
     ///
     /// With `checkpoints` named, a folder that exists, the state of every member is written there as
-    /// `member-0.checkpoint` and so on; trainings that find the checkpoints of the same parameters, networks and examples
-    /// go on from them to the same bits as unbroken ones. `observer` hears of every member's steps and epochs.
+    /// `member-0.checkpoint` and so on; trainings that find the checkpoints of the same parameters, networks and
+    /// examples go on from them to the same bits as unbroken ones. `observer` hears of every member's steps and epochs.
     ///
     /// # Errors
     /// Those of `start`, and as [`Training::run`] and [`Temperature::fit`].
@@ -233,8 +233,9 @@ impl Ensemble {
         Ok((0..images.len()).map(of_image).collect())
     }
 
-    /// Writes all members with their trainings, and the temperature, as one safetensors file; tensors have torchvision's
-    /// names behind the number of their member (`0/conv1.weight`). A SHA-256 over all of it lies in the metadata.
+    /// Writes all members with their trainings, and the temperature, as one safetensors file; tensors have
+    /// torchvision's names behind the number of their member (`0/conv1.weight`). A SHA-256 over all of it lies in the
+    /// metadata.
     ///
     /// The file appears under its name only when it is complete.
     ///

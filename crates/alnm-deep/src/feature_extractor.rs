@@ -61,7 +61,8 @@ pub trait FeatureExtractor {
     }
 
     /// The output named `stage` for many inputs, one vector per image, computed in batches of `batch` inputs. Outputs
-    /// with rows and columns are laid out as in a [`Tensor`], the channel fastest. The inputs of a batch are of one size.
+    /// with rows and columns are laid out as in a [`Tensor`], the channel fastest. The inputs of a batch are of one
+    /// size.
     ///
     /// # Errors
     /// As [`FeatureExtractor::output`].

@@ -56,9 +56,9 @@ impl Temperature {
     /// the last digits.
     ///
     /// # Errors
-    /// [`DeepError::Shape`] when there are not as many labels as logits; [`DeepError::NotFinite`] for a logit that is not
-    /// finite; [`DeepError::Parameter`] where no temperature is the best: the logits separate the classes (the loss falls
-    /// to zero as T does), or do not tell them apart (it falls as T grows).
+    /// [`DeepError::Shape`] when there are not as many labels as logits; [`DeepError::NotFinite`] for a logit that is
+    /// not finite; [`DeepError::Parameter`] where no temperature is the best: the logits separate the classes (the loss
+    /// falls to zero as T does), or do not tell them apart (it falls as T grows).
     pub fn fit(logits: &[f64], labels: &[bool]) -> Result<Self> {
         if logits.len() != labels.len() {
             let expected = logits.len().to_string();

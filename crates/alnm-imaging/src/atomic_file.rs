@@ -84,8 +84,8 @@ impl AtomicFile {
         sync_folder(&folder)
     }
 
-    /// [`AtomicFile::commit`] for a name that no file has yet. Of several programs that do so at the same time one makes
-    /// the file, and the others learn that it is there.
+    /// [`AtomicFile::commit`] for a name that no file has yet. Of several programs that do so at the same time one
+    /// makes the file, and the others learn that it is there.
     ///
     /// # Errors
     /// As [`AtomicFile::commit`], and [`io::ErrorKind::AlreadyExists`] when a file has the name.

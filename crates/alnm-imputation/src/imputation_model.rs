@@ -51,9 +51,9 @@ impl ModelledVariable {
 
 /// Regressions of each variable on the others, one set for each imputation of training, that complete any row.
 ///
-/// A file of a model is written by [`ImputationModel::to_json`] and read by [`ImputationModel::from_json`], which refuses
-/// one that was damaged or edited. With predictive mean matching it holds the observed values of the training rows, each
-/// variable for itself; where these must not be handed on, plan
+/// A file of a model is written by [`ImputationModel::to_json`] and read by [`ImputationModel::from_json`], which
+/// refuses one that was damaged or edited. With predictive mean matching it holds the observed values of the training
+/// rows, each variable for itself; where these must not be handed on, plan
 /// [`BayesianLinear`](crate::ImputationMethod::BayesianLinear).
 ///
 /// ```
@@ -121,8 +121,9 @@ impl ImputationModel {
         self.training_rows
     }
 
-    /// Completes the missing values (NaN) of the rows, once for each imputation of training. The table needs a column for
-    /// each variable; a passive variable may lack its column, and other columns, the outcome among them, are left aside.
+    /// Completes the missing values (NaN) of the rows, once for each imputation of training. The table needs a column
+    /// for each variable; a passive variable may lack its column, and other columns, the outcome among them, are left
+    /// aside.
     ///
     /// # Errors
     /// [`ImputationError::Selection`] for a column that the table lacks; [`ImputationError::Column`] for an infinite
@@ -166,8 +167,9 @@ impl ImputationModel {
         self.complete_measurements(patient, None)
     }
 
-    /// The same with random numbers that depend on `key` instead of all measurements: for patients of whom a measurement
-    /// is itself computed, on another processor to other last digits, which would draw other values altogether.
+    /// The same with random numbers that depend on `key` instead of all measurements: for patients of whom a
+    /// measurement is itself computed, on another processor to other last digits, which would draw other values
+    /// altogether.
     ///
     /// # Errors
     /// As [`ImputationModel::complete_patient`].

@@ -130,8 +130,8 @@ impl Interaction {
     ///
     /// # Errors
     /// [`ModelError::Selection`] when lengths differ or the table lacks the predictor; [`ModelError::Parameter`] for
-    /// fewer than two subgroups; [`ModelError::Separated`] when a subgroup has events only or none, or is too small for a
-    /// coefficient of its own; as [`LogisticModel::fit`].
+    /// fewer than two subgroups; [`ModelError::Separated`] when a subgroup has events only or none, or is too small for
+    /// a coefficient of its own; as [`LogisticModel::fit`].
     pub fn test(&self, table: &FeatureTable, labels: &Labels, subgroup: &[String]) -> Result<InteractionTest> {
         const OPERATION: &str = "test of the interaction with a subgroup";
         if subgroup.len() != labels.len() {

@@ -12,8 +12,8 @@ use crate::summation::mean_of_defined;
 /// One entry of the registry: what a feature is called by PyRadiomics and by the IBSI, and its formula over the matrix
 /// `M` of its class.
 ///
-/// One formula serves both profiles where their definitions are the same; where they differ in how `M` comes about, such
-/// as in the bins, `M` is made by the definitions of one profile.
+/// One formula serves both profiles where their definitions are the same; where they differ in how `M` comes about,
+/// such as in the bins, `M` is made by the definitions of one profile.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Formula<M> {

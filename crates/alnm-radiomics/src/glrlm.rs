@@ -172,8 +172,8 @@ pub(crate) fn of_each_length(counts: &mut [u32], longest: usize) {
 }
 
 /// Counts the voxels of each level by the number of voxels behind them in their run. `length` is room for the length of
-/// the run behind each voxel of two planes, [`LevelMap::two_planes`]: a run goes on from the same plane or the one before.
-/// Returns whether any voxel has one of the region behind it.
+/// the run behind each voxel of two planes, [`LevelMap::two_planes`]: a run goes on from the same plane or the one
+/// before. Returns whether any voxel has one of the region behind it.
 #[inline(always)]
 fn count_at_least<C: Cell>(
     map: &LevelMap,

@@ -76,8 +76,8 @@ pub enum LesionConstraint {
 
 /// Parameters of a registration.
 ///
-/// Each stage goes through all resolutions, from coarse to fine; a B-spline stage begins with a grid of control points that
-/// is twice as coarse at each coarser resolution, and is refined exactly.
+/// Each stage goes through all resolutions, from coarse to fine; a B-spline stage begins with a grid of control points
+/// that is twice as coarse at each coarser resolution, and is refined exactly.
 ///
 /// | Field | Default | Meaning | Range |
 /// |---|---|---|---|
@@ -103,8 +103,8 @@ pub struct RegistrationParams {
     pub measure: SimilarityMeasure,
     /// Where the first stage begins. Default the coordinates of the files.
     pub start: StartingPosition,
-    /// Number of resolutions, each with half the voxels on each axis of the next. Default 3, 1 to 8. Axes of thick slices
-    /// are shrunk later, and none below eight voxels.
+    /// Number of resolutions, each with half the voxels on each axis of the next. Default 3, 1 to 8. Axes of thick
+    /// slices are shrunk later, and none below eight voxels.
     pub resolutions: usize,
     /// Shrink factor of the finest resolution. Default 1, 1 to 16.
     pub finest_shrink: usize,

@@ -209,8 +209,8 @@ impl Mrmr {
     /// A feature that does not vary has relevance and redundancy 0. Its quotient is 0, so that it comes after all
     /// features with some relevance. Its difference is 0 too, which by definition stands before features whose
     /// redundancy exceeds their relevance (so do Peng's program, `pymrmr` and `mRMRe` rank it, unless they drop it
-    /// first): leave constants out before, by [`crate::variance_filter`]. [`Discretiser::Quantiles`] cuts ties, and so a
-    /// constant, by the order of the rows.
+    /// first): leave constants out before, by [`crate::variance_filter`]. [`Discretiser::Quantiles`] cuts ties, and so
+    /// a constant, by the order of the rows.
     ///
     /// # Errors
     /// [`SelectionError::Shape`] when labels and rows, or given relevances and columns, differ in number;

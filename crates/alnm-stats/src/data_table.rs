@@ -244,7 +244,8 @@ impl DataTable {
         lines.concat()
     }
 
-    /// The table as a LaTeX `tabular` with the rules of the package `booktabs`; caption and label are up to the document.
+    /// The table as a LaTeX `tabular` with the rules of the package `booktabs`; caption and label are up to the
+    /// document.
     #[must_use]
     pub fn to_latex(&self, digits: Digits) -> String {
         let mut lines = self.lines(
@@ -363,8 +364,8 @@ impl<T: Into<Self>> From<Option<T>> for Cell {
     }
 }
 
-/// Cells of one row, from values of any type that a [`Cell`](crate::data_table::Cell) can be made from: numbers, counts,
-/// text, `bool` (written as yes or no) and `Option`s of them. It serves implementations of
+/// Cells of one row, from values of any type that a [`Cell`](crate::data_table::Cell) can be made from: numbers,
+/// counts, text, `bool` (written as yes or no) and `Option`s of them. It serves implementations of
 /// [`Tabulate`](crate::data_table::Tabulate).
 ///
 /// ```

@@ -1,8 +1,8 @@
 //! The bundle: one file with everything of a finished study that is needed to score new patients.
 //!
 //! A bundle is a safetensors file. Its tensors are those of the network, under torchvision's names; its metadata hold
-//! the rest as JSON (`description`), the format and its version, and a SHA-256 over all of it. A bundle that was damaged
-//! or edited is refused, one of another version by its number.
+//! the rest as JSON (`description`), the format and its version, and a SHA-256 over all of it. A bundle that was
+//! damaged or edited is refused, one of another version by its number.
 //!
 //! | part | what it holds |
 //! |---|---|
@@ -301,8 +301,8 @@ impl Bundle {
         columns
     }
 
-    /// Columns of a patient's row that are read: those that the model needs and, where the bundle completes missing values,
-    /// those that tell about them. The latter may be absent.
+    /// Columns of a patient's row that are read: those that the model needs and, where the bundle completes missing
+    /// values, those that tell about them. The latter may be absent.
     #[must_use]
     pub fn read_columns(&self) -> Vec<&'static str> {
         let mut columns = self.needed_columns();

@@ -116,9 +116,9 @@ fn disguised_vectors(deep: &NetworkFeatures, is_training: &[bool]) -> NetworkFea
     disguised
 }
 
-/// Fails when scales of intensities or habitats were learned from a patient of a validation centre: when one is on record
-/// among those who were learned from, when made-up patients of the validation centres among the training patients change
-/// a bit of what is learned, or when the images were prepared by something else.
+/// Fails when scales of intensities or habitats were learned from a patient of a validation centre: when one is on
+/// record among those who were learned from, when made-up patients of the validation centres among the training
+/// patients change a bit of what is learned, or when the images were prepared by something else.
 ///
 /// # Errors
 /// What leaked.
@@ -156,7 +156,8 @@ pub fn check_series_learning(
     Ok(())
 }
 
-/// What images far from the given ones would give. Quantiles stay those of the one patient, which pull an average as well.
+/// What images far from the given ones would give. Quantiles stay those of the one patient, which pull an average as
+/// well.
 fn disguised_evidence(evidence: &SeriesEvidence) -> SeriesEvidence {
     let away = |value: f64| 3.0 * value + 1.0;
     let scale = |scale: &ScaleEvidence| match scale {

@@ -75,8 +75,8 @@ pub struct ImputedArea {
     pub cohort: String,
     /// Pooled over the completed tables, on the scale of log odds; absent where an area is 0 or 1.
     pub pooled: Option<EstimateWithInterval>,
-    /// By the patients who lack nothing, for models that were fitted to such; absent where that cannot be, and for figures
-    /// out of fold.
+    /// By the patients who lack nothing, for models that were fitted to such; absent where that cannot be, and for
+    /// figures out of fold.
     pub complete_cases: Option<EstimateWithInterval>,
 }
 
@@ -139,8 +139,8 @@ pub struct MissingValues {
 }
 
 impl MissingValues {
-    /// The models of a cohort with missing values; `None` where there are none. `out_of_fold` holds the risks of training
-    /// patients by completed table and model, `single` is the integrated model of the first table.
+    /// The models of a cohort with missing values; `None` where there are none. `out_of_fold` holds the risks of
+    /// training patients by completed table and model, `single` is the integrated model of the first table.
     ///
     /// # Errors
     /// What a model or the imputation goes wrong with.

@@ -111,9 +111,9 @@ impl Training {
     /// of every step and epoch, and stops the training by a break. The result does not depend on the number of threads.
     ///
     /// # Errors
-    /// [`DeepError::Parameter`] for a network without a logit head, fewer than two examples of a class, or a prefix that
-    /// no parameter has; [`DeepError::Shape`] for images of different or too small sizes; [`DeepError::NotFinite`] for
-    /// values that are not finite; [`DeepError::Diverged`] when the loss is no longer finite;
+    /// [`DeepError::Parameter`] for a network without a logit head, fewer than two examples of a class, or a prefix
+    /// that no parameter has; [`DeepError::Shape`] for images of different or too small sizes; [`DeepError::NotFinite`]
+    /// for values that are not finite; [`DeepError::Diverged`] when the loss is no longer finite;
     /// [`DeepError::WeightFile`] when the checkpoint cannot be written or read, or belongs to another training;
     /// [`DeepError::Cancelled`] when the observer breaks.
     ///

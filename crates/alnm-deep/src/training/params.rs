@@ -192,9 +192,10 @@ impl TrainingParams {
         Self { label_smoothing, ..self }
     }
 
-    /// Every batch mixes its images by pairs (mixup, Zhang et al. 2018): `λ·xᵢ + (1 − λ)·xⱼ`, λ being the larger of a draw
-    /// from Beta(α, α) and 1 less it, and j a draw without replacement; the loss is the same mixture of the losses for
-    /// both labels. Held-out images are not mixed. The area under the curve of an epoch takes the label of the larger part.
+    /// Every batch mixes its images by pairs (mixup, Zhang et al. 2018): `λ·xᵢ + (1 − λ)·xⱼ`, λ being the larger of a
+    /// draw from Beta(α, α) and 1 less it, and j a draw without replacement; the loss is the same mixture of the losses
+    /// for both labels. Held-out images are not mixed. The area under the curve of an epoch takes the label of the
+    /// larger part.
     pub fn with_mixup(self, alpha: f64) -> Self {
         Self { mixup: Some(alpha), ..self }
     }
@@ -219,11 +220,12 @@ impl TrainingParams {
         Self { validation_fraction, ..self }
     }
 
-    /// The number of epochs is chosen by cross-validation: the examples, one per patient, are shared out over `folds` folds
-    /// with the same share of each class, and a training without each fold gives a validation loss for every epoch. The
-    /// epoch of the lowest mean loss over all examples, of the epochs that every fold reached, is the last one of the
-    /// training on all examples, whose learning rate moves as in the folds. [`TrainedNetwork::inner_folds`] keeps the curves
-    /// and the logits out of fold, to which a [`Temperature`] can be fitted. Costs `folds − 1` times a training more.
+    /// The number of epochs is chosen by cross-validation: the examples, one per patient, are shared out over `folds`
+    /// folds with the same share of each class, and a training without each fold gives a validation loss for every
+    /// epoch. The epoch of the lowest mean loss over all examples, of the epochs that every fold reached, is the last
+    /// one of the training on all examples, whose learning rate moves as in the folds. [`TrainedNetwork::inner_folds`]
+    /// keeps the curves and the logits out of fold, to which a [`Temperature`] can be fitted. Costs `folds − 1` times a
+    /// training more.
     ///
     /// [`TrainedNetwork::inner_folds`]: crate::TrainedNetwork::inner_folds
     /// [`Temperature`]: crate::Temperature

@@ -270,8 +270,8 @@ impl Series {
     }
 
     /// Attributes for writing images that were computed from this series: patient, study, modality, frame of reference,
-    /// description, the patient's position and the body part are its own, and so are slice thickness and echo time where
-    /// all its slices state the same. The identifier of the series is left to be derived. Texts that the standard
+    /// description, the patient's position and the body part are its own, and so are slice thickness and echo time
+    /// where all its slices state the same. The identifier of the series is left to be derived. Texts that the standard
     /// forbids are mended.
     pub fn attributes(&self) -> SeriesAttributes {
         let study = &self.identity.study;
@@ -467,8 +467,8 @@ impl Series {
         DynamicSeries::new(images, self.times_of(kind))
     }
 
-    /// Seconds from the first phase to each, to microseconds: from the earliest acquisition time of its slices, else the
-    /// trigger time, else the time of the content; NaN where the files state none of them.
+    /// Seconds from the first phase to each, to microseconds: from the earliest acquisition time of its slices, else
+    /// the trigger time, else the time of the content; NaN where the files state none of them.
     ///
     /// # Errors
     /// As [`Series::phase`].

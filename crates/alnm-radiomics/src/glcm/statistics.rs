@@ -135,9 +135,9 @@ pub struct Statistics {
 }
 
 impl Statistics {
-    /// The values but for the maximal correlation, by either of the definitions; the entropies `of` the matrix are by the
-    /// same. `exact` gives the entropies HXY2 and HXY added up cell by cell, which PyRadiomics' definitions ask for where
-    /// their order depends on rounding.
+    /// The values but for the maximal correlation, by either of the definitions; the entropies `of` the matrix are by
+    /// the same. `exact` gives the entropies HXY2 and HXY added up cell by cell, which PyRadiomics' definitions ask for
+    /// where their order depends on rounding.
     #[inline(always)]
     pub(super) fn by(definitions: Definitions, of: &Distributions<'_>, exact: impl FnOnce() -> (f64, f64)) -> Self {
         let epsilon = definitions.epsilon();

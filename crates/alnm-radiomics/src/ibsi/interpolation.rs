@@ -68,8 +68,8 @@ pub(crate) fn interpolate_image(
     Ok(resample(image, grid, interpolation.interpolator(), 0.0)?)
 }
 
-/// A region on another grid, given by the part of each voxel that belongs to it: `label` where at least `threshold` of a
-/// voxel does. Parts are rounded to six decimals first, so that exactly half is half.
+/// A region on another grid, given by the part of each voxel that belongs to it: `label` where at least `threshold` of
+/// a voxel does. Parts are rounded to six decimals first, so that exactly half is half.
 ///
 /// # Errors
 /// [`crate::RadiomicsError::Image`] when the grid cannot be held.

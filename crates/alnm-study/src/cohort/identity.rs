@@ -91,8 +91,8 @@ impl Pairs {
 
 const FIX: &str = "give each patient the own image; if they are one person, keep one row";
 
-/// What patients share that none may: the image, by path, bytes or DICOM identifiers. `acquisitions` are of the headers.
-/// The second value holds remarks.
+/// What patients share that none may: the image, by path, bytes or DICOM identifiers. `acquisitions` are of the
+/// headers. The second value holds remarks.
 #[must_use]
 pub fn check_identities(
     cohort: &Cohort,
@@ -138,8 +138,8 @@ pub fn check_voxels(cohort: &Cohort, hashes: &[(String, VoxelHashes)]) -> Vec<Pr
     pairs.problems
 }
 
-/// The PatientID of DICOM files: one that two patients have, and one that is not the patient's identifier where those of
-/// the others are.
+/// The PatientID of DICOM files: one that two patients have, and one that is not the patient's identifier where those
+/// of the others are.
 fn patient_ids(cohort: &Cohort, acquisitions: &[PatientAcquisition], pairs: &mut Pairs) -> Vec<String> {
     let mut remarks = Vec::new();
     let known: Vec<(&PatientAcquisition, &super::acquisition::SeriesHeader)> = acquisitions

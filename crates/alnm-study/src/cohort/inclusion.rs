@@ -36,8 +36,8 @@ impl Default for InclusionRules {
 }
 
 impl InclusionRules {
-    /// What the dates and the age of a patient say against the patient: rules that are not met, and dates that cannot be
-    /// right.
+    /// What the dates and the age of a patient say against the patient: rules that are not met, and dates that cannot
+    /// be right.
     pub(super) fn check(&self, patient: &str, dates: &PatientDates, age: Option<f64>) -> Vec<Problem> {
         let mut found = Vec::new();
         let to_surgery =

@@ -18,8 +18,8 @@ pub enum MissingHandling {
     Impute,
 }
 
-/// `[missing]` of `cohort.toml`. Values that only describe patients (receptors, Ki-67, subtype) may be missing under every
-/// policy.
+/// `[missing]` of `cohort.toml`. Values that only describe patients (receptors, Ki-67, subtype) may be missing under
+/// every policy.
 ///
 /// | field | default | meaning |
 /// |---|---|---|

@@ -162,12 +162,12 @@ pub struct Spreadsheet {
 }
 
 impl Spreadsheet {
-    /// Reads a table. `is_known` says whether a text names a column that is looked for: the line with most of them is the
-    /// header, and the separator is the one under which most are found.
+    /// Reads a table. `is_known` says whether a text names a column that is looked for: the line with most of them is
+    /// the header, and the separator is the one under which most are found.
     ///
     /// # Errors
-    /// [`SpreadsheetFault`] for a workbook, for bytes that are no text, for a quotation mark that is not closed, and for a
-    /// file without content.
+    /// [`SpreadsheetFault`] for a workbook, for bytes that are no text, for a quotation mark that is not closed, and
+    /// for a file without content.
     pub fn read(
         bytes: &[u8],
         params: DeclaredFormat,
