@@ -1,4 +1,5 @@
-//! Compares a LASSO with the classifiers that reviewers ask for, all judged on rows that they never saw, in the same folds.
+//! Compares a LASSO with the classifiers that reviewers ask for, all judged on rows that they never saw, in the same
+//! folds.
 //!
 //! ```text
 //! cargo run --release --example compare_classifiers

@@ -1,8 +1,9 @@
 //! How well lesions of simulated dynamic series are proposed without a seed.
 //!
-//! The patients of a simulated cohort are imaged in nine phases, lesions are proposed, and the first candidate is compared with the
-//! outline of the simulated reader. A patient without a candidate, or whose first candidate has a Dice coefficient below a half, is
-//! a failure. Nothing in it comes from a patient, and nothing is claimed about patients.
+//! The patients of a simulated cohort are imaged in nine phases, lesions are proposed, and the first candidate is
+//! compared with the outline of the simulated reader. A patient without a candidate, or whose first candidate has a
+//! Dice coefficient below a half, is a failure. Nothing in it comes from a patient, and nothing is claimed about
+//! patients.
 //!
 //! ```text
 //! cargo run --release --example propose_lesions -- --patients 60 --seed 7

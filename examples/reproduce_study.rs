@@ -38,8 +38,8 @@ struct Options {
     /// is written
     #[arg(long, requires = "cohort")]
     check: bool,
-    /// With --check, write a page of the cohort to leaf through: each patient's slice with outline, curve, volume, signal over
-    /// noise, N4 field and shift between phases, those first who stand out
+    /// With --check, write a page of the cohort to leaf through: each patient's slice with outline, curve, volume,
+    /// signal over noise, N4 field and shift between phases, those first who stand out
     #[arg(long, value_name = "FILE", requires = "check")]
     quality_sheet: Option<PathBuf>,
     /// Write an empty cohort folder to fill in: a commented cohort.toml, patients.csv, and what its columns hold
@@ -51,8 +51,8 @@ struct Options {
     /// Patients of the simulated cohort in all [default: 333, or 120 with --quick]
     #[arg(long, conflicts_with = "cohort", value_parser = clap::value_parser!(u64).range(60..=333))]
     patients: Option<u64>,
-    /// Tissue of the simulated patients moves between phases by up to this many mm; all phases are written, and the study
-    /// brings them onto the fourth [default: no motion]
+    /// Tissue of the simulated patients moves between phases by up to this many mm; all phases are written, and the
+    /// study brings them onto the fourth [default: no motion]
     #[arg(long, value_name = "MM", conflicts_with = "cohort", value_parser = millimetres)]
     motion: Option<f64>,
     #[command(flatten)]

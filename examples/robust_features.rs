@@ -1,8 +1,8 @@
 //! Which features are robust: those that agree between perturbations of the same lesions.
 //!
-//! Twelve lesions are simulated, each is turned, shifted and grown or shrunk, features are extracted from every version,
-//! and the filter by agreement takes each perturbation as a reader of its own: a feature stays when its intraclass
-//! correlation is above 0.75.
+//! Twelve lesions are simulated, each is turned, shifted and grown or shrunk, features are extracted from every
+//! version, and the filter by agreement takes each perturbation as a reader of its own: a feature stays when its
+//! intraclass correlation is above 0.75.
 //!
 //! ```text
 //! cargo run --release --example robust_features

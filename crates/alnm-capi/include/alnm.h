@@ -1,8 +1,9 @@
 /* Radiomics and N4 for C and C++. Made by cbindgen from the crate alnm-capi; do not edit.
  *
- * Functions that can fail return ALNM_STATUS_OK (0) or why not, and alnm_last_error() says in words. What a function
- * hands out through `out` is a handle that its ..._free function ends. No exception and no panic leaves the library.
- * Different threads may call it at once; a handle may be read by several, and freed when none uses it any more. */
+ * Functions that can fail return ALNM_STATUS_OK (0) or the kind of failure, and alnm_last_error() returns the error as
+ * text. A handle that a function returns through `out` is freed with its ..._free function. No exception and no panic
+ * leaves the library. Several threads may call it at once; a handle may be read by several threads, and may be freed
+ * when none of them uses it any more. */
 
 #ifndef ALNM_H
 #define ALNM_H
@@ -11,7 +12,7 @@
 #include <stdint.h>
 
 /**
- * How a call ended. Whatever is not `ALNM_STATUS_OK` has a text: `alnm_last_error`.
+ * How a call ended. For every status other than `ALNM_STATUS_OK`, `alnm_last_error` returns the error as text.
  */
 typedef enum alnm_status {
   /**
@@ -71,7 +72,7 @@ typedef enum alnm_voxel_type {
 } alnm_voxel_type;
 
 /**
- * The features of a region, by number.
+ * The features of a region, which are accessed by their index, from 0.
  */
 typedef struct alnm_features alnm_features;
 
@@ -86,7 +87,7 @@ typedef struct alnm_image alnm_image;
 typedef struct alnm_parameters alnm_parameters;
 
 /**
- * The place of an image in space, as ITK and DICOM have it (x to the left, y to the back, z to the head).
+ * The grid of an image in space, in LPS coordinates as in ITK and DICOM (x to the left, y to the back, z to the head).
  */
 typedef struct alnm_geometry {
   /**
@@ -106,18 +107,18 @@ typedef struct alnm_geometry {
    */
   double direction[9];
   /**
-   * 3, or 2 for a plane, of which the first two sizes, spacings and coordinates and the upper left two rows and
-   * columns of `direction` count.
+   * 3, or 2 for a two-dimensional image, for which only the first two sizes, spacings and coordinates and the upper
+   * left 2 x 2 part of `direction` are used.
    */
   uint32_t dimension;
 } alnm_geometry;
 
 /**
- * How N4 works; `alnm_n4_default` fills in ITK's defaults.
+ * The parameters of N4; `alnm_n4_default` fills in ITK's defaults.
  */
 typedef struct alnm_n4_options {
   /**
-   * The most iterations on each level; ITK's default is 50.
+   * The maximum number of iterations on each level; ITK's default is 50.
    */
   uint32_t iterations;
   /**
@@ -151,19 +152,19 @@ extern "C" {
 #endif // __cplusplus
 
 /**
- * The version of the library, such as `0.1.0`. It lives as long as the program.
+ * The version of the library, such as `0.1.0`. The text stays valid as long as the program runs.
  */
 const char *alnm_version(void);
 
 /**
- * What went wrong in the last call of this thread that did not return `ALNM_STATUS_OK`, in UTF-8; an empty text before any.
- * It lives until the next call of the library on this thread.
+ * The error of the last call on this thread that did not return `ALNM_STATUS_OK`, in UTF-8; an empty text if there was
+ * none. The text stays valid until the next call of the library on this thread.
  */
 const char *alnm_last_error(void);
 
 /**
- * Makes parameters of the text of a PyRadiomics parameter file (YAML or JSON), in UTF-8; a null pointer gives
- * PyRadiomics' defaults. Settings of the IBSI profile are taken as in such a file.
+ * Makes parameters from the text of a PyRadiomics parameter file (YAML or JSON), in UTF-8; a null pointer gives
+ * PyRadiomics' defaults.
  *
  * # Safety
  * `parameters` is null or points to a text that ends with a zero byte, `out` points to memory for a pointer.
@@ -172,7 +173,7 @@ enum alnm_status alnm_parameters_new(const char *parameters,
                                      struct alnm_parameters **out);
 
 /**
- * Ends parameters; null is nothing.
+ * Frees parameters; does nothing for a null pointer.
  *
  * # Safety
  * `parameters` is null or a handle of this library that was not freed before.
@@ -205,8 +206,8 @@ enum alnm_status alnm_extract(const struct alnm_image *image,
 size_t alnm_features_count(const struct alnm_features *features);
 
 /**
- * The name of a feature as PyRadiomics has it, such as `original_firstorder_Mean`; null where `index` is not below the
- * count. It lives as long as the features.
+ * The name of a feature as in PyRadiomics, such as `original_firstorder_Mean`; null if `index` is not below the number
+ * of features. The text stays valid as long as the features do.
  *
  * # Safety
  * `features` is null or a handle of this library.
@@ -233,7 +234,8 @@ enum alnm_status alnm_features_value(const struct alnm_features *features,
 size_t alnm_features_warning_count(const struct alnm_features *features);
 
 /**
- * A warning of the extraction; null where `index` is not below the count. It lives as long as the features.
+ * A warning of the extraction; null if `index` is not below the number of warnings. The text stays valid as long as
+ * the features do.
  *
  * # Safety
  * `features` is null or a handle of this library.
@@ -242,7 +244,7 @@ const char *alnm_features_warning(const struct alnm_features *features,
                                   size_t index);
 
 /**
- * Ends features; null is nothing.
+ * Frees features; does nothing for a null pointer.
  *
  * # Safety
  * `features` is null or a handle of this library that was not freed before.
@@ -250,11 +252,11 @@ const char *alnm_features_warning(const struct alnm_features *features,
 void alnm_features_free(struct alnm_features *features);
 
 /**
- * Makes an image of an array, which is copied: x runs fastest, then y, then z. `voxel_type` is one of `ALNM_VOXEL_TYPE_...`
- * A mask is made in the same way; its voxels are whole numbers, and 0 is the background.
+ * Makes an image from an array, which is copied: x runs fastest, then y, then z. `voxel_type` is one of the constants
+ * `ALNM_VOXEL_TYPE_...`. A mask is made in the same way; its voxels are whole numbers, and 0 is the background.
  *
- * Fails where the grid is none (a size of 0, a spacing that is not above 0, a direction that is no rotation) and where
- * memory does not suffice.
+ * Fails if the grid is invalid (a size of 0, a spacing that is not above 0, a direction matrix that is not a rotation)
+ * and if there is not enough memory.
  *
  * # Safety
  * `geometry` points to a geometry, `voxels` to as many values of the type as it has voxels, `out` to memory for a
@@ -275,7 +277,7 @@ enum alnm_status alnm_image_read(const char *path,
                                  struct alnm_image **out);
 
 /**
- * The place of an image in space.
+ * The grid of an image in space.
  *
  * # Safety
  * `image` is a handle of this library, `out` points to memory for a geometry.
@@ -291,8 +293,8 @@ enum alnm_status alnm_image_geometry(const struct alnm_image *image, struct alnm
 size_t alnm_image_voxel_count(const struct alnm_image *image);
 
 /**
- * Copies the voxels of an image, as floating point of 64 bits, into memory of the caller for `count` values; x runs
- * fastest. `count` is what `alnm_image_voxel_count` says.
+ * Copies the voxels of an image as 64-bit floating point numbers to the caller's memory, which has room for `count`
+ * values; x runs fastest. `count` must be the number that `alnm_image_voxel_count` returns.
  *
  * # Safety
  * `image` is a handle of this library, `out` points to memory for `count` values.
@@ -302,7 +304,7 @@ enum alnm_status alnm_image_copy(const struct alnm_image *image,
                                  size_t count);
 
 /**
- * Ends an image; null is nothing.
+ * Frees an image; does nothing for a null pointer.
  *
  * # Safety
  * `image` is null or a handle of this library that was not freed before.
@@ -310,7 +312,7 @@ enum alnm_status alnm_image_copy(const struct alnm_image *image,
 void alnm_image_free(struct alnm_image *image);
 
 /**
- * ITK's defaults.
+ * Fills in ITK's defaults.
  *
  * # Safety
  * `out` points to memory for the options.
@@ -318,9 +320,9 @@ void alnm_image_free(struct alnm_image *image);
 enum alnm_status alnm_n4_default(struct alnm_n4_options *out);
 
 /**
- * Corrects the bias field of an image, whose result is an image of 32-bit floating point on the same grid. A null
- * pointer as `mask` takes every voxel, one as `options` ITK's defaults; `threads` is 0 for as many as the processor
- * has, and the result does not depend on it.
+ * Corrects the bias field of an image; the result is an image of 32-bit floating point numbers on the same grid. With
+ * a null pointer as `mask` every voxel is used, with a null pointer as `options` ITK's defaults. `threads` is the
+ * number of threads, 0 for as many as the processor has; the result does not depend on it.
  *
  * Fails where image and mask lie on different grids, no voxel belongs to the mask, a voxel is not finite, or an option
  * is out of its range.

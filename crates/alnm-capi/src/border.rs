@@ -9,7 +9,7 @@ use std::ptr;
 
 use rayon::ThreadPoolBuilder;
 
-/// How a call ended. Whatever is not `ALNM_STATUS_OK` has a text: `alnm_last_error`.
+/// How a call ended. For every status other than `ALNM_STATUS_OK`, `alnm_last_error` returns the error as text.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AlnmStatus {
@@ -27,7 +27,7 @@ thread_local! {
     static LAST_ERROR: RefCell<CString> = RefCell::default();
 }
 
-/// The version of the library, such as `0.1.0`. It lives as long as the program.
+/// The version of the library, such as `0.1.0`. The text stays valid as long as the program runs.
 #[unsafe(no_mangle)]
 pub extern "C" fn alnm_version() -> *const c_char {
     const VERSION: &CStr = match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
@@ -37,8 +37,8 @@ pub extern "C" fn alnm_version() -> *const c_char {
     VERSION.as_ptr()
 }
 
-/// What went wrong in the last call of this thread that did not return `ALNM_STATUS_OK`, in UTF-8; an empty text before any.
-/// It lives until the next call of the library on this thread.
+/// The error of the last call on this thread that did not return `ALNM_STATUS_OK`, in UTF-8; an empty text if there was
+/// none. The text stays valid until the next call of the library on this thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn alnm_last_error() -> *const c_char {
     LAST_ERROR.with(|last| last.borrow().as_ptr())

@@ -12,7 +12,7 @@ use crate::image::AlnmImage;
 #[derive(Debug)]
 pub struct AlnmParameters(Parameters);
 
-/// The features of a region, by number.
+/// The features of a region, which are accessed by their index, from 0.
 #[derive(Debug)]
 pub struct AlnmFeatures {
     names: Vec<CString>,
@@ -20,8 +20,8 @@ pub struct AlnmFeatures {
     warnings: Vec<CString>,
 }
 
-/// Makes parameters of the text of a PyRadiomics parameter file (YAML or JSON), in UTF-8; a null pointer gives
-/// PyRadiomics' defaults. Settings of the IBSI profile are taken as in such a file.
+/// Makes parameters from the text of a PyRadiomics parameter file (YAML or JSON), in UTF-8; a null pointer gives
+/// PyRadiomics' defaults.
 ///
 /// # Safety
 /// `parameters` is null or points to a text that ends with a zero byte, `out` points to memory for a pointer.
@@ -39,7 +39,7 @@ pub unsafe extern "C" fn alnm_parameters_new(parameters: *const c_char, out: *mu
     unsafe { hand_out(out, "out", make) }
 }
 
-/// Ends parameters; null is nothing.
+/// Frees parameters; does nothing for a null pointer.
 ///
 /// # Safety
 /// `parameters` is null or a handle of this library that was not freed before.
@@ -105,8 +105,8 @@ fn nth(texts: &[CString], index: usize) -> *const c_char {
     texts.get(index).map_or(ptr::null(), |text| text.as_ptr())
 }
 
-/// The name of a feature as PyRadiomics has it, such as `original_firstorder_Mean`; null where `index` is not below the
-/// count. It lives as long as the features.
+/// The name of a feature as in PyRadiomics, such as `original_firstorder_Mean`; null if `index` is not below the number
+/// of features. The text stays valid as long as the features do.
 ///
 /// # Safety
 /// `features` is null or a handle of this library.
@@ -147,7 +147,8 @@ pub unsafe extern "C" fn alnm_features_warning_count(features: *const AlnmFeatur
     unsafe { features.as_ref() }.map_or(0, |features| features.warnings.len())
 }
 
-/// A warning of the extraction; null where `index` is not below the count. It lives as long as the features.
+/// A warning of the extraction; null if `index` is not below the number of warnings. The text stays valid as long as
+/// the features do.
 ///
 /// # Safety
 /// `features` is null or a handle of this library.
@@ -157,7 +158,7 @@ pub unsafe extern "C" fn alnm_features_warning(features: *const AlnmFeatures, in
     unsafe { features.as_ref() }.map_or(ptr::null(), |features| nth(&features.warnings, index))
 }
 
-/// Ends features; null is nothing.
+/// Frees features; does nothing for a null pointer.
 ///
 /// # Safety
 /// `features` is null or a handle of this library that was not freed before.

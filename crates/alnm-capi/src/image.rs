@@ -34,7 +34,7 @@ pub enum AlnmVoxelType {
     F64 = 7,
 }
 
-/// The place of an image in space, as ITK and DICOM have it (x to the left, y to the back, z to the head).
+/// The grid of an image in space, in LPS coordinates as in ITK and DICOM (x to the left, y to the back, z to the head).
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AlnmGeometry {
@@ -46,8 +46,8 @@ pub struct AlnmGeometry {
     pub origin: [f64; 3],
     /// The direction cosines of the axes, row after row; the columns are the axes.
     pub direction: [f64; 9],
-    /// 3, or 2 for a plane, of which the first two sizes, spacings and coordinates and the upper left two rows and
-    /// columns of `direction` count.
+    /// 3, or 2 for a two-dimensional image, for which only the first two sizes, spacings and coordinates and the upper
+    /// left 2 x 2 part of `direction` are used.
     pub dimension: u32,
 }
 
@@ -104,11 +104,11 @@ unsafe fn copied<T: Voxel>(voxels: *const c_void, geometry: Geometry) -> Result<
     Ok(Volume::new(Array3::from_shape_vec(geometry.shape(), copy)?, geometry)?)
 }
 
-/// Makes an image of an array, which is copied: x runs fastest, then y, then z. `voxel_type` is one of `ALNM_VOXEL_TYPE_...`
-/// A mask is made in the same way; its voxels are whole numbers, and 0 is the background.
+/// Makes an image from an array, which is copied: x runs fastest, then y, then z. `voxel_type` is one of the constants
+/// `ALNM_VOXEL_TYPE_...`. A mask is made in the same way; its voxels are whole numbers, and 0 is the background.
 ///
-/// Fails where the grid is none (a size of 0, a spacing that is not above 0, a direction that is no rotation) and where
-/// memory does not suffice.
+/// Fails if the grid is invalid (a size of 0, a spacing that is not above 0, a direction matrix that is not a rotation)
+/// and if there is not enough memory.
 ///
 /// # Safety
 /// `geometry` points to a geometry, `voxels` to as many values of the type as it has voxels, `out` to memory for a
@@ -153,7 +153,7 @@ pub unsafe extern "C" fn alnm_image_read(path: *const c_char, out: *mut *mut Aln
     unsafe { hand_out(out, "out", make) }
 }
 
-/// The place of an image in space.
+/// The grid of an image in space.
 ///
 /// # Safety
 /// `image` is a handle of this library, `out` points to memory for a geometry.
@@ -181,8 +181,8 @@ pub unsafe extern "C" fn alnm_image_voxel_count(image: *const AlnmImage) -> usiz
     unsafe { image.as_ref() }.map_or(0, |image| image.0.geometry().voxel_count())
 }
 
-/// Copies the voxels of an image, as floating point of 64 bits, into memory of the caller for `count` values; x runs
-/// fastest. `count` is what `alnm_image_voxel_count` says.
+/// Copies the voxels of an image as 64-bit floating point numbers to the caller's memory, which has room for `count`
+/// values; x runs fastest. `count` must be the number that `alnm_image_voxel_count` returns.
 ///
 /// # Safety
 /// `image` is a handle of this library, `out` points to memory for `count` values.
@@ -208,7 +208,7 @@ pub unsafe extern "C" fn alnm_image_copy(image: *const AlnmImage, out: *mut f64,
     })
 }
 
-/// Ends an image; null is nothing.
+/// Frees an image; does nothing for a null pointer.
 ///
 /// # Safety
 /// `image` is null or a handle of this library that was not freed before.

@@ -6,11 +6,11 @@ use alnm_imaging::with_volume;
 use crate::border::{AlnmStatus, Failure, borrowed, guarded, hand_out, on_threads};
 use crate::image::AlnmImage;
 
-/// How N4 works; `alnm_n4_default` fills in ITK's defaults.
+/// The parameters of N4; `alnm_n4_default` fills in ITK's defaults.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AlnmN4 {
-    /// The most iterations on each level; ITK's default is 50.
+    /// The maximum number of iterations on each level; ITK's default is 50.
     pub iterations: u32,
     /// The number of levels, from 1 to 10; ITK's default is 4.
     pub levels: u32,
@@ -26,7 +26,7 @@ pub struct AlnmN4 {
     pub mask_label: u32,
 }
 
-/// ITK's defaults.
+/// Fills in ITK's defaults.
 ///
 /// # Safety
 /// `out` points to memory for the options.
@@ -67,9 +67,9 @@ impl AlnmN4 {
     }
 }
 
-/// Corrects the bias field of an image, whose result is an image of 32-bit floating point on the same grid. A null
-/// pointer as `mask` takes every voxel, one as `options` ITK's defaults; `threads` is 0 for as many as the processor
-/// has, and the result does not depend on it.
+/// Corrects the bias field of an image; the result is an image of 32-bit floating point numbers on the same grid. With
+/// a null pointer as `mask` every voxel is used, with a null pointer as `options` ITK's defaults. `threads` is the
+/// number of threads, 0 for as many as the processor has; the result does not depend on it.
 ///
 /// Fails where image and mask lie on different grids, no voxel belongs to the mask, a voxel is not finite, or an option
 /// is out of its range.

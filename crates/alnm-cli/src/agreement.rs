@@ -18,11 +18,11 @@ use crate::options::{ResultFormat, ResultOptions};
 use crate::output::refuse_stream;
 use crate::progress::Counted;
 
-/// Compare outlines of the same structures with a reference: Dice, Jaccard, volume similarity, kappa, Hausdorff distances,
-/// distances of the surfaces and surface Dice, as SimpleITK and DeepMind's surface-distance compute them.
+/// Compare outlines of the same structures with a reference: Dice, Jaccard, volume similarity, kappa, Hausdorff
+/// distances, distances of the surfaces and surface Dice, as SimpleITK and DeepMind's surface-distance compute them.
 ///
-/// Columns that begin with voxel_ follow SimpleITK, those with surfel_ surface-distance; both are in mm. With --consensus
-/// the reference and the others are also combined to one outline.
+/// Columns that begin with voxel_ follow SimpleITK, those with surfel_ surface-distance; both are in mm. With
+/// --consensus the reference and the others are also combined to one outline.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   alnm agreement reader1.nii.gz reader2.nii.gz

@@ -72,7 +72,8 @@ impl ListedCase {
     }
 }
 
-/// Whether a path names a list of cases: by its suffix, or of standard input and pipes by a first line with a column Image.
+/// Whether a path names a list of cases: by its suffix, or of standard input and pipes by a first line with a column
+/// Image.
 pub(crate) fn is_list(path: &Path) -> bool {
     /// Only one input of a command can be a list.
     static STREAM_IS_LIST: OnceLock<bool> = OnceLock::new();

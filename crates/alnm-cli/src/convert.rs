@@ -60,8 +60,8 @@ pub(crate) struct Convert {
     /// Region of a mask by number: ROI number, segment number, or label.
     #[arg(short = 'l', long, visible_alias = "label", value_name = "N")]
     roi_number: Option<u32>,
-    /// Write each region of a DICOM mask into a file of its own, with the label 1, numbered before the suffix as `info` numbers
-    /// them. Regions may overlap; those without a closed contour are left out.
+    /// Write each region of a DICOM mask into a file of its own, with the label 1, numbered before the suffix as `info`
+    /// numbers them. Regions may overlap; those without a closed contour are left out.
     #[arg(long, conflicts_with_all = ["roi", "roi_number"])]
     all_regions: bool,
     #[command(flatten)]

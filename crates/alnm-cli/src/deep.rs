@@ -55,8 +55,8 @@ struct FeatureWeights {
     /// densenet121.
     #[arg(long, value_name = "NAME", conflicts_with = "onnx")]
     backbone: Option<Backbone>,
-    /// Network in an ONNX file, with one input of 1 or 3 channels: 3 get the crop as ImageNet's networks take it, 1 gets
-    /// its grey values from 0 to 1.
+    /// Network in an ONNX file, with one input of 1 or 3 channels: 3 get the crop as ImageNet's networks take it, 1
+    /// gets its grey values from 0 to 1.
     #[arg(long, value_name = "FILE")]
     onnx: Option<PathBuf>,
     /// The value of the ONNX network that is written, by its name; the first output by default.
@@ -137,7 +137,8 @@ impl LesionChoice {
     }
 }
 
-/// Write the outputs of a network for each lesion, as a CSV file: the 1000 of its last layer, or any of an ONNX network.
+/// Write the outputs of a network for each lesion, as a CSV file: the 1000 of its last layer, or any of an ONNX
+/// network.
 ///
 /// The network sees the rectangle around the largest axial section of the mask at 1 mm, 3 mm around it, its grey values
 /// from the 1st to the 99th percentile brought to the range of 0 to 1.

@@ -45,8 +45,8 @@ impl Defaults {
     }
 }
 
-/// The configuration file: the one that ALNM_CONFIG names, or `alnm/config.toml` where the system keeps such files and it is
-/// there.
+/// The configuration file: the one that ALNM_CONFIG names, or `alnm/config.toml` where the system keeps such files and
+/// it is there.
 fn file() -> Option<PathBuf> {
     let folder = |name: &str| std::env::var_os(name).filter(|path| !path.is_empty()).map(PathBuf::from);
     if let Some(path) = folder("ALNM_CONFIG") {

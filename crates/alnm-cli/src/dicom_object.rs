@@ -177,8 +177,8 @@ pub(crate) fn write_lesion(
     Ok(())
 }
 
-/// The images of the series in a folder, or in a file; of a dynamic series the phase that is chosen, or the first. `tell`
-/// is told what was odd.
+/// The images of the series in a folder, or in a file; of a dynamic series the phase that is chosen, or the first.
+/// `tell` is told what was odd.
 pub(crate) fn source_images(path: &Path, choice: &SeriesChoice, tell: Tell<'_>) -> anyhow::Result<SourceImages> {
     let source = crate::input::open(path)?;
     ensure!(

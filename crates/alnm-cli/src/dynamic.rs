@@ -14,8 +14,8 @@ use crate::output::warn;
 /// The phases of a dynamic series.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct DynamicInput {
-    /// The phases: a DICOM folder with a dynamic series, or with a series for each phase; a file of four dimensions; or a
-    /// file or folder for each phase, in order of time.
+    /// The phases: a DICOM folder with a dynamic series, or with a series for each phase; a file of four dimensions; or
+    /// a file or folder for each phase, in order of time.
     #[arg(value_name = "SERIES", required = true)]
     phases: Vec<PathBuf>,
     /// Seconds from the first phase to each; needed where the files state none.

@@ -15,7 +15,8 @@ pub(crate) enum Ending {
     Interrupted,
 }
 
-/// All endings with the words for them: short ones for the help of each command, longer ones for `alnm help exit-codes`.
+/// All endings with the words for them: short ones for the help of each command, longer ones for `alnm help
+/// exit-codes`.
 const TABLE: [(Ending, &str, &str); 5] = [
     (Ending::Done, "done", "All that was asked for is done, also where warnings were given."),
     (
@@ -119,8 +120,8 @@ fn failed_as_told() -> anyhow::Error {
     EndingError { ending: Ending::Failed, message: String::new() }.into()
 }
 
-/// What a batch ends with, of which so many cases of `all` failed and were named by messages. `what` are the cases: "cases",
-/// "patients".
+/// What a batch ends with, of which so many cases of `all` failed and were named by messages. `what` are the cases:
+/// "cases", "patients".
 pub(crate) fn of_batch(failed: usize, all: usize, what: &str) -> anyhow::Result<()> {
     match failed {
         0 => Ok(()),

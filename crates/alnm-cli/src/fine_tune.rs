@@ -26,17 +26,17 @@ struct TrainingOptions {
     /// Passes over the images, at most.
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = RangedU64ValueParser::<usize>::new().range(1..=10_000))]
     epochs: usize,
-    /// Images of a step.
+    /// Images per training step (batch size).
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = RangedU64ValueParser::<usize>::new().range(2..=1024))]
     batch_size: usize,
-    /// Step size at its highest.
+    /// Highest learning rate of the schedule.
     #[arg(long, value_name = "X", default_value_t = 1e-4)]
     learning_rate: f64,
     /// Epochs at the beginning in which the last layer alone learns.
     #[arg(long, value_name = "N", conflicts_with = "gradual_unfreezing")]
     freeze_epochs: Option<usize>,
-    /// Epochs from one part of the network to the next: the last one learns first, then the parts before it begin one after
-    /// the other.
+    /// Gradual unfreezing: the last part of the network learns first, and every so many epochs the part before it
+    /// begins to learn as well.
     #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=10_000))]
     gradual_unfreezing: Option<usize>,
     /// Factor on the learning rate from each part to the one before it, with --gradual-unfreezing.
@@ -48,7 +48,7 @@ struct TrainingOptions {
     /// How much cases without and with the event weigh: `balanced`, `none`, or two numbers such as 1,3.
     #[arg(long, value_name = "WEIGHTS", default_value = "balanced", value_parser = class_weights)]
     class_weights: ClassWeights,
-    /// How far labels are smoothed: they become s/2 and 1 - s/2.
+    /// Label smoothing s: labels become s/2 and 1 - s/2.
     #[arg(long, value_name = "S", default_value_t = 0.0)]
     label_smoothing: f64,
     /// Mix the images of a batch by pairs (mixup), shares drawn from Beta(A, A); 0.2 to 0.4 is common.
@@ -66,7 +66,7 @@ struct TrainingOptions {
     /// Networks of different seeds whose probabilities are averaged (deep ensemble).
     #[arg(long, value_name = "N", default_value_t = 1)]
     members: usize,
-    /// Scale the logits by a temperature, so that probabilities can be believed; fitted to the cases out of fold.
+    /// Scale the logits by a temperature, so that probabilities are calibrated; fitted to out-of-fold logits.
     #[arg(long, requires = "inner_folds")]
     calibrate: bool,
     /// Seed; that of the first network, the next ones have the next seeds.
@@ -116,9 +116,9 @@ impl TrainingOptions {
 
 /// Teach a network a yes-or-no outcome by the images of lesions.
 ///
-/// The network sees the rectangle around the largest axial section of each mask at 1 mm, 3 mm around it, its grey values
-/// from the 1st to the 99th percentile brought to the range of 0 to 1. One network without --calibrate is written as a
-/// network that deep-features and grad-cam read too, several or a calibrated one as an ensemble.
+/// The network sees the rectangle around the largest axial section of each mask at 1 mm, 3 mm around it, its grey
+/// values from the 1st to the 99th percentile brought to the range of 0 to 1. One network without --calibrate is
+/// written as a network that deep-features and grad-cam read too, several or a calibrated one as an ensemble.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples: alnm fine-tune cases.csv --outcome alnm --weights resnet50.pth --out network.safetensors
@@ -135,7 +135,8 @@ pub(crate) struct FineTune {
     /// Column of the outcome.
     #[arg(long, value_name = "NAME")]
     outcome: String,
-    /// Weights to begin with: torchvision's parameters as safetensors or .pth; without them training begins with random ones.
+    /// Weights to begin with: torchvision's parameters as safetensors or .pth; without them training begins with random
+    /// ones.
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
     /// The network: resnet18, resnet34, resnet50, resnet101, vgg16 or densenet121.
@@ -206,7 +207,8 @@ impl FineTune {
         Ok(())
     }
 
-    /// The crops with their outcomes; a case that cannot be read is an error, since a network would silently learn without it.
+    /// The crops with their outcomes; a case that cannot be read is an error, since a network would silently learn
+    /// without it.
     fn examples(&self) -> Result<Vec<Example>> {
         let cases = self.lesions.cases()?;
         let progress = Counted::start("images", cases.len());
@@ -275,7 +277,8 @@ fn curves_of(ensemble: &Ensemble) -> Result<DataTable> {
     Ok(curves)
 }
 
-/// Write the probability of the outcome for each lesion by a network that fine-tune or a study has taught, as a CSV file.
+/// Write the probability of the outcome for each lesion by a network that fine-tune or a study has taught, as a CSV
+/// file.
 ///
 /// Of an ensemble, the table has the probability of every network too.
 #[derive(Debug, clap::Args)]

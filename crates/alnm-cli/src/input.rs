@@ -63,8 +63,8 @@ pub(crate) fn is_text(path: &Path, test: impl FnOnce(&str) -> bool) -> anyhow::R
     Ok(is_such)
 }
 
-/// An image or a mask, from a file, a folder, standard input (`-`) or a pipe. A stream is copied to a nameless file first,
-/// since a header may say that voxels are read from another place.
+/// An image or a mask, from a file, a folder, standard input (`-`) or a pipe. A stream is copied to a nameless file
+/// first, since a header may say that voxels are read from another place.
 pub(crate) fn open(path: &Path) -> anyhow::Result<Source> {
     if !is_stream(path) {
         return Ok(Source::open(path)?);
@@ -106,11 +106,11 @@ pub(crate) struct SeriesChoice {
     /// Images of this echo time in ms.
     #[arg(long, value_name = "MS")]
     echo: Option<f64>,
-    /// Images of this weighting by diffusion in s/mm².
+    /// Images of this b-value in s/mm².
     #[arg(long, value_name = "B")]
     b_value: Option<f64>,
-    /// Part of complex or Dixon images: magnitude, phase, real, imaginary, water, fat, "in phase", "opposed phase", or a
-    /// word of ImageType.
+    /// Part of complex or Dixon images: magnitude, phase, real, imaginary, water, fat, "in phase", "opposed phase", or
+    /// a word of ImageType.
     #[arg(long, value_name = "NAME")]
     part: Option<String>,
     /// What tells phases apart: temporal-position, trigger-time, acquisition-time, content-time, acquisition-number,
@@ -123,7 +123,7 @@ pub(crate) struct SeriesChoice {
     /// Philips' precise values, by the private scale slope.
     #[arg(long)]
     philips_precise: bool,
-    /// The luminance of colours.
+    /// Read colour images as their luminance.
     #[arg(long, conflicts_with_all = ["suv", "philips_precise"])]
     luminance: bool,
     /// Which orientation of a NIfTI header is taken where the two disagree; by default the one that ITK takes.
@@ -312,8 +312,8 @@ impl MaskDrawing {
 }
 
 impl MaskDrawing {
-    /// The regions of a mask file, or the one of a name or number, that belong to an image. A label map brings its own grid, which
-    /// is not looked at here.
+    /// The regions of a mask file, or the one of a name or number, that belong to an image. A label map brings its own
+    /// grid, which is not looked at here.
     pub(crate) fn read_for(
         self,
         chosen: &ChosenImage,

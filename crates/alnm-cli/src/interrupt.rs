@@ -12,7 +12,8 @@ use crate::messages;
 static PRESSED: AtomicBool = AtomicBool::new(false);
 /// Whether the work looks at [`PRESSED`] and stops by itself.
 static STOPS_BY_ITSELF: AtomicBool = AtomicBool::new(false);
-/// How many files are being written. Not a lock: a thread that writes may take up the writing of another file meanwhile.
+/// How many files are being written. Not a lock: a thread that writes may take up the writing of another file
+/// meanwhile.
 static WRITING: AtomicUsize = AtomicUsize::new(0);
 /// The longest that Ctrl-C waits for files to be whole.
 const LONGEST_WRITE: Duration = Duration::from_secs(60);

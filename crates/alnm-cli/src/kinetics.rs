@@ -58,8 +58,8 @@ pub(crate) struct Kinetics {
     /// Folder for maps and tables.
     #[arg(short, long, value_name = "DIR")]
     out: PathBuf,
-    /// Mask: an image, or a DICOM segmentation or structure set; on another grid than the series the nearest voxel counts.
-    /// Each label is a region. Maps are NaN outside of all of them.
+    /// Mask: an image, or a DICOM segmentation or structure set; on another grid than the series the nearest voxel
+    /// counts. Each label is a region. Maps are NaN outside of all of them.
     #[arg(long, value_name = "FILE")]
     mask: Option<PathBuf>,
     #[command(flatten)]
@@ -73,8 +73,8 @@ pub(crate) struct Kinetics {
     /// Phases before contrast.
     #[arg(long, value_name = "N", default_value_t = 1)]
     baseline: usize,
-    /// Seconds from the first phase from which times are counted, such as the injection; by default the last phase of the
-    /// baseline.
+    /// Seconds from the first phase from which times are counted, such as the injection; by default the last phase of
+    /// the baseline.
     #[arg(long, value_name = "S")]
     origin: Option<f64>,
     /// The early phase is the one nearest to so many seconds.
@@ -129,10 +129,10 @@ struct ToftsOptions {
     /// baseline.
     #[arg(long, value_name = "S", requires = "t1")]
     arrival: Option<f64>,
-    /// Share of cells in blood, for the population's input function.
+    /// Haematocrit, for the population's input function.
     #[arg(long, value_name = "X", default_value_t = 0.42, requires = "t1")]
     haematocrit: f64,
-    /// The model without plasma in the tissue.
+    /// Fit the standard Tofts model, without a plasma volume in the tissue.
     #[arg(long, requires = "t1")]
     standard_tofts: bool,
 }

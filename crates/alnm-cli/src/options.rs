@@ -259,7 +259,8 @@ impl ImageOutput {
     }
 }
 
-/// Numbers from 0 along the axes x, y and z: three of them, or one for all, with commas, spaces or `x` between them and `mm` behind.
+/// Numbers from 0 along the axes x, y and z: three of them, or one for all, with commas, spaces or `x` between them and
+/// `mm` behind.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct PerAxis(pub(crate) [f64; 3]);
 

@@ -64,8 +64,8 @@ impl Overwriting {
         self.check(all.iter().map(PathBuf::as_path))
     }
 
-    /// Writes a file that is there as a whole or not at all, or to standard output for `-`. Of two programs that make the
-    /// same file at the same time, the second is refused.
+    /// Writes a file that is there as a whole or not at all, or to standard output for `-`. Of two programs that make
+    /// the same file at the same time, the second is refused.
     pub(crate) fn write_file(self, path: &Path, contents: &[u8]) -> Result<()> {
         if self.force || is_standard_stream(path) || (path.exists() && !path.is_file()) {
             return write_file(path, contents);
@@ -110,8 +110,8 @@ pub(crate) fn is_there(path: &Path) -> anyhow::Error {
     anyhow::anyhow!("{} is already there; name another file, or replace it with --force", path.display())
 }
 
-/// Whether a path means standard output (or, of an input, standard input) by the name `-`; for outputs also by the name that
-/// Unix gives it.
+/// Whether a path means standard output (or, of an input, standard input) by the name `-`; for outputs also by the name
+/// that Unix gives it.
 pub(crate) fn is_standard_stream(path: &Path) -> bool {
     matches!(path.to_str(), Some("-" | "/dev/stdout"))
 }

@@ -55,7 +55,8 @@ pub(crate) struct Calculator {
     overwriting: Overwriting,
 }
 
-/// A patient of the file: name, further columns, and a measurement of each variable of the model, or what is wrong with one.
+/// A patient of the file: name, further columns, and a measurement of each variable of the model, or what is wrong with
+/// one.
 struct PatientRow {
     name: String,
     further: Vec<(String, String)>,

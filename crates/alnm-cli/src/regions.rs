@@ -48,8 +48,8 @@ struct RingsCommand {
     output: PathBuf,
     #[command(flatten)]
     region: RegionOptions,
-    /// A ring from a distance to another: 0:5 is up to 5 mm outside, -2:0 up to 2 mm inside, -2:5 both. Repeat it for
-    /// more; no distance may lie in two.
+    /// A ring between two distances in mm from the surface: 0:5 is up to 5 mm outside, -2:0 up to 2 mm inside, -2:5
+    /// both. Repeat it for further rings; rings must not overlap.
     #[arg(long = "ring", value_name = "MM:MM", allow_hyphen_values = true, required_unless_present = "shells")]
     rings: Vec<Limits>,
     /// Instead, shells of the region from its surface inwards: their width, and how many, the last with all that is

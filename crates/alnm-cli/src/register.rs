@@ -24,8 +24,8 @@ use crate::progress::Counted;
 
 /// Bring one image onto another, or all phases of a series onto one of them.
 ///
-/// The motion is found by a rigid, an affine or a B-spline transform, or several of them in turn, from coarse to fine. The
-/// transform is that of ITK: it takes points of the first image (fixed) to points of the second (moving).
+/// The motion is found by a rigid, an affine or a B-spline transform, or several of them in turn, from coarse to fine.
+/// The transform is that of ITK: it takes points of the first image (fixed) to points of the second (moving).
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   alnm register early.nii.gz late.nii.gz -o late-on-early.nii.gz --lesion mask.nii.gz
@@ -39,17 +39,17 @@ pub(crate) struct Register {
     /// The fixed and the moving image; with --onto a DICOM folder of a dynamic series, or a file for each phase.
     #[arg(value_name = "IMAGE", required = true, num_args = 1..)]
     images: Vec<PathBuf>,
-    /// File for the moving image on the grid of the fixed one, or for all phases of a series, in four dimensions; `-` is
-    /// standard output.
+    /// File for the moving image on the grid of the fixed one, or for all phases of a series, in four dimensions; `-`
+    /// is standard output.
     #[arg(short, long, value_name = "FILE")]
     out: PathBuf,
     /// Bring all phases of a series onto this one, from 1.
     #[arg(long, value_name = "N")]
     onto: Option<usize>,
-    /// What is looked for, in this order; a B-spline can only be the last.
+    /// The motion models that are fitted, in this order; a B-spline can only be the last.
     #[arg(long, value_enum, value_name = "KIND,...", value_delimiter = ',', default_value = "rigid,bspline")]
     transform: Vec<Model>,
-    /// What is made as good as possible.
+    /// The similarity measure that is optimised.
     #[arg(long, value_enum, default_value_t = Metric::LocalCorrelation)]
     metric: Metric,
     /// Voxels from the centre to the border of the cubes of the local correlation.
@@ -79,13 +79,13 @@ pub(crate) struct Register {
     /// Mask of the voxels of the fixed image that are matched; those with label 0 do not count.
     #[arg(long, value_name = "FILE")]
     mask: Option<PathBuf>,
-    /// The same of the moving image.
+    /// Mask of the voxels of the moving image that are matched.
     #[arg(long, value_name = "FILE", conflicts_with = "onto")]
     moving_mask: Option<PathBuf>,
-    /// Mask of the lesion in the fixed image: how its volume changes is said, and --lesion-motion holds there.
+    /// Mask of the lesion in the fixed image: the change of its volume is reported, and --lesion-motion applies there.
     #[arg(long, value_name = "FILE")]
     lesion: Option<PathBuf>,
-    /// What holds within the lesion: free, it keeps its volume, or its shape.
+    /// How tissue within the lesion may move: freely, or so that the lesion keeps its volume or its shape.
     #[arg(long, value_enum, default_value_t = LesionMotion::Volume, requires = "lesion")]
     lesion_motion: LesionMotion,
     /// How values between voxels are found.
@@ -97,10 +97,10 @@ pub(crate) struct Register {
     /// File for the Jacobian determinant at each voxel of the fixed image.
     #[arg(long, value_name = "FILE", conflicts_with = "onto")]
     jacobian: Option<PathBuf>,
-    /// File for what was found, as JSON.
+    /// File for a report of the registration, as JSON.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
-    /// Take the transform of this file, in ITK's text form, instead of looking for one.
+    /// Apply the transform of this file, in ITK's text form, instead of registering the images.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["onto", "write_transform", "report"])]
     apply: Option<PathBuf>,
     #[command(flatten)]

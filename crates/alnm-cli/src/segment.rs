@@ -28,8 +28,9 @@ use crate::progress::Counted;
 /// Outline a structure by an active contour that grows from seeds, as ITK-SNAP's semi-automatic segmentation.
 ///
 /// The speed of the contour comes from thresholds (--lower, --upper), from edges (--edges), from clusters of values
-/// (--classes), from scribbles (--scribbles) or from a file (--speed). With --propose lesions of a dynamic series are found
-/// without a seed. The outline is written as 1. A contour that vanishes, reaches the border of the image or suddenly grows is warned of.
+/// (--classes), from scribbles (--scribbles) or from a file (--speed). With --propose lesions of a dynamic series are
+/// found without a seed. The outline is written as 1. A contour that vanishes, reaches the border of the image or
+/// suddenly grows is warned of.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   alnm segment breast.nii.gz -o lesion.nii.gz --seed 31.5,-40,12 --lower 350
@@ -53,7 +54,8 @@ pub(crate) struct SegmentCommand {
     /// The same by the indices of a voxel, from 0.
     #[arg(long, value_name = "I,J,K[,R]")]
     seed_voxel: Vec<SeedPoint>,
-    /// File of seeds: a mask on the image's grid, points of 3D Slicer (.mrk.json, .fcsv), or landmarks of ITK-SNAP (.annot).
+    /// File of seeds: a mask on the image's grid, points of 3D Slicer (.mrk.json, .fcsv), or landmarks of ITK-SNAP
+    /// (.annot).
     #[arg(long, value_name = "FILE")]
     seeds: Vec<PathBuf>,
     /// Label of the seeds in a mask; all labels without it.
@@ -86,8 +88,8 @@ pub(crate) struct SegmentCommand {
     /// Cluster the values into this many classes, and grow in those of --foreground.
     #[arg(long, value_name = "N", conflicts_with_all = ["edges", "speed", "lower", "upper"])]
     classes: Option<usize>,
-    /// Classes of the structure: with --classes numbered from 1 for the darkest, and the one of the seeds without it; with
-    /// --scribbles their labels.
+    /// Classes of the structure: with --classes numbered from 1 for the darkest, and the one of the seeds without it;
+    /// with --scribbles their labels.
     #[arg(long, value_name = "N,N,...", value_delimiter = ',')]
     foreground: Vec<u32>,
     /// Speed image, between -1 and 1, on the image's grid.

@@ -1,7 +1,7 @@
 //! Tables as people write them: the separator is found out.
 
-/// What separates the cells of a table, by its first line: of comma, semicolon and tab the one that stands there most often
-/// outside of quotation marks; a comma where none does.
+/// What separates the cells of a table, by its first line: of comma, semicolon and tab the one that stands there most
+/// often outside of quotation marks; a comma where none does.
 fn separator(text: &str) -> u8 {
     let line = text.lines().next().unwrap_or_default();
     let mut is_quoted = false;

@@ -47,8 +47,9 @@ struct Learn {
     /// File for the scale; `-` is standard output.
     #[arg(value_name = "SCALE.json")]
     output: PathBuf,
-    /// Images of training patients, or one CSV file with the column Image and, where there are masks, Mask. White-stripe
-    /// needs none, and site none where its numbers are given. `-` is an image or a list from standard input.
+    /// Images of training patients, or one CSV file with the column Image and, where there are masks, Mask.
+    /// White-stripe needs none, and site none where its numbers are given. `-` is an image or a list from standard
+    /// input.
     #[arg(value_name = "IMAGE|CASES.csv")]
     images: Vec<PathBuf>,
     /// Nyul: percentiles that are landmarks.
@@ -102,7 +103,8 @@ struct Apply {
     output: PathBuf,
     #[command(flatten)]
     choice: SeriesChoice,
-    /// Mask of the voxels that decide; those above 0 where there is none. Histogram matching looks at the whole image.
+    /// Mask of the voxels from which the scale of this image is determined; without a mask the voxels above 0.
+    /// Histogram matching uses the whole image.
     #[arg(long, value_name = "FILE")]
     mask: Option<PathBuf>,
     #[command(flatten)]

@@ -28,8 +28,8 @@ pub(crate) struct StudyCommand {
     /// Only check the cohort folder: its description, its table, every image and mask. Nothing is written.
     #[arg(long, requires = "cohort")]
     check: bool,
-    /// With --check, write a page of the cohort to leaf through: each patient's slice with outline, curve, volume, signal over
-    /// noise, N4 field and shift between phases, those first who stand out.
+    /// With --check, write a page of the cohort to leaf through: each patient's slice with outline, curve, volume,
+    /// signal over noise, N4 field and shift between phases, those first who stand out.
     #[arg(long, value_name = "FILE", requires = "check")]
     quality_sheet: Option<PathBuf>,
     /// Write an empty cohort folder to fill in: a commented cohort.toml, patients.csv, and what its columns hold.

@@ -181,7 +181,7 @@ struct Panel {
     labels: Option<Array2<u32>>,
     planes: Planes,
     index: usize,
-    /// Pixels for a millimetre.
+    /// Pixels per millimetre.
     scale: f64,
 }
 
@@ -203,8 +203,8 @@ impl Scene {
         [first.unwrap_or(0), last.unwrap_or(planes.count() - 1)]
     }
 
-    /// Of planes that lie side by side the one on which the regions are largest, the first of equal ones; the middle one
-    /// without regions.
+    /// Of planes that lie side by side the one on which the regions are largest, the first of equal ones; the middle
+    /// one without regions.
     fn fullest(&self, planes: &Planes) -> usize {
         let Some(mask) = &self.mask else { return planes.count() / 2 };
         let voxels = |index: usize| planes.cut(mask, index).iter().filter(|label| **label != 0).count();

@@ -1,9 +1,9 @@
 //! Files as they come back from strangers: cut short, edited by hand, merged badly, sent through a wrong encoding.
 //!
-//! [`json_variants`], [`text_variants`] and [`bytes_variants`] make such files from a good one, the same ones each time,
-//! and [`refused_or_same`] reads all of them: each has to be refused with a message or to give the answer of the good
-//! file. Some variants mean the same as the good file (other white space, another order of keys, a number in another
-//! notation); a reader may take or refuse these.
+//! [`json_variants`], [`text_variants`] and [`bytes_variants`] make such files from a good one, the same ones each
+//! time, and [`refused_or_same`] reads all of them: each has to be refused with a message or to give the answer of the
+//! good file. Some variants mean the same as the good file (other white space, another order of keys, a number in
+//! another notation); a reader may take or refuse these.
 //!
 //! ```
 //! use alnm_conformance::damage::{json_variants, refused_or_same};
@@ -89,8 +89,8 @@ pub struct Outcome {
 
 /// Reads every variant and prints one line with the counts.
 ///
-/// `read` gives the answer that a variant leads to: a prediction, a score, the fitted value itself. `good` is the answer
-/// of the undamaged file.
+/// `read` gives the answer that a variant leads to: a prediction, a score, the fitted value itself. `good` is the
+/// answer of the undamaged file.
 ///
 /// # Panics
 /// When a variant gives another answer than `good`, when its message is empty, or when reading it panics. The message

@@ -115,8 +115,8 @@ impl Pack {
             .unwrap_or_else(|error| panic!("{}: {error}", file.as_ref().display()))
     }
 
-    /// The files of a folder whose name ends in `suffix`, by name; none when there is no such folder. The paths are those
-    /// within the pack.
+    /// The files of a folder whose name ends in `suffix`, by name; none when there is no such folder. The paths are
+    /// those within the pack.
     ///
     /// # Panics
     /// When the folder cannot be read.

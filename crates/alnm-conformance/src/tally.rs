@@ -72,7 +72,8 @@ pub struct Difference<'a> {
     pub expected: f64,
     /// The value that was computed; NaN where the difference is not one of numbers.
     pub got: f64,
-    /// The whole results of the case, the pack's and the computed one, where they were compared as JSON; null elsewhere.
+    /// The whole results of the case, the pack's and the computed one, where they were compared as JSON; null
+    /// elsewhere.
     pub results: (&'a Value, &'a Value),
 }
 

@@ -113,8 +113,8 @@ impl EnsembleTraining {
     /// Trains one member after the other. `start` gives the network that a member starts from, from the member's seed.
     ///
     /// With `checkpoints` named, a folder that exists, the state of every member is written there as
-    /// `member-0.checkpoint` and so on; trainings that find the checkpoints of the same parameters, networks and examples
-    /// go on from them to the same bits as unbroken ones. `observer` hears of every member's steps and epochs.
+    /// `member-0.checkpoint` and so on; trainings that find the checkpoints of the same parameters, networks and
+    /// examples go on from them to the same bits as unbroken ones. `observer` hears of every member's steps and epochs.
     ///
     /// # Errors
     /// Those of `start`, and as [`Training::run`] and [`Temperature::fit`].
@@ -183,7 +183,7 @@ pub struct Ensemble {
     temperature: Option<Temperature>,
 }
 
-/// What an ensemble says of an image.
+/// The prediction of an ensemble for an image.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct EnsemblePrediction {
@@ -233,8 +233,9 @@ impl Ensemble {
         Ok((0..images.len()).map(of_image).collect())
     }
 
-    /// Writes all members with their trainings, and the temperature, as one safetensors file; tensors have torchvision's
-    /// names behind the number of their member (`0/conv1.weight`). A SHA-256 over all of it lies in the metadata.
+    /// Writes all members with their trainings, and the temperature, as one safetensors file; tensors have
+    /// torchvision's names behind the number of their member (`0/conv1.weight`). A SHA-256 over all of it lies in the
+    /// metadata.
     ///
     /// The file appears under its name only when it is complete.
     ///
@@ -251,7 +252,7 @@ impl Ensemble {
         saved_file::write(path.as_ref(), FileContent::Ensemble, &description, &tensors)
     }
 
-    /// Whether a file says that it is an ensemble; a single network or a file that cannot be read is none.
+    /// Whether a file contains an ensemble; `false` for a single network and for a file that cannot be read.
     #[must_use]
     pub fn is_at(path: impl AsRef<Path>) -> bool {
         saved_file::says(path.as_ref(), FileContent::Ensemble)

@@ -7,8 +7,8 @@ use crate::error::Result;
 use crate::preparation::Preparation;
 use crate::tensor::Tensor;
 
-/// A network whose outputs can be read at every stage: [`crate::Predictor`] on this processor, `CandleNetwork` (feature
-/// `candle`) on the device that candle computes on.
+/// A network whose outputs can be read at every stage: [`crate::Predictor`] computes on this processor, `CandleNetwork`
+/// (feature `candle`) on the device that candle uses.
 ///
 /// ```
 /// use alnm_deep::{Backbone, FeatureExtractor, Head, Initialisation, Network, Predictor};
@@ -61,7 +61,8 @@ pub trait FeatureExtractor {
     }
 
     /// The output named `stage` for many inputs, one vector per image, computed in batches of `batch` inputs. Outputs
-    /// with rows and columns are laid out as in a [`Tensor`], the channel fastest. The inputs of a batch are of one size.
+    /// with rows and columns are laid out as in a [`Tensor`], the channel fastest. The inputs of a batch are of one
+    /// size.
     ///
     /// # Errors
     /// As [`FeatureExtractor::output`].

@@ -8,7 +8,7 @@ use crate::feature_extractor::FeatureExtractor;
 use crate::network::Network;
 use crate::predictor::Predictor;
 
-/// The mirror images over which the features of an image are averaged.
+/// The views (mirror images) over which the features of an image are averaged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Views {
@@ -37,8 +37,8 @@ impl Views {
     }
 }
 
-/// The output named `stage` (`fc` for the 1000 features) of grey images (rows, columns), which the network's preparation
-/// makes into inputs: one vector per image, averaged over its views.
+/// The output named `stage` (`fc` for the 1000 features) of grey images (rows, columns), which the network's
+/// preparation makes into inputs: one vector per image, averaged over its views.
 ///
 /// # Errors
 /// As [`FeatureExtractor::output`] and [`FeatureExtractor::input`]. Without its preparation's `side`, a network takes
@@ -74,8 +74,8 @@ pub fn features(
     Ok(vectors)
 }
 
-/// The probability of the event in grey images (rows, columns) by a network with a logit head: `σ` of the logit, averaged
-/// over the views of each image (test-time averaging).
+/// The probability of the event in grey images (rows, columns) by a network with a logit head: `σ` of the logit,
+/// averaged over the views of each image (test-time averaging).
 ///
 /// # Errors
 /// As [`features`]; [`crate::DeepError::UnknownStage`] for a network without a head.

@@ -23,7 +23,7 @@ pub enum ChannelWeights {
     GradientPlusPlus,
 }
 
-/// What a class activation map explains, and how.
+/// Parameters of a class activation map.
 ///
 /// | field | default | meaning | range |
 /// |---|---|---|---|

@@ -1,4 +1,4 @@
-//! torchvision's ImageNet weights by name, downloaded once.
+//! Downloads of torchvision's ImageNet weights by name.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -18,8 +18,8 @@ const CONNECTION: Duration = Duration::from_secs(30);
 
 /// A file of weights with its SHA-256.
 ///
-/// The first eight digits of the hash are part of the file's name, by which PyTorch's own hub checks it; the whole hashes
-/// are those that independent public repositories record for these files in agreement.
+/// The first eight digits of the hash are part of the file's name, by which PyTorch's own hub checks it; the whole
+/// hashes are those that independent public repositories record for these files in agreement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PublishedWeights {
     backbone: Backbone,

@@ -75,7 +75,8 @@ impl LesionCrop {
         Ok(Self { pixels: resize_bilinear(pixels.view(), side, side)?, grid, rectangle })
     }
 
-    /// Grey values (rows, columns): those from the 1st to the 99th percentile are brought to [0, 1], others to its ends.
+    /// Grey values (rows, columns): those from the 1st to the 99th percentile are brought to [0, 1], others to its
+    /// ends.
     #[must_use]
     pub fn pixels(&self) -> &Array2<f32> {
         &self.pixels
@@ -90,8 +91,8 @@ impl LesionCrop {
     /// A map over the crop (rows, columns), of any resolution, on the grid of a volume.
     ///
     /// Voxels within the rectangle of the crop whose centres lie within half a millimetre of its section have the map's
-    /// value by linear interpolation; all others are 0. A grid whose slices lie further apart than 1 mm has the map on the
-    /// slice nearest to the section.
+    /// value by linear interpolation; all others are 0. A grid whose slices lie further apart than 1 mm has the map on
+    /// the slice nearest to the section.
     ///
     /// # Errors
     /// [`DeepError::Shape`] for a map without values, [`DeepError::Imaging`] when the volume cannot be made.

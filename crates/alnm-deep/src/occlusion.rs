@@ -5,7 +5,7 @@ use ndarray::Array2;
 use crate::error::{DeepError, Result};
 use crate::feature_extractor::FeatureExtractor;
 
-/// How an image is covered for an occlusion map.
+/// Parameters of an occlusion map.
 ///
 /// | field | default | meaning | range |
 /// |---|---|---|---|

@@ -7,7 +7,7 @@ use crate::error::{DeepError, Result};
 use crate::graph::Role;
 use crate::network::Network;
 
-/// Which parameters weight decay acts on.
+/// The parameters on which weight decay acts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -18,7 +18,7 @@ pub enum WeightDecayRule {
     WeightsOnly,
 }
 
-/// How parameters follow their gradients, with the formulas and defaults of PyTorch.
+/// An optimiser: how parameters are updated from their gradients, with the formulas and defaults of PyTorch.
 ///
 /// In the formulas p is a parameter, g its gradient and η the learning rate of the step.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -166,7 +166,7 @@ impl OptimiserState {
     }
 }
 
-/// How the learning rate moves over the steps of a training.
+/// The schedule of the learning rate over the steps of a training.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "snake_case")]
 #[non_exhaustive]

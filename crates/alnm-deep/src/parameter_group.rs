@@ -6,7 +6,7 @@ use crate::backbone::Backbone;
 use crate::error::{DeepError, Result};
 use crate::network::Network;
 
-/// Parameters of a network that learn at a rate of their own.
+/// A group of parameters with a learning rate of its own.
 ///
 /// A parameter belongs to the group with the longest prefix of its name, and learns at the whole rate where it belongs
 /// to none.
@@ -17,8 +17,8 @@ pub struct ParameterGroup {
     pub prefix: String,
     /// Factor ≥ 0 on the learning rate; 0 freezes the parameters, which then keep every bit and do not decay.
     pub factor: f64,
-    /// Epoch, from 0, in which the parameters begin to learn; before it they are frozen. The optimiser counts their steps
-    /// from there, as PyTorch's does when `requires_grad` is set late.
+    /// Epoch, from 0, in which the parameters begin to learn; before it they are frozen. The optimiser counts their
+    /// steps from there, as PyTorch's does when `requires_grad` is set late.
     #[serde(default, skip_serializing_if = "is_first")]
     pub first_epoch: usize,
 }
@@ -39,8 +39,9 @@ impl ParameterGroup {
     }
 
     /// Gradual unfreezing (Howard and Ruder 2018): the last layer and the head learn from the first epoch on, and every
-    /// `epochs` epochs the next part of the backbone begins, from its end to its input. Each part learns at `factor` times
-    /// the rate of the one behind it. Parts are those of [`Backbone`]'s names: `layer4` before `layer3`, for example.
+    /// `epochs` epochs the next part of the backbone begins, from its end to its input. Each part learns at `factor`
+    /// times the rate of the one behind it. Parts are those of [`Backbone`]'s names: `layer4` before `layer3`, for
+    /// example.
     ///
     /// ```
     /// use alnm_deep::{Backbone, ParameterGroup};

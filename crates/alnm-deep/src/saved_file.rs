@@ -1,9 +1,9 @@
 //! The files that this crate writes: tensors with a description, and a hash over both.
 //!
 //! A file is a safetensors file with 32-bit floats. Its metadata hold `format` and `version`, the description as JSON
-//! (`description`), and the SHA-256 over all of these and the tensors (`sha256`). The hash is taken over the description
-//! as this crate writes it, so that white space and the order of keys do not matter. A file whose hash is another was
-//! damaged or edited and is refused.
+//! (`description`), and the SHA-256 over all of these and the tensors (`sha256`). The hash is taken over the
+//! description as this crate writes it, so that white space and the order of keys do not matter. A file whose hash is
+//! another was damaged or edited and is refused.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;

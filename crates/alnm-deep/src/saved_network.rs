@@ -73,8 +73,8 @@ impl Network {
     }
 }
 
-/// A kind of file that holds a network together with what belongs to it: how its images are prepared, what is computed
-/// from its outputs.
+/// A file format for a network together with data that belong to it: how its images are prepared, what is computed from
+/// its outputs.
 ///
 /// The file is a safetensors file with torchvision's names, as [`Network::save`] writes it, and the description stands
 /// as JSON in its metadata. A SHA-256 over description and tensors lies beside it, so that a file that was damaged or

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{DeepError, Result};
 
-/// A temperature T by which logits are divided, so that `σ(z/T)` are probabilities that can be believed (Guo et al.
-/// 2017). It changes neither the order of the logits nor the class above one half.
+/// A temperature T by which logits are divided, so that the probabilities `σ(z/T)` are calibrated (Guo et al. 2017). It
+/// changes neither the order of the logits nor the class at a threshold of one half.
 ///
 /// It is fitted on examples that the network was not trained on: those held out, or out-of-fold logits.
 ///
@@ -56,9 +56,9 @@ impl Temperature {
     /// the last digits.
     ///
     /// # Errors
-    /// [`DeepError::Shape`] when there are not as many labels as logits; [`DeepError::NotFinite`] for a logit that is not
-    /// finite; [`DeepError::Parameter`] where no temperature is the best: the logits separate the classes (the loss falls
-    /// to zero as T does), or do not tell them apart (it falls as T grows).
+    /// [`DeepError::Shape`] when there are not as many labels as logits; [`DeepError::NotFinite`] for a logit that is
+    /// not finite; [`DeepError::Parameter`] where no temperature is the best: the logits separate the classes (the loss
+    /// falls to zero as T does), or do not tell them apart (it falls as T grows).
     pub fn fit(logits: &[f64], labels: &[bool]) -> Result<Self> {
         if logits.len() != labels.len() {
             let expected = logits.len().to_string();

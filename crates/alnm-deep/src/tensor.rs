@@ -9,8 +9,9 @@ use crate::kernel::microkernel::Buffer;
 ///
 /// The output of a fully connected layer is a vector per image; its height and width are 1.
 ///
-/// An ndarray array is copied in by `From` ([`Array4`] or a view of it in NHWC order, of any strides), looked at without
-/// a copy through [`Tensor::view`], and given back by `From` as well. Arrays in PyTorch's NCHW order are permuted first.
+/// An ndarray array is copied in by `From` ([`Array4`] or a view of it in NHWC order, of any strides), looked at
+/// without a copy through [`Tensor::view`], and given back by `From` as well. Arrays in PyTorch's NCHW order are
+/// permuted first.
 ///
 /// ```
 /// use alnm_deep::Tensor;

@@ -16,7 +16,7 @@ use crate::parameter_group::{ParameterGroup, ParameterRate, parameter_rates};
 use crate::state_dict::StateDict;
 use crate::tensor::Tensor;
 
-/// Where batch normalisations take their moments from in training.
+/// The moments that batch normalisations use in training.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -40,8 +40,8 @@ pub(crate) fn frozen_norms(network: &Network, factors: &[f32], moments: NormMome
     network.graph.norms.iter().map(|norm| is_frozen(norm.weight)).collect()
 }
 
-/// A network in training, for callers who write the training loop themselves; [`crate::fine_tune`] is the loop that most
-/// trainings need.
+/// A network in training, for callers who write the training loop themselves; [`crate::fine_tune`] is the loop that
+/// most trainings need.
 ///
 /// ```
 /// use alnm_deep::{
@@ -163,8 +163,8 @@ impl Trainer {
     /// first step.
     ///
     /// A parameter belongs to the group with the longest prefix of its name. Gradients of frozen parameters are not
-    /// computed, and neither are those of layers before which everything is frozen. Groups that begin to learn in a later
-    /// epoch are frozen until [`Trainer::begin_epoch`] names it.
+    /// computed, and neither are those of layers before which everything is frozen. Groups that begin to learn in a
+    /// later epoch are frozen until [`Trainer::begin_epoch`] names it.
     ///
     /// # Errors
     /// [`DeepError::Parameter`] when a factor is negative or not finite, no parameter's name begins with a prefix, or
@@ -214,8 +214,8 @@ impl Trainer {
         self.retention = Retention::of(&self.network.graph, &self.trained, self.recomputation);
     }
 
-    /// The trainer, with another choice of the activations that its backward passes compute again; see [`Recomputation`].
-    /// Gradients keep every bit.
+    /// The trainer, with another choice of the activations that its backward passes compute again; see
+    /// [`Recomputation`]. Gradients keep every bit.
     ///
     /// ```
     /// use alnm_deep::{

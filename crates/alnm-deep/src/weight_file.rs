@@ -35,13 +35,14 @@ fn read_limited(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).map_err(|error| DeepError::file(path, error))
 }
 
-/// The tensors of a safetensors file or a PyTorch `.pth` (zip) file. The content of the file decides which of the two it
-/// is, not its name; the counters `num_batches_tracked` are left out.
+/// The tensors of a safetensors file or a PyTorch `.pth` (zip) file. The content of the file decides which of the two
+/// it is, not its name; the counters `num_batches_tracked` are left out.
 ///
 /// Weights in several files are read by their index, `model.safetensors.index.json`.
 ///
-/// A `.pth` file holds a dictionary of tensors, itself or as `state_dict`, `model`, `model_state_dict` or `network_weights`. Its pickle is read by a machine
-/// that knows tensors and dictionaries only: a pickle that asks for anything else is an error, and nothing is run.
+/// A `.pth` file holds a dictionary of tensors, itself or as `state_dict`, `model`, `model_state_dict` or
+/// `network_weights`. Its pickle is read by a machine that knows tensors and dictionaries only: a pickle that asks for
+/// anything else is an error, and nothing is run.
 ///
 /// # Errors
 /// [`DeepError::WeightFile`] when the file is neither of the two, larger than [`MAXIMUM_FILE_BYTES`], cut off, or holds

@@ -30,7 +30,8 @@ pub struct WeightReport {
     pub prefix: String,
     /// Names in the file outside of that prefix, which were left aside.
     pub ignored: Vec<String>,
-    /// Names of the network's tensors that the file lacks, or has in another shape, and that kept their values, as was asked for.
+    /// Names of the network's tensors that the file lacks, or has in another shape, and that kept their values, as was
+    /// asked for.
     pub kept: Vec<String>,
 }
 

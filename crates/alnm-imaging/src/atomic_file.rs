@@ -1,4 +1,4 @@
-//! Files that are there as a whole or not at all.
+//! Files that appear under their name only when they are complete.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
@@ -84,8 +84,8 @@ impl AtomicFile {
         sync_folder(&folder)
     }
 
-    /// [`AtomicFile::commit`] for a name that no file has yet. Of several programs that do so at the same time one makes
-    /// the file, and the others learn that it is there.
+    /// [`AtomicFile::commit`] for a name that no file has yet. Of several programs that do so at the same time one
+    /// makes the file, and the others learn that it is there.
     ///
     /// # Errors
     /// As [`AtomicFile::commit`], and [`io::ErrorKind::AlreadyExists`] when a file has the name.

@@ -67,7 +67,7 @@ pub enum DelayedPhase {
     Washout,
 }
 
-/// What a curve does, with the signal before contrast, S₀, as reference.
+/// Figures of a time-intensity curve, relative to the signal before contrast, S₀.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Kinetics {

@@ -1,8 +1,8 @@
 //! Distances from a region: the exact Euclidean distance transform on grids of any spacing, unsigned and signed, in mm.
 //!
-//! The transform takes time in proportion to the number of voxels: a pass along each axis finds the lower envelope of the
-//! parabolas that the previous axes left (Maurer, Qi and Raghavan, IEEE Trans. Pattern Anal. Mach. Intell. 25:265, 2003).
-//! Work on a part of the image costs what that part and the region's box cost, whatever the size of the image.
+//! The transform takes time in proportion to the number of voxels: a pass along each axis finds the lower envelope of
+//! the parabolas that the previous axes left (Maurer, Qi and Raghavan, IEEE Trans. Pattern Anal. Mach. Intell. 25:265,
+//! 2003). Work on a part of the image costs what that part and the region's box cost, whatever the size of the image.
 
 use ndarray::parallel::prelude::*;
 use ndarray::{Array3, ArrayView1, ArrayViewMut1, ArrayViewMut2, Axis, s};

@@ -47,8 +47,8 @@ pub fn file_format(path: impl AsRef<Path>) -> Result<FileFormat> {
     Source::open(path).map(|source| source.format())
 }
 
-/// A file or folder with an image or a mask, opened once, whose format was found once. Who has to know the format
-/// before it can say what to read opens a `Source`, asks it, and reads from it.
+/// A file or folder with an image or a mask, which is opened once and whose format is detected once. Use it where the
+/// format has to be known before it can be decided what to read.
 ///
 /// ```
 /// use alnm_imaging::file::Source;
@@ -96,8 +96,8 @@ impl Source {
         Ok(Self { path: path.to_owned(), content, form: NiftiForm::default() })
     }
 
-    /// Finds the format of a file that is open already and may have no name, as one into which standard input was copied.
-    /// `name` stands for it in messages, and decides nothing else but where files lie that a header names.
+    /// Finds the format of a file that is open already and may have no name, as one into which standard input was
+    /// copied. `name` stands for it in messages, and decides nothing else but where files lie that a header names.
     ///
     /// # Errors
     /// As [`Source::open`].
@@ -278,8 +278,8 @@ impl Source {
         self.read_header().map(|header| header.geometry)
     }
 
-    /// Reads what the header of a NIfTI, NRRD or MetaImage file says, without its voxels. A DICOM folder or file has its
-    /// own description: [`Source::dicom_folder`].
+    /// Reads what the header of a NIfTI, NRRD or MetaImage file says, without its voxels. A DICOM folder or file has
+    /// its own description: [`Source::dicom_folder`].
     ///
     /// # Errors
     /// As [`Source::read_image`], but for what is wrong with the voxels alone; and for DICOM.

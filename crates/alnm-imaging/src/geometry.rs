@@ -187,8 +187,8 @@ impl Geometry {
         })
     }
 
-    /// The point in mm at the centre of the voxel (x, y, z), added up as ITK does it for whole indices: from the origin on,
-    /// where [`Geometry::index_to_point`] adds the origin last. The two differ by rounding.
+    /// The point in mm at the centre of the voxel (x, y, z), added up as ITK does it for whole indices: from the origin
+    /// on, where [`Geometry::index_to_point`] adds the origin last. The two differ by rounding.
     pub(crate) fn voxel_to_point(&self, voxel: [usize; 3]) -> [f64; 3] {
         std::array::from_fn(|row| {
             (0..3).fold(self.origin[row], |sum, axis| {
@@ -211,8 +211,8 @@ impl Geometry {
         self.skewness() < ROUNDING
     }
 
-    /// Says what is wrong with a grid from a file whose axes are not perpendicular unit vectors: distances and the volume of
-    /// a voxel would not be those of [`Geometry::spacing`]. Directions written with three decimals pass.
+    /// Says what is wrong with a grid from a file whose axes are not perpendicular unit vectors: distances and the
+    /// volume of a voxel would not be those of [`Geometry::spacing`]. Directions written with three decimals pass.
     pub(crate) fn check_axes(&self) -> std::result::Result<(), String> {
         const THREE_DECIMALS: f64 = 2e-3;
         if self.skewness() < THREE_DECIMALS {

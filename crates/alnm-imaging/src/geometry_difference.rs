@@ -21,7 +21,7 @@ pub enum GeometryField {
     Direction,
 }
 
-/// In what two grids differ.
+/// The field in which two grids differ, and by how much.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct GeometryDifference {

@@ -133,7 +133,7 @@ impl Default for N4Params {
     }
 }
 
-/// How stiff the field is on the first level.
+/// The stiffness of the field on the first level.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

@@ -60,8 +60,8 @@ pub(crate) fn is_nifti(path: &Path, start: &[u8], rest: &mut File) -> Result<boo
     Ok(complete.is_ok() && Version::of(&inflated).is_some())
 }
 
-/// Reads an open file, with the component or volume asked for where there are several. Of a pair, the other half is opened
-/// here.
+/// Reads an open file, with the component or volume asked for where there are several. Of a pair, the other half is
+/// opened here.
 pub(crate) fn read(path: &Path, file: File, part: Part) -> Result<Image> {
     let header_file = header_path(path).unwrap_or_else(|| path.to_owned());
     let is_header = header_file == path;

@@ -1,8 +1,8 @@
 //! Work on the parts of an array in parallel.
 //!
-//! What rayon does for a closure is compiled anew for each closure, and, in a function for every type of voxel, for each
-//! type. Here it is compiled once for each type; a call through a pointer for each part, which is a row or more, is not
-//! felt. The crates above use it too; it is no part of the public interface.
+//! What rayon does for a closure is compiled anew for each closure, and, in a function for every type of voxel, for
+//! each type. Here it is compiled once for each type; a call through a pointer for each part, which is a row or more,
+//! is not felt. The crates above use it too; it is no part of the public interface.
 
 use rayon::prelude::*;
 

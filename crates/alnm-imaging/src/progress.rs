@@ -12,8 +12,8 @@ pub struct PartsDone {
     pub all: usize,
 }
 
-/// What is told how far a work is, from the threads that do it, at most two hundred times. Of two threads the one that tells
-/// later may have done its part earlier.
+/// What is told how far a work is, from the threads that do it, at most two hundred times. Of two threads the one that
+/// tells later may have done its part earlier.
 pub type ProgressObserver<'a> = dyn Fn(PartsDone) + Sync + 'a;
 
 /// Counts the parts of a work.

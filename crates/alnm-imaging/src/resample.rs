@@ -38,7 +38,7 @@ pub use sampling::PointMap;
 use sampling::Sampling;
 pub use shrink::{shrink, shrink_offset};
 
-/// How the value between voxels is found.
+/// The method by which values between voxels are found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -104,9 +104,9 @@ pub fn resample_image_with(
     resample_ref(image.borrowed(), grid, interpolator, outside, observer)
 }
 
-/// The image on another grid, through a map: a voxel of the grid takes the value of the image at the point, in mm, to which
-/// `map` takes the voxel's centre. So ITK's `ResampleImageFilter` works with a transform. `outside` stands where the
-/// map leaves the image.
+/// The image on another grid, through a map: a voxel of the grid takes the value of the image at the point, in mm, to
+/// which `map` takes the voxel's centre. So ITK's `ResampleImageFilter` works with a transform. `outside` stands where
+/// the map leaves the image.
 ///
 /// # Errors
 /// As [`resample`].

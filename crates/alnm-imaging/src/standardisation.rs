@@ -76,8 +76,8 @@ impl IntensityStandard {
         self.apply_with(image, region, &|_| {})
     }
 
-    /// As [`IntensityStandard::apply`]; the observer hears of the slices that are gone through, of which a stripe's mode
-    /// takes most.
+    /// As [`IntensityStandard::apply`]; the observer hears of the slices that are gone through, of which a stripe's
+    /// mode takes most.
     ///
     /// # Errors
     /// As [`IntensityStandard::apply`].

@@ -1,10 +1,10 @@
-//! How often 95 % intervals hold the truth over simulated cohorts: by multiple imputation, by complete cases, and before
-//! values were removed. Prints the table of docs/validation.md.
+//! How often 95 % intervals contain the true value over simulated cohorts: with multiple imputation, with complete
+//! cases, and before values were removed. Prints the table of docs/validation.md.
 //!
-//! A cohort has 212 patients, two correlated normal predictors x1 and x2, a binary x3 that hangs on x1, and an outcome by
-//! a logistic model with the coefficients 0.8, −0.5 and 0.6. A fifth of x1 and of x3 is missing at random: how likely a
-//! value is missing hangs on the outcome and x2, which are complete. Complete cases are then biased in the coefficient of x2
-//! and in the intercept, since the product of outcome and x2 decides who stays.
+//! A cohort has 212 patients, two correlated normal predictors x1 and x2, a binary x3 that depends on x1, and an
+//! outcome by a logistic model with the coefficients 0.8, −0.5 and 0.6. A fifth of x1 and of x3 is missing at random:
+//! the probability that a value is missing depends on the outcome and x2, which are complete. Complete cases are then
+//! biased in the coefficient of x2 and in the intercept, since the product of outcome and x2 decides who stays.
 //!
 //! ```text
 //! cargo run --release -p alnm-imputation --example coverage -- [COHORTS] [IMPUTATIONS]

@@ -1,9 +1,9 @@
-//! From a table with holes to a pooled model: chained equations with the outcome among the predictors, the convergence of
-//! the chains, a logistic regression pooled by Rubin's rules, its performance in another cohort whose holes are filled
-//! without the outcome, and the risk of one patient who lacks a value.
+//! From a table with holes to a pooled model: chained equations with the outcome among the predictors, the convergence
+//! of the chains, a logistic regression pooled by Rubin's rules, its performance in another cohort whose holes are
+//! filled without the outcome, and the risk of one patient who lacks a value.
 //!
-//! Both cohorts are simulated: counts of blood cells, of which one in seven is missing, the systemic immune-inflammation
-//! index that is computed from them, a grade, and the outcome.
+//! Both cohorts are simulated: counts of blood cells, of which one in seven is missing, the systemic
+//! immune-inflammation index that is computed from them, a grade, and the outcome.
 //!
 //! ```text
 //! cargo run -p alnm-imputation --example pooled_model

@@ -1,9 +1,9 @@
 //! Multiple imputation by chained equations (van Buuren and Groothuis-Oudshoorn 2011).
 //!
 //! Each completed table comes from a chain of its own: missing values start as random observed ones; then, round for
-//! round, each incomplete variable is regressed on the others where it is observed, the parameters of the regression are
-//! drawn from their posterior, and its missing values from the regression. Chains run in parallel, each on its own stream
-//! of random numbers, so that a seed gives the same tables at any number of threads.
+//! round, each incomplete variable is regressed on the others where it is observed, the parameters of the regression
+//! are drawn from their posterior, and its missing values from the regression. Chains run in parallel, each on its own
+//! stream of random numbers, so that a seed gives the same tables at any number of threads.
 
 use std::collections::BTreeMap;
 
@@ -124,9 +124,9 @@ impl ChainedEquations {
     ///
     /// # Errors
     /// [`ImputationError::Selection`] for a column that the table lacks; [`ImputationError::Parameter`] for a table
-    /// without rows; [`ImputationError::Column`] for a variable without an observed value, an infinite value, an outcome
-    /// with a missing value, a binary variable with more than two values or a categorical one with more than 50, an
-    /// incomplete variable that the visiting sequence leaves out, and a formula whose value is not finite.
+    /// without rows; [`ImputationError::Column`] for a variable without an observed value, an infinite value, an
+    /// outcome with a missing value, a binary variable with more than two values or a categorical one with more than
+    /// 50, an incomplete variable that the visiting sequence leaves out, and a formula whose value is not finite.
     pub fn impute(&self, table: &FeatureTable) -> Result<MultipleImputation> {
         let training = Training::new(self, table)?;
         let chains = (0..self.params.imputations)
@@ -411,8 +411,8 @@ impl MultipleImputation {
         &self.events
     }
 
-    /// The model that imputes rows whose outcome is unknown: for each completed table one regression of each variable on
-    /// the others, without the outcomes, with parameters drawn from their posterior.
+    /// The model that imputes rows whose outcome is unknown: for each completed table one regression of each variable
+    /// on the others, without the outcomes, with parameters drawn from their posterior.
     pub fn model(&self) -> ImputationModel {
         let params = &self.equations.params;
         let places: Vec<usize> = (0..self.coded.len()).filter(|&v| self.coded[v].formula.is_none()).collect();

@@ -1,5 +1,5 @@
-//! How a variable enters the models of others: a number as it is, a category by one column of 0 and 1 for each level but
-//! the first.
+//! How a variable enters the models of others: a number as it is, a category by one column of 0 and 1 for each level
+//! but the first.
 
 use std::ops::Range;
 

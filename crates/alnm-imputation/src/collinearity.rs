@@ -1,11 +1,12 @@
-//! Predictors that a model cannot have: constant ones, copies of what is predicted, and linear combinations of others.
+//! Removal of predictors that a model cannot use: constant ones, copies of the predicted variable, and linear
+//! combinations of others.
 //!
-//! The rules are those of mice's `remove.lindep`: a predictor whose correlation with the predicted variable is above 0.99
-//! goes; then, while the smallest eigenvalue of the correlation matrix is below 10⁻⁴ of the largest, the predictor with
-//! the largest weight in its eigenvector goes. Two things differ. A variable is constant when its standard deviation is
-//! below 10⁻⁸ of its size, whatever its unit (mice 3.15 compares the variance with 10⁻⁴ in the unit of the variable), and
-//! correlations near −1 count as those near 1 do. After the first removal the eigenvalues are those of the
-//! predictors that are left.
+//! The rules are those of mice's `remove.lindep`: a predictor whose correlation with the predicted variable is above
+//! 0.99 goes; then, while the smallest eigenvalue of the correlation matrix is below 10⁻⁴ of the largest, the predictor
+//! with the largest weight in its eigenvector goes. Two things differ. A variable is constant when its standard
+//! deviation is below 10⁻⁸ of its size, whatever its unit (mice 3.15 compares the variance with 10⁻⁴ in the unit of the
+//! variable), and correlations near −1 count as those near 1 do. After the first removal the eigenvalues are those of
+//! the predictors that are left.
 
 use alnm_stats::linear::{Cholesky, dot, sum};
 

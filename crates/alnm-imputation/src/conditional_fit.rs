@@ -23,8 +23,8 @@ pub enum ImputationEventKind {
     /// Predictors were left out because they are constant in the rows where the variable is observed, copy it, or are
     /// linear combinations of others.
     PredictorsRemoved,
-    /// There are not more observed values than coefficients, so that the residual variance was estimated with one degree
-    /// of freedom.
+    /// There are not more observed values than coefficients, so that the residual variance was estimated with one
+    /// degree of freedom.
     FewObservations,
     /// The proportional-odds regression had no optimum, and a multinomial one took its place.
     MultinomialInstead,
@@ -119,8 +119,8 @@ impl Target<'_> {
         Drawn { model, estimate, events }
     }
 
-    /// The observed rows with the pseudo-observations of White, Daniel and Royston (2010), which keep the estimates of a
-    /// categorical variable finite: for each predictor and each level two rows at the means of the predictors, half a
+    /// The observed rows with the pseudo-observations of White, Daniel and Royston (2010), which keep the estimates of
+    /// a categorical variable finite: for each predictor and each level two rows at the means of the predictors, half a
     /// standard deviation to both sides in that predictor, within its range. Together they weigh as much as there are
     /// coefficients.
     fn augmented(&self, predictors: &[usize]) -> Sample {
@@ -285,8 +285,8 @@ impl Sample {
     }
 }
 
-/// Multinomial logistic regression by Newton's method, on columns of mean 0 and length 1; with two classes it is logistic
-/// regression.
+/// Multinomial logistic regression by Newton's method, on columns of mean 0 and length 1; with two classes it is
+/// logistic regression.
 struct MultinomialFit {
     columns: Vec<UnitColumn>,
     /// For each class but the first its intercept and coefficients.

@@ -1,4 +1,4 @@
-//! Whether the chains have forgotten their start and mix.
+//! Convergence of the chains: whether they have forgotten their start and mix.
 
 use ndarray::Array2;
 
@@ -21,8 +21,8 @@ impl Trace {
         Self { variable: variable.to_owned(), mean, standard_deviation }
     }
 
-    /// The potential scale reduction R̂ of the means ([`split_r_hat`]). Values near 1 say that the chains agree; above 1.1
-    /// or so more iterations are needed.
+    /// The potential scale reduction R̂ of the means ([`split_r_hat`]). Values near 1 say that the chains agree; above
+    /// 1.1 or so more iterations are needed.
     #[must_use]
     pub fn r_hat_of_mean(&self) -> f64 {
         split_r_hat(&self.mean)

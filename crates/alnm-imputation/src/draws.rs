@@ -18,8 +18,8 @@ impl Draws {
         Self(generator)
     }
 
-    /// The stream of a row of new patients, which hangs on the values of the row and nothing else: alone or among others,
-    /// the row is imputed alike.
+    /// The stream of a row of new patients, which depends on the values of the row and nothing else: alone or among
+    /// others, the row is imputed alike.
     pub(crate) fn of_row(seed: u64, stream: u64, row: &[f64]) -> Self {
         // SplitMix64 over the bits of the values; all missing values are one.
         let mixed = row.iter().fold(seed, |state, value| {

@@ -8,8 +8,8 @@ use thiserror::Error;
 /// Result of a computation of this crate.
 pub type Result<T> = std::result::Result<T, ImputationError>;
 
-/// Why values could not be imputed or results not be pooled: what is wrong, its value, and what it must be or what would
-/// fix it.
+/// Why values could not be imputed or results could not be pooled. Each message names what is wrong, its value, and
+/// what it must be or what would fix it.
 ///
 /// ```
 /// use alnm_imputation::{ChainedEquationsParams, VariablePlan};

@@ -1,7 +1,7 @@
 //! Formulas of passive variables.
 //!
-//! A passive variable is computed from others, `neutrophils * platelets / lymphocytes`, and computed again whenever one of
-//! them is imputed, so that the completed rows never contradict themselves.
+//! A passive variable is computed from others, `neutrophils * platelets / lymphocytes`, and computed again whenever one
+//! of them is imputed, so that the completed rows never contradict themselves.
 //!
 //! ```text
 //! sum     = product { ("+" | "-") product }
@@ -10,8 +10,8 @@
 //! atom    = number | name | "`" any name "`" | function "(" sum ")" | "(" sum ")"
 //! ```
 //!
-//! Functions are `log` (natural), `log10`, `log2`, `exp`, `sqrt` and `abs`. A name of letters, digits, `_` and `.` stands for
-//! the column of that name; any other name goes between back quotes.
+//! Functions are `log` (natural), `log10`, `log2`, `exp`, `sqrt` and `abs`. A name of letters, digits, `_` and `.`
+//! stands for the column of that name; any other name goes between back quotes.
 
 use std::fmt;
 

@@ -1,8 +1,8 @@
-//! The model that imputes rows whose outcome is unknown: patients to be predicted, and cohorts that validate.
+//! The model that imputes rows whose outcome is unknown: patients to be predicted, and validation cohorts.
 //!
-//! It knows nothing but the training rows. The outcome is no predictor, since nobody knows it when the risk is asked for.
-//! A row is imputed by a chain of its own, whose random numbers hang on the values of the row: whoever else is in the
-//! table, the row is completed alike.
+//! It is learned from training rows only. The outcome is not a predictor, since it is not known when a risk is
+//! computed. Each row is imputed by a chain of its own, whose random numbers depend on the values of the row, so that a
+//! row is always completed in the same way, whichever other rows are in the table.
 
 use alnm_models::{FeatureTable, Measurement, ModelError};
 #[cfg(feature = "learning")]
@@ -51,9 +51,9 @@ impl ModelledVariable {
 
 /// Regressions of each variable on the others, one set for each imputation of training, that complete any row.
 ///
-/// A file of a model is written by [`ImputationModel::to_json`] and read by [`ImputationModel::from_json`], which refuses
-/// one that was damaged or edited. With predictive mean matching it holds the observed values of the training rows, each
-/// variable for itself; where these must not be handed on, plan
+/// A file of a model is written by [`ImputationModel::to_json`] and read by [`ImputationModel::from_json`], which
+/// refuses one that was damaged or edited. With predictive mean matching it holds the observed values of the training
+/// rows, each variable for itself; where these must not be handed on, plan
 /// [`BayesianLinear`](crate::ImputationMethod::BayesianLinear).
 ///
 /// ```
@@ -121,8 +121,9 @@ impl ImputationModel {
         self.training_rows
     }
 
-    /// Completes the missing values (NaN) of the rows, once for each imputation of training. The table needs a column for
-    /// each variable; a passive variable may lack its column, and other columns, the outcome among them, are left aside.
+    /// Completes the missing values (NaN) of the rows, once for each imputation of training. The table needs a column
+    /// for each variable; a passive variable may lack its column, and other columns, the outcome among them, are left
+    /// aside.
     ///
     /// # Errors
     /// [`ImputationError::Selection`] for a column that the table lacks; [`ImputationError::Column`] for an infinite
@@ -166,8 +167,9 @@ impl ImputationModel {
         self.complete_measurements(patient, None)
     }
 
-    /// The same with random numbers that hang on `key` in place of all measurements: for patients of whom a measurement
-    /// is itself computed, on another processor to other last digits, which would draw other values altogether.
+    /// The same with random numbers that depend on `key` instead of all measurements: for patients of whom a
+    /// measurement is itself computed, on another processor to other last digits, which would draw other values
+    /// altogether.
     ///
     /// # Errors
     /// As [`ImputationModel::complete_patient`].
@@ -209,7 +211,7 @@ impl ImputationModel {
         self.variables.iter().find(|v| v.name == name).map(|v| v.unit.as_str())
     }
 
-    /// One row, completed by the models of one imputation, with random numbers that hang on the key.
+    /// One row, completed by the models of one imputation, with random numbers that depend on the key.
     fn complete(&self, imputation: usize, given: &[f64], key: &[f64], row: usize) -> Result<Vec<f64>> {
         let mut patient = Patient {
             coded: &self.coded,

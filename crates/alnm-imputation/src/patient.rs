@@ -1,4 +1,4 @@
-//! What a model says about a patient who lacks a value.
+//! The risk of a patient who lacks a value.
 
 use alnm_models::saved_model::{Assessment, ModelVariable};
 use alnm_models::{Measurement, RiskModel};
@@ -41,9 +41,9 @@ pub struct IncompleteAssessment {
 }
 
 impl IncompleteAssessment {
-    /// The same in the form of a complete patient's: risk, interval and log odds as here, values and contributions as their
-    /// means over the imputations, verdicts by the risk, and as extrapolations those of measured variables. `None` without
-    /// an assessment.
+    /// The same in the form of a complete patient's: risk, interval and log odds as here, values and contributions as
+    /// their means over the imputations, verdicts by the risk, and as extrapolations those of measured variables.
+    /// `None` without an assessment.
     #[must_use]
     pub fn pooled(&self) -> Option<Assessment> {
         let mut pooled = self.assessments.first()?.clone();
@@ -124,8 +124,8 @@ pub fn assess_incomplete(
     pooled_assessment(model, &completions, level, &is_imputed)
 }
 
-/// What a risk model says about a patient with each of several completed sets of measurements, pooled: for variables that
-/// are computed from what was completed. Imputed is a variable that has not one value in all sets.
+/// What a risk model says about a patient with each of several completed sets of measurements, pooled: for variables
+/// that are computed from what was completed. Imputed is a variable that has not one value in all sets.
 ///
 /// # Errors
 /// [`ImputationError::Parameter`] for fewer than two sets and a level outside (0, 1); as [`RiskModel::assess`].

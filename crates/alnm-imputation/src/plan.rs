@@ -12,7 +12,8 @@ use crate::imputation_model::MOST_ITERATIONS;
 #[non_exhaustive]
 pub enum ImputationMethod {
     /// Numbers, by predictive mean matching (mice's `pmm`, matching of type 1): the value of one of the observed rows
-    /// whose predictions lie nearest. It keeps the range and the shape of what was observed, and needs no linear relation.
+    /// whose predictions lie nearest. It keeps the range and the shape of what was observed, and needs no linear
+    /// relation.
     MeanMatching {
         /// Number of nearest rows among which one is drawn; 5 in mice. At least 1.
         donors: usize,
@@ -244,9 +245,9 @@ impl ChainedEquationsParams {
     /// Checks the parameters.
     ///
     /// # Errors
-    /// [`ImputationError::Parameter`] for a number outside its range; [`ImputationError::Plan`] for a name given twice or
-    /// unknown, a variable that predicts itself, a passive variable whose formula takes a passive one or an outcome, and a
-    /// passive outcome.
+    /// [`ImputationError::Parameter`] for a number outside its range; [`ImputationError::Plan`] for a name given twice
+    /// or unknown, a variable that predicts itself, a passive variable whose formula takes a passive one or an outcome,
+    /// and a passive outcome.
     pub fn check(self) -> Result<ChainedEquations> {
         if self.variables.is_empty() {
             return Err(ImputationError::parameter("number of variables", 0_usize, "at least 1"));
@@ -357,8 +358,8 @@ impl ChainedEquations {
         &self.params
     }
 
-    /// Names of the variables that predict the named one, its row of the predictor matrix. Outcomes, which predict every
-    /// variable in training, are not among them, and a passive variable has none.
+    /// Names of the variables that predict the named one, its row of the predictor matrix. Outcomes, which predict
+    /// every variable in training, are not among them, and a passive variable has none.
     ///
     /// # Errors
     /// [`ImputationError::Plan`] for an unknown name.

@@ -1,4 +1,4 @@
-//! What happens to missing values, as a decision that is made and reported.
+//! What is done with missing values: a policy, and a report of what it did.
 
 use alnm_models::FeatureTable;
 

@@ -15,8 +15,8 @@
 //! ν_com are the degrees of freedom that the analysis of complete data has. A λ below 10⁻⁴ counts as 10⁻⁴ in ν, as in
 //! `mice::pool`, whose numbers these are.
 //!
-//! Quantities that are not nearly normal are pooled on a scale on which they are: areas under the ROC curve and risks on
-//! that of log odds.
+//! Quantities that are not nearly normal are pooled on a scale on which they are: areas under the ROC curve and risks
+//! on that of log odds.
 
 #[cfg(feature = "learning")]
 use alnm_models::logistic::LogisticModel;
@@ -239,8 +239,8 @@ impl RubinsRules {
     /// Pools one quantity: its estimates and their variances, one of each for each completed table.
     ///
     /// # Errors
-    /// [`ImputationError::Parameter`] for fewer than two estimates, another number of variances, an estimate that is not
-    /// finite, and a variance that is not finite or negative.
+    /// [`ImputationError::Parameter`] for fewer than two estimates, another number of variances, an estimate that is
+    /// not finite, and a variance that is not finite or negative.
     pub fn pool(&self, name: &str, estimates: &[f64], variances: &[f64]) -> Result<PooledEstimate> {
         require_imputations(estimates.len())?;
         if variances.len() != estimates.len() {
@@ -379,8 +379,8 @@ impl RubinsRules {
     /// Pools areas under the ROC curve, with DeLong's variance, on the scale of log odds.
     ///
     /// # Errors
-    /// As [`RubinsRules::pool_probabilities`]: an area of exactly 1 cannot be pooled so, nor one of a class with a single
-    /// member, whose variance is unknown.
+    /// As [`RubinsRules::pool_probabilities`]: an area of exactly 1 cannot be pooled so, nor one of a class with a
+    /// single member, whose variance is unknown.
     pub fn pool_auc(&self, curves: &[RocCurve]) -> Result<PooledProbability> {
         let areas = curves.iter().map(|curve| Ok(auc_estimate(curve, self.params.level)?));
         let areas = areas.collect::<Result<Vec<_>>>()?;
@@ -407,8 +407,8 @@ impl RubinsRules {
     }
 
     /// Pools the net benefit at a threshold probability t. `risks` holds the risks of the patients in each completed
-    /// table. The variance of the net benefit of n patients is that of the mean of what each adds, +1 for a treated event
-    /// and −t/(1 − t) for another treated patient, with the divisor n.
+    /// table. The variance of the net benefit of n patients is that of the mean of what each adds, +1 for a treated
+    /// event and −t/(1 − t) for another treated patient, with the divisor n.
     ///
     /// # Errors
     /// [`ImputationError::Statistics`] as [`DecisionCurve::new`]; [`ImputationError::Parameter`] as

@@ -1,9 +1,10 @@
 //! Selection of features over imputations.
 //!
-//! Each completed table gives a selection of its own. Two ways lead to one: by vote, a feature is kept that enough of the
-//! selections keep (Wood, White and Royston 2008), and the final model is fitted to each completed table with the kept
-//! features and pooled; or the completed tables are stacked, every row counting 1/m, and selected from once (Du et al.
-//! 2022). Folds of the stacked table keep the copies of a patient together, so that no copy helps to predict another.
+//! Each completed table gives a selection of its own. Two ways lead to one: by vote, a feature is kept that enough of
+//! the selections keep (Wood, White and Royston 2008), and the final model is fitted to each completed table with the
+//! kept features and pooled; or the completed tables are stacked, every row counting 1/m, and selected from once (Du et
+//! al. 2022). Folds of the stacked table keep the copies of a patient together, so that no copy helps to predict
+//! another.
 
 use alnm_models::logistic::{LogisticModel, LogisticParams};
 use alnm_models::{FeatureTable, Labels};
@@ -88,8 +89,8 @@ fn require_alike(tables: &[FeatureTable]) -> Result<()> {
     }
 }
 
-/// Fits the LASSO to each completed table and keeps the features that at least the share `threshold` of the fits keeps, ½
-/// being the majority.
+/// Fits the LASSO to each completed table and keeps the features that at least the share `threshold` of the fits keeps,
+/// ½ being the majority.
 ///
 /// # Errors
 /// [`ImputationError::Parameter`] for fewer than two tables or a threshold that is not above 0 and at most 1;
@@ -112,12 +113,13 @@ pub fn majority_vote(tables: &[FeatureTable], labels: &Labels, lasso: &Lasso, th
     Ok(MajorityVote { votes: votes.collect(), fits })
 }
 
-/// Fits the LASSO once, to all completed tables one under the other, and gives the score `name`. Every row counts 1/m, as
-/// the likelihood of the path is a mean over rows. The folds are those of the patients; a patient's copies share one.
+/// Fits the LASSO once, to all completed tables one under the other, and gives the score `name`. Every row counts 1/m,
+/// as the likelihood of the path is a mean over rows. The folds are those of the patients; a patient's copies share
+/// one.
 ///
 /// # Errors
-/// [`ImputationError::Parameter`] for fewer than two tables; [`ImputationError::Plan`] and [`ImputationError::Selection`]
-/// for tables of other columns or rows; as [`Lasso::fit`].
+/// [`ImputationError::Parameter`] for fewer than two tables; [`ImputationError::Plan`] and
+/// [`ImputationError::Selection`] for tables of other columns or rows; as [`Lasso::fit`].
 pub fn stacked_lasso(name: &str, tables: &[FeatureTable], labels: &Labels, lasso: &Lasso) -> Result<FittedLasso> {
     require_alike(tables)?;
     tables[0].require_rows(labels.len())?;

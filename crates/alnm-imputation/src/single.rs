@@ -1,8 +1,8 @@
-//! Single imputation: one completed table, the cheap way.
+//! Single imputation: one completed table, as a simpler alternative to multiple imputation.
 //!
-//! A completed table looks as if nothing had been missing. Standard errors, intervals and p-values from it are too small,
-//! and relations between variables are weakened by medians and strengthened by neighbours. For a prediction, where only
-//! the value itself counts, the median with an indicator is a common choice; for inference use
+//! A completed table looks as if nothing had been missing. Standard errors, intervals and p-values from it are too
+//! small, and relations between variables are weakened by medians and strengthened by neighbours. For a prediction,
+//! where only the value itself counts, the median with an indicator is a common choice; for inference use
 //! [`ChainedEquations`](crate::ChainedEquations).
 
 use alnm_models::FeatureTable;
@@ -103,8 +103,8 @@ impl MedianImputation {
         })
     }
 
-    /// Completes a table: the columns of training, then the indicators. A value that is missing in a variable without an
-    /// indicator becomes the median as well.
+    /// Completes a table: the columns of training, then the indicators. A value that is missing in a variable without
+    /// an indicator becomes the median as well.
     ///
     /// # Errors
     /// [`ImputationError::Selection`] for a column that the table lacks, or that has the name of an indicator.
@@ -170,8 +170,8 @@ pub struct NeighbourImputer {
 
 /// Training rows whose means stand for missing values of rows that are like them.
 ///
-/// Columns are scaled to mean 0 and standard deviation 1 of the observed training values. Two rows lie apart by
-/// √(p/q · Σ (xⱼ − yⱼ)²) over the q of p columns that both have, as scikit-learn's `nan_euclidean_distances` says. A missing
+/// Columns are scaled to mean 0 and standard deviation 1 of the observed training values. Two rows lie apart by √(p/q ·
+/// Σ (xⱼ − yⱼ)²) over the q of p columns that both have, as scikit-learn's `nan_euclidean_distances` says. A missing
 /// value becomes the mean of the nearest training rows that have it, of equally near ones those first that stand first;
 /// without a row that shares a column, the mean of training. A row of training is not its own neighbour in the column
 /// that it lacks.
@@ -237,8 +237,8 @@ impl NearestNeighbourImputation {
     /// Completes a table: the columns of training.
     ///
     /// # Errors
-    /// [`ImputationError::Selection`] for a column that the table lacks, and [`ImputationError::Column`] for an infinite
-    /// value.
+    /// [`ImputationError::Selection`] for a column that the table lacks, and [`ImputationError::Column`] for an
+    /// infinite value.
     pub fn complete(&self, table: &FeatureTable) -> Result<FeatureTable> {
         let table = table.select(self.training.names())?;
         if let Some(((_, j), value)) = table.values().indexed_iter().find(|(_, value)| value.is_infinite()) {

@@ -61,8 +61,8 @@ impl QuotientVariable {
     }
 }
 
-/// The page of [`page`] with further fields: a variable for which a quotient is given is computed from the fields of its
-/// parts once all of them hold numbers, and may still be typed itself.
+/// The page of [`page`] with further fields: a variable for which a quotient is given is computed from the fields of
+/// its parts once all of them hold numbers, and may still be typed itself.
 ///
 /// ```
 /// use alnm_models::calculator::{QuotientVariable, page_with};

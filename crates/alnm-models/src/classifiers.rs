@@ -1,11 +1,11 @@
 //! Classifiers that reviewers ask for beside a logistic model: random forest, support vector machine, k nearest
 //! neighbours and naive Bayes, from smartcore 0.7.0.
 //!
-//! They are compared, not handed on: there is no fitted classifier to save, only the risks of rows that it never saw. In
-//! each fold, features are scaled by the mean and the standard deviation of the training rows (constant ones are left
-//! out), the classifier learns from all training rows, and its scores of the held-out rows become risks by Platt's
-//! scaling, which is fitted to scores of training rows that were cross-fitted within them. No held-out row takes part in
-//! its own scaling, learning or calibration.
+//! They are meant for comparison: a fitted classifier cannot be saved; the results are the risks of rows that it was
+//! not fitted to. In each fold, features are scaled by the mean and the standard deviation of the training rows
+//! (constant ones are left out), the classifier learns from all training rows, and its scores of the held-out rows
+//! become risks by Platt's scaling, which is fitted to scores of training rows that were cross-fitted within them. No
+//! held-out row takes part in its own scaling, learning or calibration.
 //!
 //! | classifier | score before calibration |
 //! |---|---|
@@ -46,7 +46,7 @@ use crate::{FeatureTable, Labels};
 /// Variance that is added to each normal distribution of naive Bayes, of features with unit variance; scikit-learn's.
 const VARIANCE_SMOOTHING: f64 = 1e-9;
 
-/// A classifier with what it can be told.
+/// A classifier with its hyperparameters.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -181,7 +181,7 @@ pub struct ComparisonClassifier {
     params: ClassifierParams,
 }
 
-/// What a classifier says of rows that it never saw, in the order of the rows.
+/// Cross-fitted scores and risks: those of each row come from a fit without the row. They are in the order of the rows.
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -200,7 +200,8 @@ impl ComparisonClassifier {
         &self.params
     }
 
-    /// Scores and risks of every row by fits that never saw it. The folds are those of the models that are compared.
+    /// Scores and risks of every row by fits that did not use the row. Use the same folds as for the models that are
+    /// compared.
     ///
     /// # Errors
     /// [`ModelError::Selection`] for a missing or infinite value, for labels or folds of another number of rows and for

@@ -1,4 +1,4 @@
-//! Whether a predictor acts differently in subgroups: the likelihood ratio test of the interaction.
+//! Tests whether a predictor acts differently in subgroups: the likelihood ratio test of the interaction.
 //!
 //! Two logistic regressions are compared, of all predictors and the subgroup, and of these and the products of one
 //! predictor with the subgroup:
@@ -9,10 +9,10 @@
 //! G = 2 (ℓ_interaction − ℓ_main), χ² with (number of subgroups − 1) degrees of freedom where there is no interaction
 //! ```
 //!
-//! which is R's `anova(glm(y ~ x + g), glm(y ~ x * g), test = "LRT")`. The first subgroup, in the order of the names, is
-//! the reference. A small p says that one coefficient for all does not do; a large one is no evidence of equal
-//! coefficients, since tests of interaction have little power. See Harrell, Regression Modeling Strategies (2015),
-//! chapter 2.
+//! which is R's `anova(glm(y ~ x + g), glm(y ~ x * g), test = "LRT")`. The first subgroup, in the order of the names,
+//! is the reference. A small p-value indicates that the coefficient differs between subgroups; a large one is no
+//! evidence of equal coefficients, since tests of interaction have little power. See Harrell, Regression Modeling
+//! Strategies (2015), chapter 2.
 //!
 //! ```
 //! use alnm_models::interaction::InteractionParams;
@@ -39,7 +39,8 @@ use crate::error::{ModelError, Result, require_level};
 use crate::logistic::{LogisticModel, LogisticParams};
 use crate::{FeatureTable, Labels};
 
-/// What is tested; [`InteractionParams::check`] gives the [`Interaction`] that can run.
+/// The predictor whose interaction with a subgroup is tested; [`InteractionParams::check`] gives the [`Interaction`]
+/// that can run.
 ///
 /// | field | default | meaning | range |
 /// |---|---|---|---|
@@ -129,8 +130,8 @@ impl Interaction {
     ///
     /// # Errors
     /// [`ModelError::Selection`] when lengths differ or the table lacks the predictor; [`ModelError::Parameter`] for
-    /// fewer than two subgroups; [`ModelError::Separated`] when a subgroup has events only or none, or is too small for a
-    /// coefficient of its own; as [`LogisticModel::fit`].
+    /// fewer than two subgroups; [`ModelError::Separated`] when a subgroup has events only or none, or is too small for
+    /// a coefficient of its own; as [`LogisticModel::fit`].
     pub fn test(&self, table: &FeatureTable, labels: &Labels, subgroup: &[String]) -> Result<InteractionTest> {
         const OPERATION: &str = "test of the interaction with a subgroup";
         if subgroup.len() != labels.len() {

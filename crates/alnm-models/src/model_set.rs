@@ -50,8 +50,8 @@ impl ModelSpecification {
 
 /// Models fitted on one training cohort, with the cutoffs found there.
 ///
-/// A set that is read with serde is checked: names are unique, each model has the terms of its specification, and cutoffs are
-/// finite.
+/// A set that is read with serde is checked: names are unique, each model has the terms of its specification, and
+/// cutoffs are finite.
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(try_from = "saved::SetForm"))]
@@ -92,8 +92,8 @@ impl FittedModel {
 
 /// Performance of one model in one cohort.
 ///
-/// A performance that is read with serde is checked: there is one risk from 0 to 1 per patient of the curve, the area is
-/// that of the curve, and the tables of both cutoffs count the patients of the curve.
+/// A performance that is read with serde is checked: there is one risk from 0 to 1 per patient of the curve, the area
+/// is that of the curve, and the tables of both cutoffs count the patients of the curve.
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(try_from = "saved::PerformanceForm"))]

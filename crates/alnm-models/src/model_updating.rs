@@ -27,7 +27,7 @@ use crate::error::{ModelError, Result};
 use crate::logistic::{LogisticModel, LogisticParams, Term};
 use crate::{FeatureTable, Labels};
 
-/// How much of a model is changed.
+/// Which coefficients of a model are re-estimated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]

@@ -1,4 +1,5 @@
-//! Nested cross-validation: every choice is made inside the outer training rows and judged on rows that it never saw.
+//! Nested cross-validation: every choice is made within the outer training rows and judged on rows that were not used
+//! for it.
 //!
 //! ```
 //! use alnm_models::nested_validation::{NestedValidationParams, nested_validation};

@@ -183,7 +183,8 @@ pub fn binary_performance(labels: &Labels, risks: &[f64], level: f64) -> Result<
 
 /// Performance of the probabilities, patients × categories, of an ordered outcome, for instance those of
 /// [`ProportionalOdds::predict`](crate::proportional_odds::ProportionalOdds::predict): concordance, and for each cut (a
-/// category or above) observed over expected, calibration in the large and slope; ranked probability score and its skill.
+/// category or above) observed over expected, calibration in the large and slope; ranked probability score and its
+/// skill.
 ///
 /// # Errors
 /// [`crate::ModelError::Parameter`] when the probabilities have another number of columns than the outcome has

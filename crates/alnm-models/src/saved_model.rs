@@ -1,8 +1,8 @@
-//! A model that can be handed on: it knows its variables, their units and ranges, what it was trained on, and its
-//! cutoffs.
+//! A risk model in the form that is saved: with its variables, their units and ranges, a description of its training
+//! data, and its cutoffs.
 //!
-//! The saved form is JSON in the envelope of [`alnm_selection::saved`], with a SHA-256 over its content: a file that was
-//! damaged or edited is refused with a sentence that says so.
+//! The saved form is JSON in the envelope of [`alnm_selection::saved`], with a SHA-256 over its content: a file that
+//! was damaged or edited is refused with a sentence that says so.
 
 use alnm_stats::Interval;
 use alnm_stats::cells;
@@ -103,8 +103,8 @@ impl<'a> RiskEstimates<'a> {
     }
 }
 
-/// What coefficients were estimated from: the completed tables of the same rows, or a single one, the outcomes, and what
-/// these are in words.
+/// What coefficients were estimated from: the completed tables of the same rows, or a single one, the outcomes, and
+/// what these are in words.
 #[cfg(feature = "regression")]
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]

@@ -1,4 +1,4 @@
-//! Performance within subgroups and the consequences of thresholds.
+//! Performance of a model within subgroups, and the consequences of thresholds for a hundred patients.
 //!
 //! ```
 //! use alnm_models::Labels;
@@ -50,8 +50,8 @@ pub struct SubgroupPerformance {
 /// subgroups come in the order of their names. `level` is the confidence level of the intervals.
 ///
 /// # Errors
-/// [`crate::ModelError::Selection`] when lengths differ, [`crate::ModelError::Statistics`] when a risk is missing or the
-/// level is out of range.
+/// [`crate::ModelError::Selection`] when lengths differ, [`crate::ModelError::Statistics`] when a risk is missing or
+/// the level is out of range.
 pub fn subgroup_performance(
     labels: &Labels,
     risks: &[f64],

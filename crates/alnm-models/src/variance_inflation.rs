@@ -1,4 +1,4 @@
-//! Variance inflation: how far predictors explain one another.
+//! Variance inflation factors: how far predictors explain one another.
 //!
 //! ```
 //! use alnm_models::FeatureTable;

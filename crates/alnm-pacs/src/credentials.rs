@@ -66,7 +66,7 @@ impl Secret {
     }
 }
 
-/// How this program tells a server who it is.
+/// The credentials with which this program identifies itself to a server.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Credentials {

@@ -134,8 +134,8 @@ impl DicomWebParams {
     /// The server, not asked for anything yet.
     ///
     /// # Errors
-    /// [`PacsError::InvalidParameter`] for a parameter outside its range, [`PacsError::File`] for authorities that cannot
-    /// be read.
+    /// [`PacsError::InvalidParameter`] for a parameter outside its range, [`PacsError::File`] for authorities that
+    /// cannot be read.
     pub fn check(self) -> Result<DicomWeb> {
         let host = host_of(&self.url)?;
         let is_encrypted = self.url.starts_with("https:");

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// The result of work with a PACS.
 pub type Result<T, E = PacsError> = std::result::Result<T, E>;
 
-/// What can go wrong: where, the value or answer, and what would fix it.
+/// What can go wrong with a PACS: the address, the value or answer, and what would fix it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PacsError {

@@ -1,4 +1,5 @@
-//! Retrieving (WADO-RS, PS3.18 section 10.4): the objects of a study into a folder, those that lie there whole left out.
+//! Retrieving (WADO-RS, PS3.18 section 10.4): the objects of a study into a folder, those that lie there whole left
+//! out.
 
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind, Read, Write};
@@ -123,13 +124,13 @@ struct Plan {
 impl DicomWeb {
     /// Fetches the objects of a study into a folder.
     ///
-    /// Each object gets its name when it is there as a whole. Of a series of which nothing is there all objects are asked
-    /// for at once; after an interruption, and of a series that is there in part, those that are missing are asked for
-    /// one by one. So each call goes on where the last one ended, however that ended.
+    /// Each object gets its name when it is there as a whole. Of a series of which nothing is there all objects are
+    /// asked for at once; after an interruption, and of a series that is there in part, those that are missing are
+    /// asked for one by one. So each call goes on where the last one ended, however that ended.
     ///
     /// # Errors
-    /// Those of [`DicomWeb::search_studies`], [`PacsError::File`] and [`PacsError::DiskFull`] when files cannot be written.
-    /// Single objects that the server lists and does not send are no error: see [`FetchReport::failed`].
+    /// Those of [`DicomWeb::search_studies`], [`PacsError::File`] and [`PacsError::DiskFull`] when files cannot be
+    /// written. Single objects that the server lists and does not send are no error: see [`FetchReport::failed`].
     pub fn fetch(
         &self,
         study: &str,

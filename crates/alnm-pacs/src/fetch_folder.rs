@@ -17,9 +17,9 @@ const HEADER: &str = "StudyInstanceUID,SeriesInstanceUID,SOPInstanceUID,bytes,sh
 
 /// A folder that objects are fetched into: `STUDY/SERIES/OBJECT.dcm`, by their identifiers.
 ///
-/// Its file `fetched.csv` names each object that arrived as a whole, with its bytes and their SHA-256. An object that is
-/// listed there and whose file still has this content is not fetched again; one whose file was changed or damaged is.
-/// One program at a time may fill a folder.
+/// Its file `fetched.csv` names each object that arrived as a whole, with its bytes and their SHA-256. An object that
+/// is listed there and whose file still has this content is not fetched again; one whose file was changed or damaged
+/// is. One program at a time may fill a folder.
 #[derive(Debug)]
 pub struct FetchFolder {
     path: PathBuf,
@@ -57,8 +57,8 @@ impl FetchFolder {
     /// Opens a folder, which is made where it does not exist, and keeps other programs from filling it.
     ///
     /// # Errors
-    /// [`PacsError::File`] when it cannot be made or written to, when another program fills it, or when its `fetched.csv`
-    /// is no such list.
+    /// [`PacsError::File`] when it cannot be made or written to, when another program fills it, or when its
+    /// `fetched.csv` is no such list.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self> {
         let path = path.into();
         fs::create_dir_all(&path).map_err(|error| PacsError::file(&path, &error))?;

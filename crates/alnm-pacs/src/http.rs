@@ -99,8 +99,8 @@ impl HttpClient {
         if response.status().is_success() { Ok(response) } else { Err(self.failed(url, response, attempt)) }
     }
 
-    /// Sends a body of a known length once. Answers that tell of single objects are given back, whether they were stored
-    /// or not: 200, 202 and 409.
+    /// Sends a body of a known length once. Answers that tell of single objects are given back, whether they were
+    /// stored or not: 200, 202 and 409.
     pub(crate) fn post(
         &self,
         path: &str,

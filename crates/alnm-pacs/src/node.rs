@@ -148,7 +148,7 @@ impl DicomNode {
         Retry { attempts: self.params.attempts, first_pause: self.params.first_pause }
     }
 
-    /// Asks the node for a sign of life (C-ECHO).
+    /// Asks whether the node answers (C-ECHO).
     ///
     /// # Errors
     /// [`PacsError::Connection`] when it cannot be reached, [`PacsError::Node`] when it refuses the association or
@@ -168,10 +168,11 @@ impl DicomNode {
         })
     }
 
-    /// Stores objects (C-STORE). Those that a journal holds are not sent; those that the node confirms are entered there.
+    /// Stores objects (C-STORE). Those that a journal holds are not sent; those that the node confirms are entered
+    /// there.
     ///
-    /// Files are sent as they are, in the transfer syntax that they have. A connection that breaks is made again, and the
-    /// object that was under way is sent again.
+    /// Files are sent as they are, in the transfer syntax that they have. A connection that breaks is made again, and
+    /// the object that was under way is sent again.
     ///
     /// # Errors
     /// [`PacsError::Connection`] and [`PacsError::Node`] as for [`DicomNode::echo`], [`PacsError::File`] when a file

@@ -1,7 +1,7 @@
 //! Small DICOM files that tests write.
 
-/// A file with an object of the storage of secondary captures and some bytes of private data. An empty series leaves the
-/// series out.
+/// A file with an object of the storage of secondary captures and some bytes of private data. An empty series leaves
+/// the series out.
 pub(crate) fn part10(study: &str, series: &str, instance: &str, data: usize) -> Vec<u8> {
     const SECONDARY_CAPTURE: &str = "1.2.840.10008.5.1.4.1.1.7";
     let uid = |tag: [u8; 4], value: &str| {

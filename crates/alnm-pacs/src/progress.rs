@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::{PacsError, Result};
 
-/// What happens during a transfer.
+/// An event during a transfer.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub enum TransferEvent<'a> {
@@ -37,7 +37,7 @@ pub enum TransferEvent<'a> {
     Waiting,
 }
 
-/// Is told what happens, and stops the work by [`ControlFlow::Break`].
+/// A function that is told of each event and stops the work by [`ControlFlow::Break`].
 pub type TransferObserver<'a> = dyn FnMut(TransferEvent<'_>) -> ControlFlow<()> + 'a;
 
 /// Tells an observer.

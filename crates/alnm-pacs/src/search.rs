@@ -31,8 +31,8 @@ const STUDY_RELATED_SERIES: u32 = 0x0020_1206;
 const STUDY_RELATED_INSTANCES: u32 = 0x0020_1208;
 const SERIES_RELATED_INSTANCES: u32 = 0x0020_1209;
 
-/// What is known of the studies that are searched for. Texts may hold `*` and `?`, as the standard has them; an empty
-/// text asks for nothing.
+/// Attributes of the studies that are searched for. Texts may contain the wildcards `*` and `?`, as in the DICOM
+/// standard; an empty text puts no restriction.
 ///
 /// | field | default | meaning | range |
 /// |---|---|---|---|

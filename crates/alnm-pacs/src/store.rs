@@ -22,7 +22,7 @@ const REFERENCED_SOP_SEQUENCE: u32 = 0x0008_1199;
 /// The most objects that are sent in one request.
 const MOST_OBJECTS: usize = 200;
 
-/// What is sent although it may be there.
+/// Which objects are sent although the server has them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Resend {
@@ -35,12 +35,12 @@ pub enum Resend {
 
 impl DicomWeb {
     /// Stores objects. The server is asked which of them it has by their identifiers, and those are not sent, unless
-    /// `resend` says so. An object counts as stored when the server confirms it; so each call goes on where the last one
-    /// ended, however that ended.
+    /// `resend` says so. An object counts as stored when the server confirms it; so each call goes on where the last
+    /// one ended, however that ended.
     ///
     /// # Errors
-    /// Those of [`DicomWeb::search_studies`], and [`PacsError::File`] when a file cannot be read. Single objects that the
-    /// server refuses are no error: see [`StoreReport::failed`].
+    /// Those of [`DicomWeb::search_studies`], and [`PacsError::File`] when a file cannot be read. Single objects that
+    /// the server refuses are no error: see [`StoreReport::failed`].
     pub fn store(
         &self,
         objects: &[LocalObject],
@@ -87,7 +87,8 @@ impl DicomWeb {
         objects.iter().take(MOST_OBJECTS).take_while(fits).count().max(1)
     }
 
-    /// Sends a batch; where the server refuses it as a whole, its objects one by one, so that one does no harm to others.
+    /// Sends a batch; where the server refuses it as a whole, its objects one by one, so that one does no harm to
+    /// others.
     fn store_batch(
         &self,
         batch: &[&LocalObject],

@@ -18,7 +18,7 @@ pub struct FailedStore {
     pub reason: String,
 }
 
-/// What became of objects that were to be stored.
+/// The result of storing: which objects were stored, were there already, or failed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct StoreReport {

@@ -182,8 +182,8 @@ fn sub_bands_of(name: &str, image: &Image, settings: &Settings, part: VoxelBox) 
     Ok(bands.into_iter().map(named).collect())
 }
 
-/// `wavelet-LLH` for the first level, `wavelet2-LLH` for the second; with the wavelet's name where there are several, as
-/// in `wavelet-bior1-1-LLH`.
+/// `wavelet-LLH` for the first level, `wavelet2-LLH` for the second; with the wavelet's name where there are several,
+/// as in `wavelet-bior1-1-LLH`.
 fn band_name(settings: &Settings, wavelet: &str, level: usize, letters: &str) -> String {
     let level = if level == 1 { String::new() } else { level.to_string() };
     match settings.wavelet.names() {

@@ -158,8 +158,8 @@ pub(crate) struct DescribedMask {
     pub(crate) components: usize,
 }
 
-/// Describes a mask's region at a stage of the extraction: the mask as it was given, with the hash of its voxels and the
-/// box around its region, or what steps made of it, with the grey values of `image` in the region.
+/// Describes a mask's region at a stage of the extraction: the mask as it was given, with the hash of its voxels and
+/// the box around its region, or what steps made of it, with the grey values of `image` in the region.
 pub(crate) fn of_mask(what: MaskStage<'_>, mask: &LabelMap, label: u32, stage: &str) -> Result<DescribedMask> {
     let geometry = mask.geometry();
     let dimension = geometry.dimension();

@@ -156,7 +156,8 @@ fn mark_differences(own: &[bool], other: &[bool], differs: &mut [bool], lines: &
     }
 }
 
-/// Marks where a row goes into the mask or out of it: place k is before voxel k. Notes `at` as a place on the lines there.
+/// Marks where a row goes into the mask or out of it: place k is before voxel k. Notes `at` as a place on the lines
+/// there.
 #[inline(always)]
 fn mark_changes(row: &[bool], differs: &mut [bool], lines: &mut LineEnds, at: i32) {
     let width = row.len();

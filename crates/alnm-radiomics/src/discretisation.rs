@@ -1,8 +1,8 @@
-//! Grey values to grey levels, with the bin edges of PyRadiomics to the last bit.
+//! Discretisation of grey values into grey levels, with the bin edges of PyRadiomics to the last bit.
 //!
-//! A value on a bin edge decides texture, and integer images with integer bin widths put most of their values there. So
-//! the edges follow the arithmetic of `numpy.arange` and `numpy.linspace`, and a level is the number of edges that are
-//! not above the value (`numpy.digitize`).
+//! A value on a bin edge influences texture features, and integer images with integer bin widths have most of their
+//! values on edges. So the edges follow the arithmetic of `numpy.arange` and `numpy.linspace`, and a level is the
+//! number of edges that are not above the value (`numpy.digitize`).
 
 use alnm_imaging::vector::whole_part;
 use alnm_imaging::{Extremes, vectorised};
@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::error::{RadiomicsError, Result};
 
-/// How grey values are put into bins.
+/// The way in which grey values are assigned to bins.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[non_exhaustive]
 pub enum Binning {
@@ -21,7 +21,8 @@ pub enum Binning {
     Count(u32),
 }
 
-/// More bins than this are refused: they come from a unit error, and the matrices would not fit into memory.
+/// The maximum number of bins. More bins result from values in a wrong unit, and the matrices would not fit into
+/// memory.
 pub const MAXIMUM_BINS: f64 = 16_777_216.0;
 
 /// Grey levels of a region's voxels, in the order of the values they came from.

@@ -50,8 +50,8 @@ impl KnownInformation {
     }
 }
 
-/// p log₂(p + ε) for p = count / total, kept by total: the same small counts come again and again where features of many
-/// windows are computed.
+/// p log₂(p + ε) for p = count / total, kept by total: the same small counts come again and again where features of
+/// many windows are computed.
 #[derive(Debug)]
 pub(crate) struct InformationTables {
     epsilon: f64,

@@ -44,7 +44,7 @@ impl Extraction {
     }
 }
 
-/// How far an extraction has come.
+/// The progress of an extraction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ImageProgress<'a> {
@@ -74,9 +74,10 @@ pub struct FilteredImages {
 /// Extracts features as PyRadiomics does with the same parameters, or as the reference manual of the IBSI defines them
 /// ([`IbsiProfile`]), or both: each profile from the image and the mask as they are given.
 ///
-/// The steps of the profile of PyRadiomics, in this order: the label is checked, the image normalised, image and mask resampled or cropped
-/// (`resampledPixelSpacing`, `preCrop`), the mask checked (`correctMask`) and resegmented; shape is computed; the image
-/// types are derived, each cut to the box around the region, discretised, and its features computed.
+/// The steps of the profile of PyRadiomics, in this order: the label is checked, the image normalised, image and mask
+/// resampled or cropped (`resampledPixelSpacing`, `preCrop`), the mask checked (`correctMask`) and resegmented; shape
+/// is computed; the image types are derived, each cut to the box around the region, discretised, and its features
+/// computed.
 ///
 /// An extractor holds nothing but its parameters: it can be shared between threads, and the same input gives the same
 /// bits at any number of threads.

@@ -1,4 +1,4 @@
-//! What a feature is called, and the tables of formulas that the feature classes are made of.
+//! Names of features, and the tables of formulas that the feature classes consist of.
 
 use std::fmt;
 
@@ -12,8 +12,8 @@ use crate::summation::mean_of_defined;
 /// One entry of the registry: what a feature is called by PyRadiomics and by the IBSI, and its formula over the matrix
 /// `M` of its class.
 ///
-/// One formula serves both profiles where their definitions are the same; where they differ in how `M` comes about, such
-/// as in the bins, `M` is made by the definitions of one profile.
+/// One formula serves both profiles where their definitions are the same; where they differ in how `M` comes about,
+/// such as in the bins, `M` is made by the definitions of one profile.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Formula<M> {
@@ -29,7 +29,7 @@ pub struct Formula<M> {
     pub value: fn(&M) -> f64,
 }
 
-/// How a formula stands to the reference manual of the IBSI.
+/// Whether a formula is that of the reference manual of the IBSI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -180,7 +180,7 @@ impl fmt::Display for FeatureClass {
     }
 }
 
-/// Whose definitions a value follows; a value never follows both.
+/// The definitions that a value follows, PyRadiomics' or the IBSI's; a value never follows both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -283,7 +283,7 @@ pub struct ClassValue {
     pub value: f64,
 }
 
-/// Which features of a class are computed.
+/// The features of a class that are computed.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[non_exhaustive]
 pub enum Selection {

@@ -97,9 +97,9 @@ impl FirstOrder {
         }
     }
 
-    /// Makes this the region of the values that `fill` leaves, whose extremes, percentiles and numbers of voxels by level,
-    /// ascending, are known, in the memory that it has. `information` gives p log₂(p + ε) of the share p of a number of
-    /// voxels.
+    /// Makes this the region of the values that `fill` leaves, whose extremes, percentiles and numbers of voxels by
+    /// level, ascending, are known, in the memory that it has. `information` gives p log₂(p + ε) of the share p of a
+    /// number of voxels.
     pub(crate) fn refill(
         &mut self,
         fill: impl FnOnce(&mut Vec<f64>),
@@ -257,8 +257,8 @@ struct Ranks;
 impl Ranks {
     const FRACTIONS: [f64; 5] = [0.1, 0.25, 0.5, 0.75, 0.9];
 
-    /// Percentiles of the values, of which there is at least one, between their extremes. Values are put into intervals first, so that only
-    /// those in the interval of a rank have to be ordered.
+    /// Percentiles of the values, of which there is at least one, between their extremes. Values are put into intervals
+    /// first, so that only those in the interval of a rank have to be ordered.
     fn of(values: &[f64], [low, high]: [f64; 2]) -> [f64; 5] {
         let intervals = (values.len() / 64).clamp(1, 4096);
         let scale = if high > low { intervals as f64 / (high - low) } else { 0.0 };

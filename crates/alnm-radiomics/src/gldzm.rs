@@ -1,9 +1,10 @@
 //! Grey level distance zone matrix: connected groups of voxels of one level, by their distance to the border.
 //!
 //! P(i, j) counts the zones of level i at distance j: the least number of steps across faces (within the slice, for
-//! zones in slices) from one of their voxels to a voxel outside of the region's morphological mask. N_s is the number of
-//! zones, N_v the number of voxels. The formulas are those of [`SizeMatrix`] with distances as sizes. Thibault et al.
-//! 2014, doi 10.1109/TBME.2013.2284600; IBSI section "Grey level distance zone". PyRadiomics does not have the class.
+//! zones in slices) from one of their voxels to a voxel outside of the region's morphological mask. N_s is the number
+//! of zones, N_v the number of voxels. The formulas are those of [`SizeMatrix`] with distances as sizes. Thibault et
+//! al. 2014, doi 10.1109/TBME.2013.2284600; IBSI section "Grey level distance zone". PyRadiomics does not have the
+//! class.
 
 use crate::feature::Formula;
 use crate::ibsi::definition::gldzm;

@@ -34,7 +34,7 @@ use crate::size_matrix::{SizeMatrix, dense_cells};
 use crate::tally::Tally;
 use crate::weighting::WeightingNorm;
 
-/// What runs are counted over.
+/// Settings of the run length matrices.
 ///
 /// | field | default | meaning | range |
 /// |---|---|---|---|
@@ -172,8 +172,8 @@ pub(crate) fn of_each_length(counts: &mut [u32], longest: usize) {
 }
 
 /// Counts the voxels of each level by the number of voxels behind them in their run. `length` is room for the length of
-/// the run behind each voxel of two planes, [`LevelMap::two_planes`]: a run goes on from the same plane or the one before.
-/// Returns whether any voxel has one of the region behind it.
+/// the run behind each voxel of two planes, [`LevelMap::two_planes`]: a run goes on from the same plane or the one
+/// before. Returns whether any voxel has one of the region behind it.
 #[inline(always)]
 fn count_at_least<C: Cell>(
     map: &LevelMap,

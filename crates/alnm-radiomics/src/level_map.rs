@@ -24,8 +24,8 @@ pub struct LevelMap {
     rim: [usize; 3],
     /// Steps between neighbours in `cells`, (z, y, x).
     strides: [usize; 3],
-    /// Position of the level + 1, 0 outside the region; behind the grid with its rim follow [`BEHIND`] more zeros, so that
-    /// loops may look at several cells at once.
+    /// Position of the level + 1, 0 outside the region; behind the grid with its rim follow [`BEHIND`] more zeros, so
+    /// that loops may look at several cells at once.
     pub(crate) cells: Cells,
     voxel_count: usize,
     /// Where the region's voxels lie in `cells`, as rows along x without gaps: neighbours of a row are rows too, which
@@ -160,8 +160,9 @@ impl LevelMap {
         &self.gray_levels
     }
 
-    /// The directions in which pairs and runs are counted: one of each pair of opposite steps to neighbours at the given
-    /// Chebyshev distances, without steps along `fixed_axis` (0 = z, 1 = y, 2 = x). The order is that of PyRadiomics.
+    /// The directions in which pairs and runs are counted: one of each pair of opposite steps to neighbours at the
+    /// given Chebyshev distances, without steps along `fixed_axis` (0 = z, 1 = y, 2 = x). The order is that of
+    /// PyRadiomics.
     ///
     /// # Errors
     /// [`RadiomicsError::NoNeighbours`] when no step fits into the region's box.

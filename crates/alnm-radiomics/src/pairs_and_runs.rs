@@ -1,7 +1,8 @@
 //! Pairs and runs along a direction, counted in one pass for the two classes that share it.
 //!
-//! A voxel and the one behind it are a pair; where both have one level, a run goes on. So a voxel is counted once: by the
-//! length of its run where it goes one on, and else by the pair of levels. The pairs of one level are the runs that go on.
+//! A voxel and the one behind it are a pair; where both have one level, a run goes on. So a voxel is counted once: by
+//! the length of its run where it goes one on, and else by the pair of levels. The pairs of one level are the runs that
+//! go on.
 
 use alnm_imaging::vectorised;
 
@@ -12,15 +13,16 @@ use crate::tally::Tally;
 /// Pairs and runs along one direction after the other, in the same memory.
 #[derive(Debug, Default)]
 pub(crate) struct PairsAndRuns {
-    /// How often each pair of a voxel and its neighbour at the offset occurs: a table of levels × levels with a row and a
-    /// column more in front, for what is outside of the region.
+    /// How often each pair of a voxel and its neighbour at the offset occurs: a table of levels × levels with a row and
+    /// a column more in front, for what is outside of the region.
     pub(crate) pairs: Vec<u32>,
     /// Runs by level and length, as [`run_counts`](crate::glrlm::run_counts) gives them.
     pub(crate) runs: Vec<u32>,
     tally: Tally,
     /// What the voxels of a row are counted as.
     in_row: Vec<u16>,
-    /// The length of the run behind and with each voxel of two planes: a run goes on from the same plane or the one before.
+    /// The length of the run behind and with each voxel of two planes: a run goes on from the same plane or the one
+    /// before.
     length: Vec<u16>,
 }
 

@@ -32,8 +32,8 @@ pub(crate) struct CheckedMask {
     pub(crate) bounding_box: VoxelBox,
 }
 
-/// Checks that image and mask share a grid, which `correctMask` can bring about, and that the region, which lies in the box
-/// `region` of the mask, is large enough.
+/// Checks that image and mask share a grid, which `correctMask` can bring about, and that the region, which lies in the
+/// box `region` of the mask, is large enough.
 pub(crate) fn check_mask(
     image: &Geometry,
     mask: &LabelMap,

@@ -127,15 +127,15 @@ impl<'a> KnownFeatures<'a> {
 
 /// Extracts every feature of every region in every phase and map of a patient, as one row.
 ///
-/// Columns are named `REGION_IMAGE_FEATURE`; those of shape, which is the same in all images, once as `REGION_FEATURE` (with
-/// `resegmentShape`, by which shape depends on intensities, in each image). Deltas between phases, where there are two or
-/// more and where they are asked for, are `REGION_PHASE_difference_FEATURE`, `REGION_PHASE_ratio_FEATURE` with the phase
-/// that is compared with the first, and `REGION_slope_FEATURE`. The columns depend on the names and the parameters alone, so
-/// that rows of patients stand below each other.
+/// Columns are named `REGION_IMAGE_FEATURE`; those of shape, which is the same in all images, once as `REGION_FEATURE`
+/// (with `resegmentShape`, by which shape depends on intensities, in each image). Deltas between phases, where there
+/// are two or more and where they are asked for, are `REGION_PHASE_difference_FEATURE`, `REGION_PHASE_ratio_FEATURE`
+/// with the phase that is compared with the first, and `REGION_slope_FEATURE`. The columns depend on the names and the
+/// parameters alone, so that rows of patients stand below each other.
 ///
-/// Voxels of a map that are not finite are left out of the region there, as washout slopes are in voxels that do not wash
-/// out; a phase with such a voxel is refused as [`Extractor::execute`] refuses it. What is refused (an empty ring, a region
-/// of one voxel) is missing in the row, and [`SeriesRow::missing`] says why. Diagnostics are not computed.
+/// Voxels of a map that are not finite are left out of the region there, as washout slopes are in voxels that do not
+/// wash out; a phase with such a voxel is refused as [`Extractor::execute`] refuses it. What is refused (an empty ring,
+/// a region of one voxel) is missing in the row, and [`SeriesRow::missing`] says why. Diagnostics are not computed.
 ///
 /// ```
 /// use alnm_radiomics::{DeltaKind, Geometry, Image, NamedImage, NamedRegion, Parameters, SeriesExtractor, Volume};
@@ -219,8 +219,8 @@ impl SeriesExtractor {
     /// The row of a patient. The result does not depend on the number of threads.
     ///
     /// # Errors
-    /// [`RadiomicsError::Image`] when there is no image, two images or two regions have one name, an image has the name of a
-    /// delta (`slope`), or phases do not stand in order of their times.
+    /// [`RadiomicsError::Image`] when there is no image, two images or two regions have one name, an image has the name
+    /// of a delta (`slope`), or phases do not stand in order of their times.
     pub fn row(&self, images: &[NamedImage<'_>], regions: &[NamedRegion<'_>]) -> Result<SeriesRow> {
         self.row_with_known(images, regions, &[])
     }

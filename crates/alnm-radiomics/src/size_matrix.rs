@@ -94,8 +94,8 @@ fn joint_factors(level: f64, size: f64) -> [f64; 4] {
     ]
 }
 
-/// The factors of the sums over cells, kept by level and size: where features of many windows are computed, the same come
-/// again and again, and divisions take most of the time.
+/// The factors of the sums over cells, kept by level and size: where features of many windows are computed, the same
+/// come again and again, and divisions take most of the time.
 #[derive(Debug)]
 pub(crate) struct JointFactors {
     /// Sizes of a level that are kept, from 0.
@@ -156,8 +156,8 @@ impl SizeMatrix {
         }
     }
 
-    /// Makes this the matrix of the counts of a window, in the memory that it has. `information` is p log₂(p + ε) by count,
-    /// for the total of the counts.
+    /// Makes this the matrix of the counts of a window, in the memory that it has. `information` is p log₂(p + ε) by
+    /// count, for the total of the counts.
     pub(crate) fn refill(
         &mut self,
         counted: impl Iterator<Item = WindowCell>,
@@ -202,7 +202,8 @@ impl SizeMatrix {
         }
     }
 
-    /// Takes cells in ascending order of level, then size, in place of those that are there, and returns their joint sums.
+    /// Takes cells in ascending order of level, then size, in place of those that are there, and returns their joint
+    /// sums.
     #[inline(always)]
     fn take_cells(
         &mut self,

@@ -1,7 +1,7 @@
 //! SHA-1 of the voxels of image and mask, as SimpleITK's `Hash`.
 //!
-//! Each block of 64 bytes waits for the one before, and most of the time goes by waiting; so both images are hashed side by
-//! side where the processor has instructions for it.
+//! Each block of 64 bytes waits for the one before, and most of the time goes by waiting; so both images are hashed
+//! side by side where the processor has instructions for it.
 
 use std::borrow::Cow;
 
@@ -17,7 +17,8 @@ type State = [u32; 5];
 /// FIPS 180-4, 5.3.1.
 const START: State = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476, 0xc3d2_e1f0];
 
-/// SHA-1 of the voxels of an image and of a mask, as they lie in memory on a little-endian machine, in hexadecimal digits.
+/// SHA-1 of the voxels of an image and of a mask, as they lie in memory on a little-endian machine, in hexadecimal
+/// digits.
 pub(crate) fn voxel_hashes(image: &Image, mask: &LabelMap) -> [String; 2] {
     let image = match image {
         Image::U8(volume) => bytes(volume.as_slice(), u8::to_le_bytes),

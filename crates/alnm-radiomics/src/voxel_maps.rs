@@ -54,9 +54,9 @@ impl Extractor {
     /// region count. Grey levels are those of the whole region.
     ///
     /// In the IBSI profile the neighbourhood of a voxel is a region of its own: what lies of both masks in the box of
-    /// [`FeatureMapSettings::radius`](crate::ibsi::FeatureMapSettings::radius) voxels to each side. Grey levels and their
-    /// number N_g are those of the whole region, the bins of the intensity-volume histogram those of the neighbourhood.
-    /// Morphological features have no maps.
+    /// [`FeatureMapSettings::radius`](crate::ibsi::FeatureMapSettings::radius) voxels to each side. Grey levels and
+    /// their number N_g are those of the whole region, the bins of the intensity-volume histogram those of the
+    /// neighbourhood. Morphological features have no maps.
     ///
     /// # Errors
     /// As [`Extractor::execute`].
@@ -231,8 +231,8 @@ impl<'a> Kernels<'a> {
         std::array::from_fn(|axis| if self.region.fixed_axis == Some(axis) { 0 } else { radius })
     }
 
-    /// The features of a class for the neighbourhoods of the voxels of each run, many neighbourhoods at once; `None` for
-    /// a class or settings that are not counted so.
+    /// The features of a class for the neighbourhoods of the voxels of each run, many neighbourhoods at once; `None`
+    /// for a class or settings that are not counted so.
     fn side_by_side(
         &self,
         grid: &WindowGrid<'_>,

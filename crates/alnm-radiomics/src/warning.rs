@@ -1,4 +1,4 @@
-//! What is worth knowing about an extraction.
+//! Warnings of an extraction.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use crate::feature::FeatureClass;
 /// Fewest and most grey levels that texture is usually computed on.
 pub(crate) const USUAL_BINS: std::ops::RangeInclusive<usize> = 16..=256;
 
-/// Something worth knowing about an extraction that did not stop it.
+/// Something to know about an extraction that did not stop it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub enum Warning {

@@ -138,8 +138,8 @@ const SMALL: usize = 64;
 struct Predecessors {
     /// How far before the voxel they are.
     steps: Vec<isize>,
-    /// The same, with steps of 0 after them: that of the first of a set of bits is at the number of zeros below it, of which
-    /// an empty set has 16.
+    /// The same, with steps of 0 after them: that of the first of a set of bits is at the number of zeros below it, of
+    /// which an empty set has 16.
     step_of_first: [isize; 17],
     /// By the predecessors that have the voxel's level, as bits: one of each group of them that are connected with each
     /// other, since the others of the group are in its zone already.
@@ -172,7 +172,8 @@ fn groups(offsets: &[Offset]) -> Cow<'static, [u16]> {
     if offsets.len() == ALL { Cow::Borrowed(OF_ALL.get_or_init(table)) } else { Cow::Owned(table()) }
 }
 
-/// The lowest of each group of bits of `set` that are connected; `beside` holds for each bit itself and those next to it.
+/// The lowest of each group of bits of `set` that are connected; `beside` holds for each bit itself and those next to
+/// it.
 fn firsts_of_groups(set: u16, beside: &[u16]) -> u16 {
     let (mut remaining, mut firsts) = (set, 0);
     while remaining != 0 {

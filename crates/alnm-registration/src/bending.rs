@@ -1,12 +1,12 @@
-//! The bending energy of a cubic B-spline deformation (Rueckert et al., IEEE Trans. Med. Imaging 18:712, 1999), integrated
-//! exactly.
+//! The bending energy of a cubic B-spline deformation (Rueckert et al., IEEE Trans. Med. Imaging 18:712, 1999),
+//! integrated exactly.
 //!
 //! ```text
 //! E = 1/V ∫ Σᵢ Σⱼₖ (∂²uᵢ / ∂xⱼ∂xₖ)² dx   in mm⁻²
 //! ```
 //!
-//! The energy is a quadratic form in the coefficients: a sum of products of one matrix for each axis, whose entries are the
-//! integrals of products of B-splines or their derivatives. Each has seven diagonals.
+//! The energy is a quadratic form in the coefficients: a sum of products of one matrix for each axis, whose entries are
+//! the integrals of products of B-splines or their derivatives. Each has seven diagonals.
 
 use alnm_imaging::Geometry;
 use rayon::prelude::*;

@@ -1,4 +1,4 @@
-//! How a map changes the volume of tissue.
+//! Jacobian determinants: how a map changes the volume of tissue.
 
 use alnm_imaging::{Geometry, LabelMap, Volume};
 use rayon::prelude::*;
@@ -14,8 +14,8 @@ const SAME_AXES: f64 = 1e-9;
 
 /// The Jacobian determinant of a map in a region.
 ///
-/// A determinant of 1 keeps the volume of tissue, 0.9 means that the tissue at a voxel of the fixed image takes nine tenths
-/// of its volume in the moving image, and 0 or less that tissue is folded.
+/// A determinant of 1 keeps the volume of tissue, 0.9 means that the tissue at a voxel of the fixed image takes nine
+/// tenths of its volume in the moving image, and 0 or less that tissue is folded.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct JacobianSummary {
@@ -99,8 +99,8 @@ fn axis_derivatives(grid: &Geometry) -> Matrix {
     std::array::from_fn(|axis| std::array::from_fn(|j| columns[j][axis] * spacing[axis]))
 }
 
-/// The B-spline that acts first and the matrix of the linear maps that follow, where the spline's control points have the
-/// axes of a grid and reach as far as it.
+/// The B-spline that acts first and the matrix of the linear maps that follow, where the spline's control points have
+/// the axes of a grid and reach as far as it.
 fn aligned_spline<'a>(transform: &'a SpatialTransform, grid: &Geometry) -> Option<(Matrix, &'a BSplineTransform)> {
     let (TransformPart::BSpline(spline), rest) = transform.parts().split_last()? else { return None };
     let mut linear = IDENTITY;

@@ -1,7 +1,7 @@
 //! Cubic B-splines on the voxels of a grid whose axes are those of the control points.
 //!
-//! The weights of a voxel are products of one weight for each axis, so that displacements of a whole grid are found axis by
-//! axis, and so are the derivatives by the control points.
+//! The weights of a voxel are products of one weight for each axis, so that displacements of a whole grid are found
+//! axis by axis, and so are the derivatives by the control points.
 
 use alnm_imaging::{Geometry, vectorised};
 

@@ -64,8 +64,8 @@ impl Places for IndexMap {
     }
 }
 
-/// The parameters of a linear motion: rotation angles or entries of a matrix, times a length, and a translation in mm, so
-/// that a unit of each moves the voxels of the image by about a millimetre.
+/// The parameters of a linear motion: rotation angles or entries of a matrix, times a length, and a translation in mm,
+/// so that a unit of each moves the voxels of the image by about a millimetre.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum LinearMotion {
     Rigid { center: Vector, length: f64 },

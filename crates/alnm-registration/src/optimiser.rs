@@ -188,8 +188,8 @@ impl Gradient for Objective<'_, '_> {
     }
 }
 
-/// A list of numbers with the operations that argmin needs. argmin-math brings them for `Vec` together with a generator of
-/// random numbers, which nothing here draws from.
+/// A list of numbers with the operations that argmin needs. argmin-math brings them for `Vec` together with a generator
+/// of random numbers, which nothing here draws from.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Parameters(Vec<f64>);
 

@@ -1,10 +1,10 @@
-//! How images are registered.
+//! Parameters of a registration.
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{RegistrationError, Result};
 
-/// A kind of motion that a stage of a registration looks for.
+/// The motion model of a stage of a registration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -17,7 +17,7 @@ pub enum MotionModel {
     BSpline,
 }
 
-/// How much two images are alike.
+/// The similarity measure of two images.
 ///
 /// | Measure | Minimised | For |
 /// |---|---|---|
@@ -46,7 +46,7 @@ pub enum SimilarityMeasure {
     },
 }
 
-/// Where the first stage begins.
+/// The starting position of the first stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -58,7 +58,7 @@ pub enum StartingPosition {
     GridCenters,
 }
 
-/// What tissue within the lesion mask may do.
+/// The constraint on tissue within the lesion mask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -74,41 +74,41 @@ pub enum LesionConstraint {
     Rigid,
 }
 
-/// How images are registered.
+/// Parameters of a registration.
 ///
-/// Each stage goes through all resolutions, from coarse to fine; a B-spline stage begins with a grid of control points that
-/// is twice as coarse at each coarser resolution, and is refined exactly.
+/// Each stage goes through all resolutions, from coarse to fine; a B-spline stage begins with a grid of control points
+/// that is twice as coarse at each coarser resolution, and is refined exactly.
 ///
 /// | Field | Default | Meaning | Range |
 /// |---|---|---|---|
-/// | [`stages`](Self::stages) | rigid, B-spline | what is looked for, in this order | at least one; linear ones before a B-spline; at most one B-spline |
-/// | [`measure`](Self::measure) | local correlation, radius 3 | what is made as good as possible | |
+/// | [`stages`](Self::stages) | rigid, B-spline | the motion models that are fitted, in this order | at least one; linear ones before a B-spline; at most one B-spline |
+/// | [`measure`](Self::measure) | local correlation, radius 3 | the similarity measure that is optimised | |
 /// | [`start`](Self::start) | coordinates | where the first stage begins | |
 /// | [`resolutions`](Self::resolutions) | 3 | number of resolutions, each half of the next | 1 to 8 |
 /// | [`finest_shrink`](Self::finest_shrink) | 1 | shrink factor of the finest resolution | 1 to 16 |
-/// | [`iterations`](Self::iterations) | 60 | most iterations at each resolution | at least 1 |
-/// | [`tolerance`](Self::tolerance) | 1e-4 | a resolution ends when the objective falls by less than this share of its fall so far | above 0, below 1 |
+/// | [`iterations`](Self::iterations) | 60 | maximum number of iterations at each resolution | at least 1 |
+/// | [`tolerance`](Self::tolerance) | 1e-4 | a resolution ends when the objective falls by less than this fraction of its fall so far | above 0, below 1 |
 /// | [`grid_spacing`](Self::grid_spacing) | 12 | largest distance of control points at the finest resolution, in mm | above 0; at most one cell between control points for each voxel |
 /// | [`bending_weight`](Self::bending_weight) | 100 | weight of the bending energy, in mm² | at least 0 |
-/// | [`lesion`](Self::lesion) | volume | what holds within the lesion mask, where one is given | |
-/// | [`lesion_weight`](Self::lesion_weight) | 1 | weight of that | at least 0 |
+/// | [`lesion`](Self::lesion) | volume | the constraint on tissue within the lesion mask, where one is given | |
+/// | [`lesion_weight`](Self::lesion_weight) | 1 | weight of that constraint | at least 0 |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 #[must_use]
 pub struct RegistrationParams {
-    /// What is looked for, in this order. Default rigid, then B-spline.
+    /// The motion models that are fitted, in this order. Default rigid, then B-spline.
     pub stages: Vec<MotionModel>,
-    /// What is made as good as possible. Default local correlation with radius 3.
+    /// The similarity measure that is optimised. Default local correlation with radius 3 (in voxels).
     pub measure: SimilarityMeasure,
     /// Where the first stage begins. Default the coordinates of the files.
     pub start: StartingPosition,
-    /// Number of resolutions, each with half the voxels on each axis of the next. Default 3, 1 to 8. Axes of thick slices
-    /// are shrunk later, and none below eight voxels.
+    /// Number of resolutions, each with half the voxels on each axis of the next. Default 3, 1 to 8. Axes of thick
+    /// slices are shrunk later, and none below eight voxels.
     pub resolutions: usize,
     /// Shrink factor of the finest resolution. Default 1, 1 to 16.
     pub finest_shrink: usize,
-    /// Most iterations at each resolution. Default 60, at least 1.
+    /// Maximum number of iterations at each resolution. Default 60, at least 1.
     pub iterations: usize,
     /// A resolution ends when the objective falls in an iteration by less than this share of its fall so far. Default
     /// 1e-4, above 0 and below 1.
@@ -118,9 +118,9 @@ pub struct RegistrationParams {
     /// Weight of the bending energy in mm²; the energy is the mean of the squared second derivatives of the
     /// displacement, in mm⁻². Default 100, at least 0. Raised fourfold while tissue is folded.
     pub bending_weight: f64,
-    /// What holds within the lesion mask, where one is given. Default its volume is kept.
+    /// The constraint on tissue within the lesion mask, where one is given. By default its volume is kept.
     pub lesion: LesionConstraint,
-    /// Weight of that. Default 1, at least 0.
+    /// Weight of the constraint. Default 1, at least 0.
     pub lesion_weight: f64,
 }
 

@@ -33,8 +33,8 @@ pub(crate) struct IntensityScale {
     pub(crate) deviation: f64,
 }
 
-/// By how many voxels each axis is shrunk, so that the voxels of the shrunk image are as near to cubes of `factor` times
-/// the smallest spacing as may be.
+/// By how many voxels each axis is shrunk, so that the voxels of the shrunk image are as near to cubes of `factor`
+/// times the smallest spacing as may be.
 pub(crate) fn factors(grid: &Geometry, factor: usize) -> [usize; 3] {
     let (size, spacing) = (grid.size(), grid.spacing());
     let smallest = smallest_spacing(grid);
@@ -51,8 +51,8 @@ fn smallest_spacing(grid: &Geometry) -> f64 {
     long.fold(f64::INFINITY, f64::min)
 }
 
-/// An image smoothed with a Gaussian and shrunk, with its mask. Intensities are standardised by `scale`. The Gaussian's σ is
-/// half the shrink factor, but at least [`LEAST_SIGMA`], times the smallest spacing.
+/// An image smoothed with a Gaussian and shrunk, with its mask. Intensities are standardised by `scale`. The Gaussian's
+/// σ is half the shrink factor, but at least [`LEAST_SIGMA`], times the smallest spacing.
 pub(crate) fn level(
     image: &Volume<f32>,
     mask: Option<&LabelMap>,

@@ -43,7 +43,7 @@ const FIRST_STEP: f64 = 0.5;
 /// Tolerance of the grids of masks, relative to the spacing.
 const SAME_GRID: f64 = 1e-3;
 
-/// Where voxels count, and where the lesion is. A voxel counts where its label is not 0.
+/// The voxels that are compared, and the mask of the lesion. A voxel belongs to a mask if its label is not 0.
 #[derive(Debug, Clone, Copy, Default)]
 #[non_exhaustive]
 pub struct RegistrationMasks<'a> {
@@ -93,7 +93,7 @@ pub struct RegistrationIteration {
     pub value: f64,
 }
 
-/// How a stage went at one resolution.
+/// Report of a stage at one resolution.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct ResolutionReport {
@@ -115,7 +115,7 @@ pub struct ResolutionReport {
     pub converged: bool,
 }
 
-/// What a registration found.
+/// The result of a registration.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct RegistrationResult {
@@ -123,8 +123,8 @@ pub struct RegistrationResult {
     pub transform: SpatialTransform,
     /// How each stage went at each resolution, in order.
     pub resolutions: Vec<ResolutionReport>,
-    /// Share of the fixed image (of what counts, where a mask was given) that lies in the moving image after the motion, 0
-    /// to 1, by the voxels of the coarsest resolution.
+    /// Share of the fixed image (of what counts, where a mask was given) that lies in the moving image after the
+    /// motion, 0 to 1, by the voxels of the coarsest resolution.
     pub overlap: f64,
     /// The Jacobian determinant in all voxels of the fixed image.
     pub jacobian: JacobianSummary,
@@ -137,9 +137,9 @@ pub struct RegistrationResult {
 type Observer<'a> = dyn FnMut(&RegistrationIteration) -> ControlFlow<()> + 'a;
 
 impl Registration {
-    /// Finds the motion between two images: the transform takes points of the fixed image to points of the moving image,
-    /// so that resampling the moving image through it ([`resample_through`](crate::resample_through)) brings it onto the
-    /// fixed one.
+    /// Finds the motion between two images: the transform takes points of the fixed image to points of the moving
+    /// image, so that resampling the moving image through it ([`resample_through`](crate::resample_through)) brings it
+    /// onto the fixed one.
     ///
     /// An image of one slice is registered in its plane. Stages before the last leave the finest resolution out. Motion
     /// that would take more than half of the common voxels out of the moving image is not considered;
@@ -149,8 +149,8 @@ impl Registration {
     /// [`RegistrationError::ImageTooSmall`], [`RegistrationError::SliceCount`], [`RegistrationError::NonFinite`],
     /// [`RegistrationError::ConstantImage`], [`RegistrationError::MaskGrid`] and [`RegistrationError::EmptyMask`] for
     /// input that cannot be registered; [`RegistrationError::NoOverlap`] when less than a twentieth of the fixed image
-    /// lies in the moving one at the start; [`RegistrationError::Folded`] when tissue stays folded under a bending weight raised 4096
-    /// times; [`RegistrationError::Cancelled`] when the observer asked to stop.
+    /// lies in the moving one at the start; [`RegistrationError::Folded`] when tissue stays folded under a bending
+    /// weight raised 4096 times; [`RegistrationError::Cancelled`] when the observer asked to stop.
     pub fn register(
         &self,
         fixed: &Volume<f32>,
@@ -415,8 +415,8 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// Where a linear stage begins: at the start, or where the stage before ended. A rigid stage takes from an affine one the
-    /// translation alone.
+    /// Where a linear stage begins: at the start, or where the stage before ended. A rigid stage takes from an affine
+    /// one the translation alone.
     fn linear_start(&self, is_rigid: bool, before: Option<&TransformPart>) -> Vec<f64> {
         let mut parameters = vec![0.0; if is_rigid { 6 } else { 12 }];
         let (matrix, translation) = match before {

@@ -5,12 +5,12 @@ use rayon::prelude::*;
 
 use crate::pyramid::Level;
 
-/// Voxels beyond the outer centres of the moving image that count with the value of the border. Were they left out at once,
-/// the measure would change by leaps when the border of the fixed image moves.
+/// Voxels beyond the outer centres of the moving image that count with the value of the border. Were they left out at
+/// once, the measure would change by leaps when the border of the fixed image moves.
 const MARGIN: f32 = 3.0;
 
-/// The moving image at one resolution, ready to be sampled. An axis of one voxel is doubled, so that each place lies between
-/// two.
+/// The moving image at one resolution, ready to be sampled. An axis of one voxel is doubled, so that each place lies
+/// between two.
 #[derive(Debug)]
 pub(crate) struct MovingImage {
     pub(crate) grid: Geometry,
@@ -42,8 +42,8 @@ impl MovingImage {
         Self { grid: level.grid, voxels, mask: level.mask, size, strides }
     }
 
-    /// The value at a place inside and its derivatives by the place, both of the trilinear interpolation; beyond the outer
-    /// centres the border goes on.
+    /// The value at a place inside and its derivatives by the place, both of the trilinear interpolation; beyond the
+    /// outer centres the border goes on.
     #[inline(always)]
     fn at(&self, place: [f32; 3]) -> (f32, [f32; 3]) {
         let mut cell = [0_usize; 3];

@@ -53,7 +53,8 @@ impl TransformPart {
 /// T(x) = T₁(T₂(… Tₙ(x)))
 /// ```
 ///
-/// The parts stand in the order of ITK's composite transform: the last one acts first. Without parts it is the identity.
+/// The parts stand in the order of ITK's composite transform: the last one acts first. Without parts it is the
+/// identity.
 ///
 /// ```
 /// use alnm_registration::{EulerTransform, SpatialTransform};
@@ -109,8 +110,8 @@ impl SpatialTransform {
         self.parts.iter().rev().fold(start, chain).0
     }
 
-    /// The factor by which the map changes the volume of tissue at a point, det ∂T/∂x: 1 where it keeps it, 0 or less where
-    /// it folds.
+    /// The factor by which the map changes the volume of tissue at a point, det ∂T/∂x: 1 where it keeps it, 0 or less
+    /// where it folds.
     #[must_use]
     pub fn jacobian_determinant(&self, point: [f64; 3]) -> f64 {
         matrix::determinant(&self.derivative(point))

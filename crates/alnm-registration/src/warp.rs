@@ -21,7 +21,8 @@ pub fn resample_through(
     Ok(resample_mapped(moving, grid, &|point| transform.apply(point), interpolator, outside)?)
 }
 
-/// A mask of the moving image on a grid of the fixed image, by the nearest voxel; 0 where the map leaves the moving image.
+/// A mask of the moving image on a grid of the fixed image, by the nearest voxel; 0 where the map leaves the moving
+/// image.
 ///
 /// # Errors
 /// As [`resample_mapped`].

@@ -1,8 +1,8 @@
-//! The pictures of docs/segmentation.md in the repository: what contours, speeds and proposals look like, and what is said of those that went
-//! wrong, on simulated images.
+//! The pictures of docs/segmentation.md in the repository: what contours, speeds and proposals look like, and what is
+//! said of those that went wrong, on simulated images.
 //!
-//! Each picture shows one slice. Seeds are blue, outlines yellow, and the outline that is known of a simulated lesion is green. What
-//! is printed beside a picture's name is what the library says, word for word.
+//! Each picture shows one slice. Seeds are blue, outlines yellow, and the outline that is known of a simulated lesion
+//! is green. What is printed beside a picture's name is what the library says, word for word.
 //!
 //! ```text
 //! cargo run --example draw_outlines -- docs/segmentation

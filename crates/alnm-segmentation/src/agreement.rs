@@ -1,15 +1,16 @@
-//! How far two outlines agree: overlap of their voxels and distances of their surfaces, for each label and each slice.
+//! Agreement between two outlines: overlap of their voxels and distances of their surfaces, for each label and each
+//! slice.
 //!
-//! Surfaces of voxels can be defined in more than one way, and the distances differ by up to a voxel. Two definitions are
-//! computed side by side, each to the last digits of the tool that made it common:
+//! Surfaces of voxels can be defined in more than one way, and the distances differ by up to a voxel. Two definitions
+//! are computed side by side, each to the last digits of the tool that made it common:
 //!
 //! | result | surface | tool |
 //! |---|---|---|
 //! | [`VoxelDistances`] | centres of the outermost voxels | SimpleITK: `HausdorffDistanceImageFilter`, and the surface distances of its tutorial "Segmentation Evaluation" by `LabelContour` and `SignedMaurerDistanceMap` |
 //! | [`SurfelDistances`] | elements of the surface between voxels, weighted by their area | DeepMind's package `surface-distance` |
 //!
-//! Overlap is counted in voxels, as SimpleITK's `LabelOverlapMeasuresImageFilter` counts it, whose target is the reference
-//! here and whose source is the other outline.
+//! Overlap is counted in voxels, as SimpleITK's `LabelOverlapMeasuresImageFilter` counts it, whose target is the
+//! reference here and whose source is the other outline.
 
 mod overlap;
 mod surfel;
@@ -27,7 +28,7 @@ pub use overlap::RegionOverlap;
 pub use surfel::SurfelDistances;
 pub use voxel::VoxelDistances;
 
-/// What is compared of two outlines.
+/// Parameters of a comparison of two outlines.
 ///
 /// | Field | Default | Meaning | Range |
 /// |---|---|---|---|
@@ -135,7 +136,8 @@ pub struct LabelAgreement {
     pub label: u32,
     /// Overlap of the voxels.
     pub overlap: RegionOverlap,
-    /// Distances of the surfaces; none when one of the outlines has no voxel with the label, where no distance is defined.
+    /// Distances of the surfaces; none when one of the outlines has no voxel with the label, where no distance is
+    /// defined.
     pub distances: Option<OutlineDistances>,
     /// The slices on which either outline has a voxel with the label; empty unless slices were asked for.
     pub slices: Vec<SliceAgreement>,

@@ -11,13 +11,13 @@ use crate::speed::smoothed;
 /// Bins of the histogram in which air and tissue are told apart: ITK's default.
 const BINS: usize = 128;
 
-/// How the breasts are found in an image without contrast agent.
+/// Parameters for finding the breasts in an image without contrast agent.
 ///
-/// Tissue is the largest connected part above Otsu's threshold of log(1 + v / mean), smoothed by a voxel, with its holes
-/// filled. The chest is what lies behind the notch between two breasts: in each slice the skin's depth has two breasts
-/// and, between them, a notch; where half of the slices have one that is deeper than [`notch`](Self::notch), everything
-/// behind its median depth and [`chest_margin`](Self::chest_margin) is left out. An image of one breast has no notch, and
-/// nothing of it is left out.
+/// Tissue is the largest connected part above Otsu's threshold of log(1 + v / mean), smoothed by a voxel, with its
+/// holes filled. The chest is what lies behind the notch between two breasts: in each slice the skin's depth has two
+/// breasts and, between them, a notch; where half of the slices have one that is deeper than [`notch`](Self::notch),
+/// everything behind its median depth and [`chest_margin`](Self::chest_margin) is left out. An image of one breast has
+/// no notch, and nothing of it is left out.
 ///
 /// The axes of the body are those of the image's grid that are nearest to them (LPS).
 ///
@@ -141,8 +141,8 @@ impl BreastMasking {
     /// The breasts in an image without contrast agent.
     ///
     /// # Errors
-    /// [`SegmentationError::Imaging`] when a voxel is not finite or all are equal; [`SegmentationError::Parameter`] when the
-    /// mean of the image is not above 0.
+    /// [`SegmentationError::Imaging`] when a voxel is not finite or all are equal; [`SegmentationError::Parameter`]
+    /// when the mean of the image is not above 0.
     pub fn of(&self, image: &Volume<f32>) -> Result<BreastMask> {
         image.check_finite().map_err(|voxel| voxel.during("breast mask"))?;
         let smooth = smoothed(image, 1.0);
@@ -192,7 +192,8 @@ impl BreastMasking {
     }
 }
 
-/// The depth of the notch between two breasts: the deepest skin that has skin on both sides which is less deep by `enough`.
+/// The depth of the notch between two breasts: the deepest skin that has skin on both sides which is less deep by
+/// `enough`.
 fn notch(skin: &[Option<usize>], enough: f64) -> Option<usize> {
     let skin: Vec<usize> = skin.iter().flatten().copied().collect();
     let nearest = |depths: &mut dyn Iterator<Item = &usize>| -> Vec<usize> {

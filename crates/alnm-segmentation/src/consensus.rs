@@ -1,4 +1,4 @@
-//! One outline out of several: STAPLE and the vote of the majority.
+//! Consensus of several outlines: STAPLE and majority vote.
 
 use std::collections::BTreeMap;
 
@@ -98,7 +98,7 @@ pub struct Staple {
     params: StapleParams,
 }
 
-/// What STAPLE found.
+/// The result of STAPLE.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct StapleConsensus {

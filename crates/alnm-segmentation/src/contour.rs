@@ -5,13 +5,13 @@
 //!
 //! `∂φ/∂t = w_c g^c κ |∇φ| − w_p g^p |∇φ| + w_a g^a ∇g · ∇φ`
 //!
-//! with the speed g of the image between −1 and 1 ([`crate::speed`]) and the curvature κ of the contour. Region competition
-//! (Zhu and Yuille) has the first two terms, with a speed that is negative outside of the structure; geodesic active contours
-//! (Caselles, Kimmel and Sapiro) have all three, with a speed that vanishes at edges.
+//! with the speed g of the image between −1 and 1 ([`crate::speed`]) and the curvature κ of the contour. Region
+//! competition (Zhu and Yuille) has the first two terms, with a speed that is negative outside of the structure;
+//! geodesic active contours (Caselles, Kimmel and Sapiro) have all three, with a speed that vanishes at edges.
 //!
-//! The numerics are those of ITK's `SparseFieldLevelSetImageFilter`, `LevelSetFunction` and of ITK-SNAP's `SNAPLevelSetFunction`
-//! in double precision, which Convert3D's `-levelset` runs too. The contour is held in a window around it that grows with it, so
-//! that time and memory follow the lesion and not the image.
+//! The numerics are those of ITK's `SparseFieldLevelSetImageFilter`, `LevelSetFunction` and of ITK-SNAP's
+//! `SNAPLevelSetFunction` in double precision, which Convert3D's `-levelset` runs too. The contour is held in a window
+//! around it that grows with it, so that time and memory follow the lesion and not the image.
 
 mod cells;
 mod equation;
@@ -37,7 +37,7 @@ use warning::GrowthWatch;
 
 pub use warning::ContourWarning;
 
-/// How a contour moves.
+/// Parameters of an active contour.
 ///
 /// | Field | Regions | Edges | Meaning | Range |
 /// |---|---|---|---|---|
@@ -210,7 +210,7 @@ pub struct ActiveContour {
     params: ActiveContourParams,
 }
 
-/// Where a contour is after an iteration.
+/// The state of a contour after an iteration.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct ContourIteration {
@@ -246,8 +246,8 @@ pub struct EvolvedContour {
     pub warnings: Vec<ContourWarning>,
 }
 
-/// Iterations of which an observer is told together. They run on a thread of the pool, which hands out their parts at once; an
-/// observer need not be able to go there.
+/// Iterations of which an observer is told together. They run on a thread of the pool, which hands out their parts at
+/// once; an observer need not be able to go there.
 const TOLD_TOGETHER: usize = 16;
 
 /// Does as many iterations as `steps`, or fewer when the contour has settled.
@@ -290,8 +290,8 @@ impl ActiveContour {
     /// Lets the contour grow from the voxels of `seed` that are not 0.
     ///
     /// # Errors
-    /// [`SegmentationError::Imaging`] when the grids differ or a speed is not finite; [`SegmentationError::Parameter`] when
-    /// the seed has no voxel or the image more than 2³² of them.
+    /// [`SegmentationError::Imaging`] when the grids differ or a speed is not finite; [`SegmentationError::Parameter`]
+    /// when the seed has no voxel or the image more than 2³² of them.
     pub fn evolve<S: SpeedSource + ?Sized>(&self, speed: &S, seed: &LabelMap) -> Result<EvolvedContour> {
         self.evolve_with(speed, seed, &mut |_| ControlFlow::Continue(()))
     }

@@ -6,7 +6,8 @@ use thiserror::Error;
 /// The result of an operation on outlines.
 pub type Result<T, E = SegmentationError> = std::result::Result<T, E>;
 
-/// Why an outline could not be found or compared: what is wrong, its value, and what it must be or what would fix it.
+/// Why an outline could not be found or compared. Each message names what is wrong, its value, and what it must be or
+/// what would fix it.
 ///
 /// ```
 /// use alnm_segmentation::agreement::OutlineComparisonParams;

@@ -122,8 +122,8 @@ impl FuzzyCMeans {
     /// Clusters points (points × dimensions), beginning with these centres (clusters × dimensions).
     ///
     /// # Errors
-    /// [`SegmentationError::Parameter`] when there are fewer than two centres or no points, their dimensions differ, or a
-    /// coordinate is not finite.
+    /// [`SegmentationError::Parameter`] when there are fewer than two centres or no points, their dimensions differ, or
+    /// a coordinate is not finite.
     pub fn fit(&self, points: ArrayView2<'_, f64>, centres: ArrayView2<'_, f64>) -> Result<FuzzyClusters> {
         check(points, centres)?;
         let mut found = FuzzyClusters {

@@ -1,5 +1,5 @@
-//! Regions that grow from seeds as long as the values of the image lie within limits, with the voxels of ITK's filters, and
-//! arrival times of a front.
+//! Region growing from seeds while the values of the image lie within limits, with the same results as ITK's filters,
+//! and arrival times of a front.
 
 mod fast_marching;
 
@@ -17,8 +17,8 @@ pub use fast_marching::arrival_times;
 /// `ConnectedThresholdImageFilter`.
 ///
 /// # Errors
-/// [`SegmentationError::Imaging`] when a voxel is not finite; [`SegmentationError::Parameter`] when there is no seed, one lies
-/// outside of the image, or a limit is not a number.
+/// [`SegmentationError::Imaging`] when a voxel is not finite; [`SegmentationError::Parameter`] when there is no seed,
+/// one lies outside of the image, or a limit is not a number.
 ///
 /// ```
 /// use alnm_imaging::region::Connectivity;
@@ -43,8 +43,8 @@ pub fn connected_threshold(
     Ok(flooded(image.geometry(), seeds, connectivity, |position| is_within(image.as_slice()[position], limits)))
 }
 
-/// The connected voxels, by their faces, around each of which all voxels of a box of `radius` (x, y, z) lie from `lower` to
-/// `upper`: ITK's `NeighborhoodConnectedImageFilter`. Beyond its border the image goes on as there.
+/// The connected voxels, by their faces, around each of which all voxels of a box of `radius` (x, y, z) lie from
+/// `lower` to `upper`: ITK's `NeighborhoodConnectedImageFilter`. Beyond its border the image goes on as there.
 ///
 /// # Errors
 /// As [`connected_threshold`].
@@ -68,8 +68,9 @@ pub fn neighbourhood_connected(
 /// Region growing by the confidence of the region's own values: ITK's `ConfidenceConnectedImageFilter` with SimpleITK's
 /// defaults.
 ///
-/// The limits are the mean ± [`multiplier`](Self::multiplier) standard deviations, first of the boxes around the seeds, then
-/// [`iterations`](Self::iterations) times of the region that they gave; the values of the seeds always lie within them.
+/// The limits are the mean ± [`multiplier`](Self::multiplier) standard deviations, first of the boxes around the seeds,
+/// then [`iterations`](Self::iterations) times of the region that they gave; the values of the seeds always lie within
+/// them.
 ///
 /// | Field | Default | Meaning | Range |
 /// |---|---|---|---|

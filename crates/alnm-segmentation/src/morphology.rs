@@ -1,4 +1,5 @@
-//! Masks made larger, smaller, closed, filled and smoothed, with the voxels of ITK's filters.
+//! Morphological operations on masks (dilation, erosion, opening, closing, filling of holes, smoothing), with the same
+//! results as ITK's filters.
 
 use alnm_imaging::region::{Connectivity, VoxelBox, connected_components, crop, pad};
 use alnm_imaging::{Geometry, LabelMap, Volume};
@@ -48,15 +49,16 @@ pub fn dilate(mask: &LabelMap, label: u32, element: StructuringElement) -> Label
     spread(&mask.map(|&voxel| u32::from(voxel == label)), element)
 }
 
-/// The label's voxels from which the element reaches no other voxel of the image, as 1: ITK's `BinaryErodeImageFilter`. What
-/// lies outside of the image does not count.
+/// The label's voxels from which the element reaches no other voxel of the image, as 1: ITK's `BinaryErodeImageFilter`.
+/// What lies outside of the image does not count.
 #[must_use]
 pub fn erode(mask: &LabelMap, label: u32, element: StructuringElement) -> LabelMap {
     // An element is symmetric, so that it reaches the same voxels both ways.
     spread(&mask.map(|&voxel| u32::from(voxel != label)), element).map(|&voxel| 1 - voxel)
 }
 
-/// [`erode`], then [`dilate`]: takes away what is thinner than the element. ITK's `BinaryMorphologicalOpeningImageFilter`.
+/// [`erode`], then [`dilate`]: takes away what is thinner than the element. ITK's
+/// `BinaryMorphologicalOpeningImageFilter`.
 #[must_use]
 pub fn open(mask: &LabelMap, label: u32, element: StructuringElement) -> LabelMap {
     dilate(&erode(mask, label, element), 1, element)
@@ -104,8 +106,8 @@ fn moved(voxel: [usize; 3], step: &[isize; 3], size: [usize; 3]) -> Option<usize
     is_inside.then(|| (there[2] * size[1] + there[1]) * size[0] + there[0])
 }
 
-/// The label's voxels and the holes in them, as 1: parts of the rest, connected by faces, that do not reach the border of
-/// the image. ITK's `BinaryFillholeImageFilter`.
+/// The label's voxels and the holes in them, as 1: parts of the rest, connected by faces, that do not reach the border
+/// of the image. ITK's `BinaryFillholeImageFilter`.
 #[must_use]
 pub fn fill_holes(mask: &LabelMap, label: u32) -> LabelMap {
     let outside = mask.map(|&voxel| u32::from(voxel != label));
@@ -120,8 +122,8 @@ pub fn fill_holes(mask: &LabelMap, label: u32) -> LabelMap {
     parts.map.map(|&part| u32::from(part == 0 || !is_open[part as usize]))
 }
 
-/// The largest of the label's parts, which are connected by faces, as 1; of equal ones the first in raster order. Nothing of
-/// a label that is not there.
+/// The largest of the label's parts, which are connected by faces, as 1; of equal ones the first in raster order.
+/// Nothing of a label that is not there.
 #[must_use]
 pub fn largest_part(mask: &LabelMap, label: u32) -> LabelMap {
     connected_components(mask, label, Connectivity::Face).map.map(|&part| u32::from(part == 1))

@@ -1,4 +1,4 @@
-//! Where a contour begins: bubbles around points, and the points that 3D Slicer and ITK-SNAP save.
+//! Seeds of a contour: bubbles around points, and the points that 3D Slicer and ITK-SNAP save.
 
 mod landmarks;
 mod markups;
@@ -35,12 +35,12 @@ impl Bubble {
     }
 }
 
-/// The voxels whose centres lie in a bubble, as 1. The voxel nearest to a bubble's centre belongs to it even where the radius
-/// reaches no centre.
+/// The voxels whose centres lie in a bubble, as 1. The voxel nearest to a bubble's centre belongs to it even where the
+/// radius reaches no centre.
 ///
 /// # Errors
-/// [`SegmentationError::Parameter`] when there is no bubble, a radius is not finite and at least 0, or a centre lies outside of
-/// the image.
+/// [`SegmentationError::Parameter`] when there is no bubble, a radius is not finite and at least 0, or a centre lies
+/// outside of the image.
 ///
 /// ```
 /// use alnm_imaging::Geometry;

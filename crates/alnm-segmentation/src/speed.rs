@@ -1,5 +1,5 @@
-//! Speed images: between −1 where a contour shrinks and 1 where it grows, by thresholds, by edges, by clusters of values or by
-//! a forest that learned from scribbles, as ITK-SNAP makes them.
+//! Speed images: between −1 where a contour shrinks and 1 where it grows, by thresholds, by edges, by clusters of
+//! values or by a forest that learned from scribbles, as ITK-SNAP makes them.
 
 mod edge;
 mod forest;

@@ -1,4 +1,4 @@
-//! Watersheds: the basins of an image's values, with the voxels of ITK's morphological filters.
+//! Watersheds: the basins of an image's values, with the same results as ITK's morphological filters.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Result, SegmentationError, check_same_grid};
 use crate::growing::neighbour_steps;
 
-/// What becomes of voxels where basins meet, and which minima have a basin: ITK's `MorphologicalWatershedImageFilter` and
-/// `MorphologicalWatershedFromMarkersImageFilter` (Beare and Lehmann, Insight Journal 2006).
+/// What becomes of voxels where basins meet, and which minima have a basin: ITK's `MorphologicalWatershedImageFilter`
+/// and `MorphologicalWatershedFromMarkersImageFilter` (Beare and Lehmann, Insight Journal 2006).
 ///
 /// The image is flooded from its lowest values on; of equal values those that were reached first come first.
 ///
@@ -146,7 +146,8 @@ impl Watershed {
         self.params
     }
 
-    /// The basins of the minima that are at least as deep as the level, numbered from 1 in raster order of their minima.
+    /// The basins of the minima that are at least as deep as the level, numbered from 1 in raster order of their
+    /// minima.
     ///
     /// # Errors
     /// [`SegmentationError::Imaging`] when a voxel is not finite.
@@ -159,8 +160,8 @@ impl Watershed {
     /// The basins that grow from markers: the labels of the map, but for 0.
     ///
     /// # Errors
-    /// [`SegmentationError::Imaging`] when a voxel is not finite or the grids differ; [`SegmentationError::Parameter`] when
-    /// there is no marker.
+    /// [`SegmentationError::Imaging`] when a voxel is not finite or the grids differ; [`SegmentationError::Parameter`]
+    /// when there is no marker.
     pub fn from_markers(&self, image: &Volume<f32>, markers: &LabelMap) -> Result<LabelMap> {
         image.check_finite().map_err(|voxel| voxel.during("watershed"))?;
         check_same_grid("watershed", image.geometry(), markers.geometry())?;
@@ -174,8 +175,8 @@ impl Watershed {
         Neighbours { grid, steps: neighbour_steps(self.params.connectivity) }
     }
 
-    /// The image with minima filled up to the level: its reconstruction by erosion from the image raised by the level, the lowest
-    /// height over which water leaves a voxel (ITK's `HMinimaImageFilter`).
+    /// The image with minima filled up to the level: its reconstruction by erosion from the image raised by the level,
+    /// the lowest height over which water leaves a voxel (ITK's `HMinimaImageFilter`).
     fn filled(&self, image: &Volume<f32>) -> Volume<f32> {
         let neighbours = self.neighbours(image.geometry());
         let mut filled = image.map(|&value| (f64::from(value) + self.params.level) as f32);

@@ -1,4 +1,4 @@
-//! Features on which two or more readers agree.
+//! Selection of features on which two or more readers agree.
 
 use alnm_stats::cells;
 use alnm_stats::data_table::{Cell, Tabulate};
@@ -8,7 +8,7 @@ pub use alnm_stats::icc::{IccAnalysis, IccEstimation, IccForm};
 use crate::FeatureTable;
 use crate::error::{Result, SelectionError};
 
-/// Which intraclass correlation a reliable feature must exceed; [`AgreementParams::check`] gives the
+/// The intraclass correlation that a reliable feature must exceed; [`AgreementParams::check`] gives the
 /// [`AgreementFilter`].
 ///
 /// | field | default | meaning | range |

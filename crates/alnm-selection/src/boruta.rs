@@ -1,9 +1,9 @@
-//! Boruta (Kursa and Rudnicki 2010): all features that are more important than their own noise.
+//! Boruta (Kursa and Rudnicki 2010): selection of all features that are more important than randomly permuted features.
 //!
 //! In each round every feature that has not been rejected gets a shadow: its own values in random order. A feature that
 //! is more important than the best shadow scores a hit. By chance half of the rounds are hits; two binomial tests,
-//! corrected by Bonferroni for the number of features, confirm or reject a feature. R's `Boruta` takes the importance of
-//! a random forest; here the caller gives it, for instance the gain of gradient boosting.
+//! corrected by Bonferroni for the number of features, confirm or reject a feature. R's `Boruta` takes the importance
+//! of a random forest; here the caller gives it, for instance the gain of gradient boosting.
 
 use alnm_stats::cells;
 use alnm_stats::data_table::{Cell, Tabulate};

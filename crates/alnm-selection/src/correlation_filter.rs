@@ -1,4 +1,4 @@
-//! Of each pair of features that correlate strongly, one goes.
+//! Correlation filters, which remove one feature of each pair of strongly correlated features.
 
 use alnm_stats::Labels;
 pub use alnm_stats::correlation::Correlation;
@@ -10,7 +10,7 @@ use crate::FeatureTable;
 use crate::error::{Result, SelectionError};
 use crate::univariate::UnivariateParams;
 
-/// Which correlation is filtered and how; [`CorrelationFilterParams::check`] gives the [`CorrelationFilter`].
+/// The correlation that is filtered, and how; [`CorrelationFilterParams::check`] gives the [`CorrelationFilter`].
 ///
 /// | field | default | meaning | range |
 /// |---|---|---|---|

@@ -1,4 +1,4 @@
-//! Continuous features cut into a few levels, for mutual information.
+//! Discretisation of continuous features into a few levels, for mutual information.
 
 use crate::error::{Result, SelectionError};
 

@@ -9,7 +9,8 @@ use crate::saved::SavedError;
 /// Result of a computation of this crate.
 pub type Result<T> = std::result::Result<T, SelectionError>;
 
-/// Why a selection could not be made: what is wrong, its value, and what it must be or what would fix it.
+/// Why a selection could not be made. Each message names what is wrong, its value, and what it must be or what would
+/// fix it.
 ///
 /// ```
 /// use alnm_selection::univariate::UnivariateParams;

@@ -9,7 +9,8 @@ use crate::error::{Result, SelectionError};
 use crate::folds::{FoldOrder, Folds};
 use crate::signature::Signature;
 
-/// A LASSO or elastic net with a cross-validated penalty; [`LassoParams::check`] gives the [`Lasso`] that can be fitted.
+/// A LASSO or elastic net with a cross-validated penalty; [`LassoParams::check`] gives the [`Lasso`] that can be
+/// fitted.
 ///
 /// | field | default | meaning | range |
 /// |---|---|---|---|

@@ -1,4 +1,4 @@
-//! Minimum redundancy, maximum relevance.
+//! Minimum redundancy, maximum relevance (mRMR): a ranking of features.
 //!
 //! Features are selected one after the other, each with the best balance of relevance for the outcome and redundancy
 //! with the features selected before it. "mRMR" names a family of such rules: the variants differ in how relevance and
@@ -17,7 +17,7 @@ use crate::FeatureTable;
 use crate::discretise::{Discretiser, compact, mutual_information_of};
 use crate::error::{Result, SelectionError};
 
-/// Which mRMR: how relevance and redundancy are measured and combined.
+/// A variant of mRMR: how relevance and redundancy are measured and combined.
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -115,7 +115,7 @@ pub struct MrmrFeature {
     pub redundancy: f64,
 }
 
-/// Which mRMR and how many features; [`MrmrParams::check`] gives the [`Mrmr`] that ranks.
+/// The variant of mRMR and the number of features; [`MrmrParams::check`] gives the [`Mrmr`] that ranks.
 ///
 /// | field | default | meaning | range |
 /// |---|---|---|---|
@@ -209,8 +209,8 @@ impl Mrmr {
     /// A feature that does not vary has relevance and redundancy 0. Its quotient is 0, so that it comes after all
     /// features with some relevance. Its difference is 0 too, which by definition stands before features whose
     /// redundancy exceeds their relevance (so do Peng's program, `pymrmr` and `mRMRe` rank it, unless they drop it
-    /// first): leave constants out before, by [`crate::variance_filter`]. [`Discretiser::Quantiles`] cuts ties, and so a
-    /// constant, by the order of the rows.
+    /// first): leave constants out before, by [`crate::variance_filter`]. [`Discretiser::Quantiles`] cuts ties, and so
+    /// a constant, by the order of the rows.
     ///
     /// # Errors
     /// [`SelectionError::Shape`] when labels and rows, or given relevances and columns, differ in number;

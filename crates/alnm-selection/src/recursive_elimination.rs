@@ -246,8 +246,8 @@ impl RecursiveElimination {
     /// eliminates on its training rows and judges every number of features on the rows it held out.
     ///
     /// # Errors
-    /// As [`RecursiveElimination::eliminate`] within any fold; [`SelectionError::Statistics`] when a fold holds out rows
-    /// of one class only.
+    /// As [`RecursiveElimination::eliminate`] within any fold; [`SelectionError::Statistics`] when a fold holds out
+    /// rows of one class only.
     pub fn cross_validate<M: RankingModel, E: From<SelectionError> + Send>(
         &self,
         table: &FeatureTable,

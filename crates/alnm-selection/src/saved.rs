@@ -1,4 +1,4 @@
-//! Files of fitted values that say when they were damaged.
+//! Files of fitted values with a hash over their content, so that damage is detected.
 //!
 //! A saved value stands in a JSON envelope:
 //!

@@ -1,4 +1,4 @@
-//! Features that hardly vary.
+//! Removal of features that do not vary, or hardly vary.
 
 use alnm_stats::cells;
 use alnm_stats::data_table::{Cell, Tabulate};

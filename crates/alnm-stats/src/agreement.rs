@@ -1,4 +1,4 @@
-//! Agreement of two readers: Cohen's kappa, Dice overlap, Bland-Altman limits.
+//! Agreement between two readers: Cohen's kappa, Dice overlap, Bland-Altman limits.
 
 use crate::Interval;
 use crate::cells;

@@ -1,4 +1,4 @@
-//! Comparison of the location of several groups.
+//! Comparison of the location of several groups: analysis of variance and the Kruskal-Wallis test.
 
 use crate::TestResult;
 use crate::describe::{mean, variance};

@@ -1,8 +1,8 @@
 //! Products of all pairs of columns, xᵀx and xᵀwx, with the processor's vector instructions.
 //!
-//! Every product is summed in [`LANES`] interleaved parts, which are added in one fixed order, and the rows that are left
-//! over after them, as [`crate::linear::dot`] does: wherever two columns stand, and whatever the processor and the number
-//! of threads, their product has the same bits.
+//! Every product is summed in [`LANES`] interleaved parts, which are added in one fixed order, and the rows that are
+//! left over after them, as [`crate::linear::dot`] does: wherever two columns stand, and whatever the processor and the
+//! number of threads, their product has the same bits.
 
 #[cfg(feature = "inference")]
 mod all_pairs;

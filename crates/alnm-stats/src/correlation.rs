@@ -13,7 +13,7 @@ use crate::distribution::{normal_quantile, normal_two_sided, normal_upper_tail, 
 use crate::error::{Result, require_count, require_finite, require_level, require_same_length};
 use crate::rank::{ascending_order, midranks, ties};
 
-/// Which correlation.
+/// A correlation coefficient.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -27,7 +27,7 @@ pub enum Correlation {
     Kendall,
 }
 
-/// Which rows a correlation matrix uses when values are missing (NaN).
+/// The rows that a correlation matrix uses when values are missing (NaN).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]

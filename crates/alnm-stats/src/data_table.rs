@@ -1,8 +1,8 @@
-//! The one table of results: named columns and rows of cells, written as CSV, Markdown or LaTeX by whoever prints them.
+//! A table of results: named columns and rows of cells, which can be written as CSV, Markdown or LaTeX.
 //!
-//! A result of this workspace lays itself out with [`Tabulate`]; a table of one's own is filled row by row. Cells are
-//! data: a number stays a number until it is written, with all its digits in CSV and with as many as [`Digits`] says
-//! elsewhere.
+//! A result type of this workspace that implements [`Tabulate`] can be laid out as a table; tables of your own are
+//! filled row by row. Cells are data: a number is kept with all its digits. It is written with all of them in CSV, and
+//! with as many as [`Digits`] says elsewhere.
 //!
 //! ```
 //! use alnm_stats::data_table::{DataTable, Digits, Tabulate};
@@ -244,7 +244,8 @@ impl DataTable {
         lines.concat()
     }
 
-    /// The table as a LaTeX `tabular` with the rules of the package `booktabs`; caption and label are up to the document.
+    /// The table as a LaTeX `tabular` with the rules of the package `booktabs`; caption and label are up to the
+    /// document.
     #[must_use]
     pub fn to_latex(&self, digits: Digits) -> String {
         let mut lines = self.lines(
@@ -266,8 +267,8 @@ impl DataTable {
     }
 }
 
-/// Text in which LaTeX reads no command: its special characters escaped, some signs in mathematics, a line break as a
-/// space.
+/// The text with everything escaped that LaTeX would read as a command: special characters are escaped, some symbols
+/// written in mathematics, and line breaks become spaces.
 #[must_use]
 pub fn escaped_latex(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
@@ -363,8 +364,8 @@ impl<T: Into<Self>> From<Option<T>> for Cell {
     }
 }
 
-/// Cells of one row, from values of any type that a [`Cell`](crate::data_table::Cell) can be made from: numbers, counts,
-/// text, `bool` (written as yes or no) and `Option`s of them. It serves implementations of
+/// Cells of one row, from values of any type that a [`Cell`](crate::data_table::Cell) can be made from: numbers,
+/// counts, text, `bool` (written as yes or no) and `Option`s of them. It serves implementations of
 /// [`Tabulate`](crate::data_table::Tabulate).
 ///
 /// ```

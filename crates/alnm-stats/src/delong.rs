@@ -115,7 +115,7 @@ impl Placements {
     }
 }
 
-/// One marker: scores and the direction in which they speak for the event.
+/// A marker: its scores, and the direction in which they indicate the event.
 #[derive(Debug, Clone, Copy)]
 pub struct Marker<'a> {
     /// One score per patient.
@@ -191,7 +191,7 @@ pub fn paired_test(
         .with_interval(difference - half, difference + half, level))
 }
 
-/// Which of several markers are compared.
+/// The pairs of markers that are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]

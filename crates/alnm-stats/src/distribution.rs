@@ -235,7 +235,7 @@ pub fn f_cdf(f: f64, d1: f64, d2: f64) -> f64 {
     }
 }
 
-/// A tail, from the other one where that is smaller: with few degrees of freedom the larger tail may hang on digits
+/// A tail, from the other one where that is smaller: with few degrees of freedom the larger tail may depend on digits
 /// that its argument, too close to 1, no longer has.
 fn smaller_tail_first(tail: impl Fn() -> f64, other: impl Fn() -> f64) -> f64 {
     let direct = tail();

@@ -12,7 +12,7 @@ use crate::data_table::{Cell, Tabulate};
 use crate::distribution::{f_quantile, f_upper_tail};
 use crate::error::{Result, StatsError, require_count, require_level, require_same_length};
 
-/// Which of the six intraclass correlations.
+/// One of the six intraclass correlations of Shrout and Fleiss (1979).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum IccForm {

@@ -1,5 +1,5 @@
-//! Small dense symmetric systems, for the handful of unknowns that a local regression, a recalibration or the model of
-//! one variable has.
+//! Solvers for small dense symmetric systems, as they occur in a local regression, a recalibration or a regression of
+//! one variable.
 
 use crate::column_products;
 

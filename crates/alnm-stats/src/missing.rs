@@ -1,5 +1,5 @@
-//! Missing values are a decision, not an accident: a missing value is NaN, and every test refuses it until one of these
-//! policies is applied.
+//! Policies for missing values. A missing value is NaN; every test refuses it until one of these policies has been
+//! applied.
 
 use crate::error::{Result, require_finite, require_same_length};
 

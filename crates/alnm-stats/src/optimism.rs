@@ -40,8 +40,8 @@ pub struct OptimismCorrected {
 }
 
 /// Validates a modelling procedure: every step that looks at the outcome belongs inside `fit`. `fit` builds a model
-/// from rows and returns `None` when it cannot; `measure` judges a model on rows, one number per measure. The result has
-/// one entry per measure, in that order.
+/// from rows and returns `None` when it cannot; `measure` judges a model on rows, one number per measure. The result
+/// has one entry per measure, in that order.
 ///
 /// # Errors
 /// [`StatsError::TooFew`] without rows, [`StatsError::Undefined`] when the full data cannot be fitted,

@@ -1,4 +1,6 @@
-//! Precision and recall. Three different areas exist under this name, and each is given its own.
+//! Precision-recall curves. Three different quantities are called the area under such a curve; each has a method of its
+//! own: [`PrecisionRecallCurve::average_precision`], [`PrecisionRecallCurve::trapezoidal_area`] and
+//! [`PrecisionRecallCurve::davis_goadrich_area`].
 
 use crate::Labels;
 use crate::cells;

@@ -89,8 +89,8 @@ pub struct CutoffWeights {
 }
 
 impl CutoffWeights {
-    /// Weights from the cost of a false negative relative to a false positive, above 0, and the prevalence in the target
-    /// population, above 0 and below 1.
+    /// Weights from the cost of a false negative relative to a false positive, above 0, and the prevalence in the
+    /// target population, above 0 and below 1.
     ///
     /// # Errors
     /// [`StatsError::Parameter`] names the one outside its range.

@@ -1,7 +1,7 @@
 //! The baseline table of a two-group study, with tests chosen by stated rules.
 //!
-//! A [`TableOne`] holds numbers. [`Tabulate`] lays all of them out for further analysis; [`TableOne::printed`] gives the
-//! table as journals print it, "50.25 ± 9.63" or "28 (25.0 %)".
+//! A [`TableOne`] holds numbers. [`Tabulate`] lays all of them out for further analysis; [`TableOne::printed`] gives
+//! the table as journals print it, "50.25 ± 9.63" or "28 (25.0 %)".
 
 use ndarray::Array2;
 
@@ -38,8 +38,8 @@ impl Characteristic {
         Self { name: name.to_owned(), unit: unit.to_owned(), values: Values::Continuous(values) }
     }
 
-    /// A categorical characteristic: its levels in the order in which they are printed and for each patient the index of
-    /// the level, `None` for a missing value.
+    /// A categorical characteristic: its levels in the order in which they are printed and for each patient the index
+    /// of the level, `None` for a missing value.
     ///
     /// # Errors
     /// [`StatsError::Parameter`] for an index without a level.

@@ -70,7 +70,7 @@ pub struct Evaluation {
     pub decision_curves: Vec<DecisionCurve>,
 }
 
-/// What is learned from the variables and scores of the training centre.
+/// Results that are learned from the variables and scores of the training centre.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Learned {

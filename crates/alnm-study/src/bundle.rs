@@ -1,8 +1,8 @@
-//! The bundle: everything of a finished study that the next patient needs, in one file.
+//! The bundle: one file with everything of a finished study that is needed to score new patients.
 //!
 //! A bundle is a safetensors file. Its tensors are those of the network, under torchvision's names; its metadata hold
-//! the rest as JSON (`description`), the format and its version, and a SHA-256 over all of it. A bundle that was damaged
-//! or edited is refused, one of another version by its number.
+//! the rest as JSON (`description`), the format and its version, and a SHA-256 over all of it. A bundle that was
+//! damaged or edited is refused, one of another version by its number.
 //!
 //! | part | what it holds |
 //! |---|---|
@@ -16,8 +16,8 @@
 //! | reference | distribution in the training centre of each feature of a signature and each variable of the model |
 //! | geometry | ranges of voxel spacing and lesion volume in the training centre |
 //!
-//! Features enter as they are; a study compares harmonised features with them and uses them nowhere else, so there is no
-//! harmonisation to keep.
+//! Features are used without harmonisation: a study only compares its models with models on harmonised features, so a
+//! bundle contains no harmonisation.
 
 use std::path::Path;
 
@@ -118,7 +118,7 @@ impl GeometryRange {
     }
 }
 
-/// A finished study for new patients; see the [module](self).
+/// Everything that is needed to score new patients with a finished study; see the [module](self).
 #[derive(Debug)]
 pub struct Bundle {
     parts: BundleParts,
@@ -301,8 +301,8 @@ impl Bundle {
         columns
     }
 
-    /// Columns of a patient's row that are read: those that the model needs and, where the bundle completes missing values,
-    /// those that tell about them. The latter may be absent.
+    /// Columns of a patient's row that are read: those that the model needs and, where the bundle completes missing
+    /// values, those that tell about them. The latter may be absent.
     #[must_use]
     pub fn read_columns(&self) -> Vec<&'static str> {
         let mut columns = self.needed_columns();

@@ -1,4 +1,4 @@
-//! The study compared with itself: with features harmonised between scanners, and with other networks.
+//! Comparisons of the study with variants of it: with features harmonised between scanners, and with other networks.
 
 use alnm_deep::Backbone;
 use alnm_models::LogisticParams;

@@ -10,8 +10,8 @@ use crate::patient_completion::{PatientCompletion, completed_names};
 use crate::table::{CohortTable, clinical_table};
 
 impl CohortTable<'_> {
-    /// Every variable that a model may hold, of all patients: clinical variables, blood indices and the given scores. Where
-    /// a value is missing, it is the first table that the training rows complete ([`CohortTable::completed`]).
+    /// Every variable that a model may hold, of all patients: clinical variables, blood indices and the given scores.
+    /// Where a value is missing, it is the first table that the training rows complete ([`CohortTable::completed`]).
     ///
     /// # Errors
     /// When the scores have another number of rows, and the errors of the imputation.
@@ -19,10 +19,10 @@ impl CohortTable<'_> {
         self.completed(scores, self.training())?.into_iter().next().context("at least one table is completed")
     }
 
-    /// Every variable that a model may hold, of all patients, without missing values: one table where none is missing, and
-    /// else as many as `cohort.toml` asks for. Chained equations with the outcome and the scores among the predictors
-    /// complete `rows`, the only ones that are learned from; the models that these give complete all other rows, without
-    /// their outcomes.
+    /// Every variable that a model may hold, of all patients, without missing values: one table where none is missing,
+    /// and else as many as `cohort.toml` asks for. Chained equations with the outcome and the scores among the
+    /// predictors complete `rows`, the only ones that are learned from; the models that these give complete all other
+    /// rows, without their outcomes.
     ///
     /// # Errors
     /// When the scores have another number of rows, and the errors of the imputation.
@@ -82,8 +82,8 @@ impl CohortTable<'_> {
 }
 
 impl CohortTable<'_> {
-    /// What completes a new patient: Bayesian linear regressions of each variable on the others, on logarithms of what is
-    /// measured, learned from the training rows and from no outcome ([`PatientCompletion`]).
+    /// What completes a new patient: Bayesian linear regressions of each variable on the others, on logarithms of what
+    /// is measured, learned from the training rows and from no outcome ([`PatientCompletion`]).
     ///
     /// # Errors
     /// When the scores have another number of rows, and the errors of the imputation.

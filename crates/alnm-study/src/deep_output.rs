@@ -5,7 +5,7 @@ use anyhow::{Result, ensure};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
-/// Which output of a network is read, and in batches of how many images.
+/// The output of a network that is used, and the number of images in a batch.
 ///
 /// The last bits of an output depend on the number of images in a batch, since small batches are computed by other
 /// kernels. So every batch has the same number: the last is filled up, and a new patient is read in a batch as large as

@@ -1,4 +1,4 @@
-//! How a variable was distributed in training, and how far other patients are from that.
+//! The distribution of a variable in training, and how far other patients are from it.
 
 use alnm_stats::describe::{QuantileType, mean, quantile, standard_deviation};
 use anyhow::{Result, ensure};

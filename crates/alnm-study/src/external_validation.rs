@@ -25,7 +25,7 @@ use crate::scoring::{ScoredPatient, WarningKind};
 /// Groups of the Hosmer-Lemeshow test, as in the study.
 const RISK_GROUPS: usize = 10;
 
-/// How a bundle is judged.
+/// Parameters of an external validation.
 ///
 /// | field | default | meaning | range |
 /// |---|---|---|---|
@@ -177,10 +177,10 @@ pub struct CompleteCases {
 
 /// What missing values do to the figures.
 ///
-/// All other figures of [`ExternalValidation`] judge one risk for each patient, as the bundle gives it: that of a patient
-/// who lacked a value is the mean over the completions. Beside them stand those of complete cases and, as a multiple
-/// imputation is usually reported, figures of each completion pooled by Rubin's rules, the area on the scale of log odds.
-/// Net benefit, Brier score and verdicts are not pooled.
+/// All other figures of [`ExternalValidation`] judge one risk for each patient, as the bundle gives it: that of a
+/// patient who lacked a value is the mean over the completions. Beside them stand those of complete cases and, as a
+/// multiple imputation is usually reported, figures of each completion pooled by Rubin's rules, the area on the scale
+/// of log odds. Net benefit, Brier score and verdicts are not pooled.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct CompletedPatients {

@@ -1,5 +1,5 @@
-//! Models of the nodal stage, the number of positive nodes and the time to a recurrence, where the table of patients has
-//! them: from the same variables and scores as the models of metastasis.
+//! Models of the nodal stage, the number of positive nodes and the time to a recurrence, where the table of patients
+//! has them: from the same variables and scores as the models of metastasis.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -287,8 +287,8 @@ struct OutcomeJob<'a> {
     result: OutcomeModel,
 }
 
-/// Predictions of the training patients by fits without their fold, for each column of a prediction; or why a fold could
-/// not be fitted.
+/// Predictions of the training patients by fits without their fold, for each column of a prediction; or why a fold
+/// could not be fitted.
 type OutOfFold = Result<Vec<Vec<f64>>, String>;
 
 impl Study {

@@ -20,11 +20,11 @@ use crate::series::{PatientEvidence, PatientMotion, SeriesLearning, SeriesOption
 use crate::store::{Fingerprint, Store};
 use crate::study::Study;
 
-/// What was computed from the images of a cohort: the radiomic features, and the crops for the network.
+/// The results from the images of a cohort: the radiomic features, and the crops for the network.
 #[derive(Debug, Clone)]
 pub struct CohortFeatures {
-    /// The features that are defined for every training patient and both readers there, by the first reader, of all patients
-    /// in the cohort's order; one that is undefined for a validation patient is NaN there.
+    /// The features that are defined for every training patient and both readers there, by the first reader, of all
+    /// patients in the cohort's order; one that is undefined for a validation patient is NaN there.
     pub features: FeatureTable,
     /// The training patients with two readers: the features of both.
     pub readers: [FeatureTable; 2],
@@ -47,8 +47,8 @@ pub struct CohortFeatures {
 impl Study {
     /// N4 bias field correction, resampling to 1 mm, 926 features of every outline and the crop of the largest section,
     /// patient by patient; finished patients are kept. Each patient's files are read once here. A patient whose files
-    /// cannot be read or whose images cannot be analysed has a problem: all are reported at once or, where `cohort.toml`
-    /// says so, left out with the reason; the cohort without them is returned.
+    /// cannot be read or whose images cannot be analysed has a problem: all are reported at once or, where
+    /// `cohort.toml` says so, left out with the reason; the cohort without them is returned.
     ///
     /// # Errors
     /// [`CohortProblems`], and after Ctrl-C.
@@ -227,8 +227,8 @@ fn problems_of(patient: &Patient, error: anyhow::Error) -> Vec<Problem> {
 }
 
 impl CohortFeatures {
-    /// The features that are defined for every training patient are the columns, so that no other patient decides what is
-    /// learned from; where such a feature is undefined for another patient, the value is missing.
+    /// The features that are defined for every training patient are the columns, so that no other patient decides what
+    /// is learned from; where such a feature is undefined for another patient, the value is missing.
     fn collect(
         patients: &[AnalysedPatient],
         is_training: &[bool],

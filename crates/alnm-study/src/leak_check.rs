@@ -1,10 +1,10 @@
-//! Whether a validation patient influenced anything that was learned.
+//! Checks that no validation patient influenced anything that was learned.
 //!
-//! Everything that is learned in seconds is learned a second time on a cohort in which the validation patients are
-//! disguised: their outcomes are turned round, their features and clinical variables are other numbers, some of them
-//! undefined or missing. Nothing that was learned may change by a bit. Fine-tuning is not repeated; the patients that the
-//! network was trained on are on record and have to be those of the training centre. Scales of intensities and habitats are
-//! learned again with made-up validation patients among those who are on record.
+//! Everything except the network is learned a second time on a cohort in which the data of the validation patients are
+//! altered: their outcomes are inverted, and their features and clinical variables are replaced by other numbers, some
+//! of them undefined or missing. What was learned must not change by a single bit. Fine-tuning is not repeated; the
+//! patients that the network was trained on are recorded and have to be those of the training centre. Intensity scales
+//! and habitats are learned again with synthetic validation patients among the recorded ones.
 
 use alnm_imaging::standardisation::SiteScale;
 use anyhow::{Result, ensure};
@@ -19,7 +19,7 @@ use crate::series::{LearnedFromSeries, PatientEvidence, ScaleEvidence, SeriesEvi
 use crate::study::Study;
 use crate::table::CohortTable;
 
-/// What is learned from.
+/// The data from which models are learned.
 #[derive(Debug, Clone, Copy)]
 pub struct Material<'a> {
     /// Outcomes and clinical variables.
@@ -116,9 +116,9 @@ fn disguised_vectors(deep: &NetworkFeatures, is_training: &[bool]) -> NetworkFea
     disguised
 }
 
-/// Fails when scales of intensities or habitats were learned from a patient of a validation centre: when one is on record
-/// among those who were learned from, when made-up patients of the validation centres among the training patients change
-/// a bit of what is learned, or when the images were prepared by something else.
+/// Fails when scales of intensities or habitats were learned from a patient of a validation centre: when one is on
+/// record among those who were learned from, when made-up patients of the validation centres among the training
+/// patients change a bit of what is learned, or when the images were prepared by something else.
 ///
 /// # Errors
 /// What leaked.
@@ -156,7 +156,8 @@ pub fn check_series_learning(
     Ok(())
 }
 
-/// What images far from the given ones would give. Quantiles stay those of the one patient, which pull an average as well.
+/// What images far from the given ones would give. Quantiles stay those of the one patient, which pull an average as
+/// well.
 fn disguised_evidence(evidence: &SeriesEvidence) -> SeriesEvidence {
     let away = |value: f64| 3.0 * value + 1.0;
     let scale = |scale: &ScaleEvidence| match scale {

@@ -1,5 +1,5 @@
-//! What missing values do to the models: figures pooled over all completed tables by Rubin's rules, beside those of the
-//! patients who lack nothing.
+//! The effect of missing values on the models: results pooled over all completed tables by Rubin's rules, and those of
+//! the patients without missing values.
 
 use alnm_imputation::MultipleImputation;
 use alnm_imputation::pooling::{PoolingParams, RubinsRules};
@@ -75,8 +75,8 @@ pub struct ImputedArea {
     pub cohort: String,
     /// Pooled over the completed tables, on the scale of log odds; absent where an area is 0 or 1.
     pub pooled: Option<EstimateWithInterval>,
-    /// By the patients who lack nothing, for models that were fitted to such; absent where that cannot be, and for figures
-    /// out of fold.
+    /// By the patients who lack nothing, for models that were fitted to such; absent where that cannot be, and for
+    /// figures out of fold.
     pub complete_cases: Option<EstimateWithInterval>,
 }
 
@@ -112,7 +112,7 @@ pub struct HandedOnFigures {
     pub slope: Option<EstimateWithInterval>,
 }
 
-/// What missing values do to the models.
+/// The effect of missing values on the models.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct MissingValues {
@@ -139,8 +139,8 @@ pub struct MissingValues {
 }
 
 impl MissingValues {
-    /// The models of a cohort with missing values; `None` where there are none. `out_of_fold` holds the risks of training
-    /// patients by completed table and model, `single` is the integrated model of the first table.
+    /// The models of a cohort with missing values; `None` where there are none. `out_of_fold` holds the risks of
+    /// training patients by completed table and model, `single` is the integrated model of the first table.
     ///
     /// # Errors
     /// What a model or the imputation goes wrong with.

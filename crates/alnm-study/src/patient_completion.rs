@@ -1,4 +1,4 @@
-//! The imputation that a bundle hands on: what completes a patient who lacks a value.
+//! The imputation model in a bundle, which completes a patient who lacks a value.
 
 use std::collections::BTreeMap;
 
@@ -22,11 +22,11 @@ fn logarithm(column: &str) -> String {
 
 /// Regressions that complete a patient who lacks a value.
 ///
-/// The study imputes its own tables by predictive mean matching, whose donors are values of its patients. What leaves the
-/// hospital are regressions alone: each measured value on the logarithm and each score, linear in the others with normal
-/// noise (`norm` of mice), learned from the training rows without any outcome, with parameters drawn anew for each
-/// imputation. A patient is completed once by each. The completion depends on the patient's values and the bundle alone,
-/// and its random numbers on the measured values among them.
+/// The study imputes its own tables by predictive mean matching, whose donors are values of its patients. What leaves
+/// the hospital are regressions alone: each measured value on the logarithm and each score, linear in the others with
+/// normal noise (`norm` of mice), learned from the training rows without any outcome, with parameters drawn anew for
+/// each imputation. A patient is completed once by each. The completion depends on the patient's values and the bundle
+/// alone, and its random numbers on the measured values among them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PatientCompletion {

@@ -24,7 +24,7 @@ pub fn n4_params() -> N4Params {
     N4Params::default().with_shrink(2)
 }
 
-/// How images become numbers.
+/// Parameters for the preparation of images.
 ///
 /// | field | default | meaning | range |
 /// |---|---|---|---|
@@ -56,7 +56,7 @@ pub struct ImagePreparationParams {
     pub series: Option<SeriesPreparation>,
 }
 
-/// What is taken beside the features of the lesion in one phase, and what was learned for it.
+/// The data that are used in addition to the features of the lesion in one phase, and what was learned for them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]

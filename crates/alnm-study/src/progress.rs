@@ -1,5 +1,5 @@
-//! What a run tells while it works: its steps, how far they are, and what each cost. The run can be stopped between two
-//! pieces of a step.
+//! Progress of a run: its steps, how far they are, and what each cost. A run can be stopped between two pieces of a
+//! step.
 
 mod log;
 
@@ -12,7 +12,7 @@ use serde::Serialize;
 
 pub use log::{LogStyle, ProgressLog};
 
-/// What happens in a run.
+/// An event of a run.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub enum StudyEvent<'a> {
@@ -36,7 +36,7 @@ pub enum StudyEvent<'a> {
     Finished(&'a StepCost),
 }
 
-/// Listens to a run, and may stop it. The threads of a step call it in parallel.
+/// Observes a run, and may stop it. The threads of a step call it in parallel.
 pub trait StudyObserver: Send + Sync {
     /// Hears what happens.
     fn hear(&self, event: StudyEvent<'_>);
@@ -64,7 +64,7 @@ pub struct StepCost {
     pub peak_memory_mib: Option<f64>,
 }
 
-/// Those who hear of a run; handed on to its steps.
+/// The observers of a run, which are passed on to its steps.
 #[derive(Clone, Default)]
 pub struct Progress(Vec<Arc<dyn StudyObserver>>);
 
@@ -75,13 +75,13 @@ impl fmt::Debug for Progress {
 }
 
 impl Progress {
-    /// Progress that nobody hears of.
+    /// Progress without any observer.
     #[must_use]
     pub fn silent() -> Self {
         Self::default()
     }
 
-    /// Progress that one more observer hears of.
+    /// The same with one more observer.
     #[must_use]
     pub fn and(mut self, observer: Arc<dyn StudyObserver>) -> Self {
         self.0.push(observer);

@@ -1,4 +1,4 @@
-//! How much the findings hang on chance, on the subgroup and on the kind of model.
+//! How much the findings depend on chance, on the subgroup and on the kind of model.
 
 use alnm_models::gradient_boosting::{BoostingParams, GradientBoosting};
 use alnm_models::ridge::{RidgeModel, RidgeParams};

@@ -84,8 +84,8 @@ fn selection(score: &str, seed: u64) -> Pipeline {
 }
 
 impl ScoreInputs {
-    /// Both feature tables, the radiomic one cut to the features that two readers agree on (ICC > 0.75) and, where the cohort
-    /// names a table of reliable features, to those of it.
+    /// Both feature tables, the radiomic one cut to the features that two readers agree on (ICC > 0.75) and, where the
+    /// cohort names a table of reliable features, to those of it.
     ///
     /// The agreement is computed from both readers' outlines of training patients and looks at no outcome.
     ///
@@ -102,7 +102,8 @@ impl ScoreInputs {
     }
 
     /// Both feature tables for learning from other rows than those of the training centre: radiomic features that are
-    /// defined for all of these rows and, where the training centre's patients are among them, that two readers agree on.
+    /// defined for all of these rows and, where the training centre's patients are among them, that two readers agree
+    /// on.
     ///
     /// # Errors
     /// When no feature is left.

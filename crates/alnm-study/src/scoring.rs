@@ -1,4 +1,4 @@
-//! New patients by a bundle: from their images and rows to features, scores and risks.
+//! Scoring of new patients with a bundle: from their images and rows to features, scores and risks.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -64,7 +64,7 @@ impl NewPatient {
     }
 }
 
-/// Something odd about a patient. The risk is computed all the same where it can be.
+/// Something unusual about a patient. The risk is computed all the same where that is possible.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct PatientWarning {
@@ -161,8 +161,9 @@ pub struct ScoredPatient {
     pub dl_score: Option<f64>,
     /// The variables of the model that are known.
     pub variables: Vec<Measurement>,
-    /// Risk, interval, contributions and verdicts; absent where a value is missing and the bundle completes none. Where it
-    /// does, the risk is the mean over the completions, and the interval, pooled by Rubin's rules, holds what is not known.
+    /// Risk, interval, contributions and verdicts; absent where a value is missing and the bundle completes none. Where
+    /// it does, the risk is the mean over the completions, and the interval, pooled by Rubin's rules, holds what is not
+    /// known.
     pub assessment: Option<Assessment>,
     /// What was completed; absent for a patient who lacks nothing.
     pub completion: Option<CompletedRisk>,
@@ -440,7 +441,8 @@ impl CompletedColumn {
     }
 }
 
-/// A variable of the model from a patient's columns and the two scores, RadScore first; none where one of them is missing.
+/// A variable of the model from a patient's columns and the two scores, RadScore first; none where one of them is
+/// missing.
 fn variable_value(
     name: &str,
     column: &dyn Fn(&str) -> Option<f64>,

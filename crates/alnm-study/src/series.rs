@@ -1,7 +1,7 @@
-//! What a study takes from its images beside one phase of the lesion, where `cohort.toml` asks for it: motion between
-//! phases, further phases and kinetic maps, rings and habitats, and one scale of intensities.
+//! Data that a study uses in addition to one phase of the lesion, where `cohort.toml` asks for them: motion between
+//! phases, further phases and kinetic maps, rings and habitats, and standardised intensities.
 //!
-//! Everything is off by default; a study without these sections gives the same bits as before they existed.
+//! Everything is off by default; a study without these sections gives exactly the same results as before they existed.
 //!
 //! | section | what it does |
 //! |---|---|
@@ -11,12 +11,12 @@
 //! | `[standardise]` | one scale for the intensities of all scanners |
 //!
 //! The order is fixed: motion, kinetic maps (of the signal as it is; enhancement is relative), N4 with the field of the
-//! analysed phase for all phases, standardisation, regions, features. The crop for the network is cut from the corrected
-//! image before standardisation, since its own percentiles scale it.
+//! analysed phase for all phases, standardisation, regions, features. The crop for the network is cut from the
+//! corrected image before standardisation, since its own percentiles scale it.
 //!
 //! Scales and habitats are learned on the patients of the training centre alone ([`learn`]), without an outcome, once:
-//! folds of the training centre share them as they share the outlines. What each patient gives to learn from is on record
-//! ([`SeriesLearning`]), and the leak check learns a second time with made-up validation patients among them.
+//! folds of the training centre share them as they share the outlines. What each patient gives to learn from is on
+//! record ([`SeriesLearning`]), and the leak check learns a second time with made-up validation patients among them.
 
 mod analysis;
 mod learning;

@@ -179,10 +179,9 @@ impl Study {
         self.settings.cohort.clone().unwrap_or_else(|| self.settings.out.join("cohort"))
     }
 
-    /// The cohort of the cohort folder. Its table and the headers of all files are checked, and all problems reported at
-    /// once, or the patients who have them left out.
-    /// Where a problem ends the run, voxels are read and checked too; otherwise [`Study::images`] checks them as it reads
-    /// them.
+    /// The cohort of the cohort folder. Its table and the headers of all files are checked, and all problems reported
+    /// at once, or the patients who have them left out. Where a problem ends the run, voxels are read and checked too;
+    /// otherwise [`Study::images`] checks them as it reads them.
     ///
     /// # Errors
     /// [`CohortProblems`](cohort::CohortProblems).
@@ -236,8 +235,8 @@ impl Study {
         Ok(if self.settings.shuffle_outcomes { cohort.with_shuffled_outcomes(self.settings.seed) } else { cohort })
     }
 
-    /// Creates the output folder; results of another cohort in it are not overwritten. From here on `run.log` in it says
-    /// when steps are finished and how far long ones are, beside those who hear of the run.
+    /// Creates the output folder; results of another cohort in it are not overwritten. From here on `run.log` in it
+    /// says when steps are finished and how far long ones are, beside those who hear of the run.
     ///
     /// # Errors
     /// When the folder holds results of other settings, or cannot be created.

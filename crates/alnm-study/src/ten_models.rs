@@ -1,4 +1,4 @@
-//! The ten models of the study: which variables each holds.
+//! The ten models of the study, with the variables that each uses.
 
 use alnm_models::model_set::ModelSpecification;
 

@@ -1,4 +1,4 @@
-//! The ten variables that models may hold: under which name each stands, and what it is computed from.
+//! The ten variables that models may use: the name of each, and what it is computed from.
 //!
 //! | columns of `patients.csv` | name in tables and models | column for `alnm predict` | what it is |
 //! |---|---|---|---|

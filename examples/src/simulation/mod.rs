@@ -41,8 +41,8 @@ pub struct Simulation {
     pub second_reader: usize,
     /// Patients of each centre whose nine phases are all written; of the others the fourth is.
     pub all_phases: usize,
-    /// Largest motion of tissue between phases along an axis, in mm. Where there is any, the nine phases of all patients are
-    /// written, and `cohort.toml` asks the study to bring them onto the fourth.
+    /// Largest motion of tissue between phases along an axis, in mm. Where there is any, the nine phases of all
+    /// patients are written, and `cohort.toml` asks the study to bring them onto the fourth.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub motion_mm: Option<f64>,
     /// Seed of everything.
@@ -53,8 +53,8 @@ pub struct Simulation {
 
 const VERSION: u32 = 2;
 const RECORD: &str = "simulation.json";
-/// What is known of the lesion: its mean signal without noise and motion, its share of the full enhancement, and how far
-/// it lies from where it is in the analysed phase.
+/// What is known of the lesion: its mean signal without noise and motion, its share of the full enhancement, and how
+/// far it lies from where it is in the analysed phase.
 const TRUTH: &str = "truth.csv";
 const UNFINISHED: &str = "simulation.unfinished.jsonl";
 /// The analysed phase, counted from 1.
@@ -94,8 +94,8 @@ impl Simulation {
         Ok(reduced)
     }
 
-    /// The same patients with tissue that moves between phases by up to `largest_mm` along each axis; the fourth phase stays
-    /// as it is. Motion is another one in each patient.
+    /// The same patients with tissue that moves between phases by up to `largest_mm` along each axis; the fourth phase
+    /// stays as it is. Motion is another one in each patient.
     #[must_use]
     pub fn with_motion(self, largest_mm: f64) -> Self {
         Self { motion_mm: Some(largest_mm), all_phases: self.patients(), ..self }

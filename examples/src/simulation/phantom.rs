@@ -40,8 +40,8 @@ pub(super) struct LesionTraits {
     pub(super) washout: f64,
 }
 
-/// Motion of tissue between phases: a smooth field that grows with the distance in time from the analysed phase, in which
-/// nothing has moved.
+/// Motion of tissue between phases: a smooth field that grows with the distance in time from the analysed phase, in
+/// which nothing has moved.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Motion {
     /// Displacements along x, y and z as shares of the largest one.
@@ -77,8 +77,8 @@ pub(super) struct PhaseTruth {
     pub(super) lesion_signal: f64,
     /// Share of the full enhancement.
     pub(super) enhancement: f64,
-    /// Mean distance in mm between where the phase shows the tissue of the lesion's place and where it lies in the analysed
-    /// phase.
+    /// Mean distance in mm between where the phase shows the tissue of the lesion's place and where it lies in the
+    /// analysed phase.
     pub(super) lesion_motion: f64,
 }
 

@@ -14,8 +14,8 @@ use crate::messages;
 use crate::options::{IntervalLevel, ResultFormat, ResultOptions};
 use crate::predict::{assessment_lines, column_name};
 
-/// Risk of new patients by the bundle of a finished study: from images, outlines and blood counts to features, scores and
-/// the risk with its interval, what each variable adds, and what was odd.
+/// Risk of new patients by the bundle of a finished study: from images, outlines and blood counts to features, scores
+/// and the risk with its interval, what each variable adds, and what was odd.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   alnm apply bundle.safetensors dce-folder mask.nii.gz --patient row.csv

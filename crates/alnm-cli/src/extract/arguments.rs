@@ -22,9 +22,9 @@ alnm extract cases.csv -p params.yaml -f csv -o features.csv --reader-masks Mask
 cat cases.csv | alnm extract - -f csv > features.csv\n\n\
 Finished cases stay in --out-dir, also after Ctrl-C. `alnm help columns` says what a list of cases may hold.")]
 pub(crate) struct ExtractArgs {
-    /// Image file or folder of a DICOM series, or a table of cases with columns Image and Mask (and, where needed, Label,
-    /// Label_channel, Image_volume and Mask_volume, and for DICOM Series, Phase and Roi; other columns are copied to the output).
-    /// Paths in it are relative to its folder. `-` is an image or a table from standard input.
+    /// Image file or folder of a DICOM series, or a table of cases with columns Image and Mask (and, where needed,
+    /// Label, Label_channel, Image_volume and Mask_volume, and for DICOM Series, Phase and Roi; other columns are
+    /// copied to the output). Paths in it are relative to its folder. `-` is an image or a table from standard input.
     #[arg(value_name = "IMAGE|BATCH.csv")]
     pub(super) input: PathBuf,
     /// Mask file; needed unless the input is a CSV file or --whole-image is set.
@@ -59,8 +59,8 @@ pub(crate) struct ExtractArgs {
     /// files, the parameters and the version of this program are those of its file there.
     #[arg(long, visible_alias = "od", value_name = "DIR")]
     pub(super) out_dir: Option<PathBuf>,
-    /// End with exit code 0 although cases failed, and leave out settings that make no sense with a warning, as PyRadiomics
-    /// does.
+    /// End with exit code 0 although cases failed, and leave out settings that make no sense with a warning, as
+    /// PyRadiomics does.
     #[arg(long)]
     pub(super) keep_going: bool,
     /// Features of the region, maps with a value for each of its voxels, or the images that features are computed on:
@@ -123,12 +123,12 @@ pub(crate) struct ExtractArgs {
     /// A row for each phase of a dynamic DICOM series, with its number in the column Phase.
     #[arg(long, conflicts_with = "phase")]
     pub(super) all_phases: bool,
-    /// One row for a case instead of one for each region and phase: all regions in all phases (with --all-phases) and in
-    /// all maps, in columns named REGION_IMAGE_FEATURE, and without diagnostics.
+    /// One row for a case instead of one for each region and phase: all regions in all phases (with --all-phases) and
+    /// in all maps, in columns named REGION_IMAGE_FEATURE, and without diagnostics.
     #[arg(long, conflicts_with_all = ["mode", "slice_means", "out_dir", "sr", "skip_nans"])]
     pub(super) one_row: bool,
-    /// Folder with maps of the image, such as those of `alnm kinetics`; for a list the column Maps. Voxels of a map that
-    /// are not finite are left out of the regions there.
+    /// Folder with maps of the image, such as those of `alnm kinetics`; for a list the column Maps. Voxels of a map
+    /// that are not finite are left out of the regions there.
     #[arg(long, value_name = "DIR", requires = "one_row")]
     pub(super) maps: Option<PathBuf>,
     /// Columns that compare phases: difference from the first, ratio to it, slope per second over all.
@@ -138,17 +138,17 @@ pub(crate) struct ExtractArgs {
     /// SeriesDescription and Modality; empty for other images.
     #[arg(long)]
     pub(super) dicom_columns: bool,
-    /// File for the features as a DICOM structured report (TID 1500), or for a list of cases a folder for the reports of
-    /// all (Case-1.sr.dcm and so on). The images have to be DICOM series. A report refers to the mask where that is a
-    /// DICOM segmentation, else to one that is written beside it (.seg.dcm).
+    /// File for the features as a DICOM structured report (TID 1500), or for a list of cases a folder for the reports
+    /// of all (Case-1.sr.dcm and so on). The images have to be DICOM series. A report refers to the mask where that is
+    /// a DICOM segmentation, else to one that is written beside it (.seg.dcm).
     #[arg(long, value_name = "FILE|DIR", conflicts_with = "out_dir")]
     pub(super) sr: Option<PathBuf>,
-    /// Columns of a list of cases with the masks of further readers. Each case is extracted with these too, in rows of their own;
-    /// the column Reader holds the name of the mask's column.
+    /// Columns of a list of cases with the masks of further readers. Each case is extracted with these too, in rows of
+    /// their own; the column Reader holds the name of the mask's column.
     #[arg(long, value_name = "COLUMN,...", value_delimiter = ',', num_args = 1, conflicts_with_all = ["mask", "whole_image", "mode", "one_row", "sr"])]
     pub(super) reader_masks: Vec<String>,
-    /// File for a table of how far the readers agree on each feature: ICC(2,1) with its interval of 95 %, and whether it exceeds
-    /// --icc-above. The study takes it by `reliability` in cohort.toml.
+    /// File for a table of how far the readers agree on each feature: ICC(2,1) with its interval of 95 %, and whether
+    /// it exceeds --icc-above. The study takes it by `reliability` in cohort.toml.
     #[arg(long, value_name = "FILE", requires = "reader_masks", conflicts_with = "shard")]
     pub(super) reliability: Option<PathBuf>,
     /// Intraclass correlation that a reliable feature exceeds.

@@ -29,8 +29,8 @@ pub(super) struct Log {
 }
 
 impl Log {
-    /// Messages go to the terminal from PyRadiomics' `verbosity` on, which --quiet and --verbose limit, and to a file from
-    /// `level` on.
+    /// Messages go to the terminal from PyRadiomics' `verbosity` on, which --quiet and --verbose limit, and to a file
+    /// from `level` on.
     pub(super) fn new(verbosity: u8, file: Option<&Path>, level: Level) -> Result<Self> {
         let terminal = match verbosity {
             1 => Level::Critical,

@@ -1,5 +1,5 @@
-//! Whether a case can be held in memory. The system ends a program that takes more than there is, with all its cases, so
-//! that this is asked before.
+//! Whether a case can be held in memory. The system ends a program that takes more than there is, with all its cases,
+//! so that this is asked before.
 
 use alnm_imaging::resample::{roi_grid, spacing_grid};
 use alnm_imaging::{Geometry, Image};

@@ -61,8 +61,8 @@ fn added(format: TableFormat) -> Result<TableKind> {
     }
 }
 
-/// Writes [formatted](formatted_row) rows with the numbers of their cases to the file that `--out` names, or to standard
-/// output.
+/// Writes [formatted](formatted_row) rows with the numbers of their cases to the file that `--out` names, or to
+/// standard output.
 pub(super) fn write_table(arguments: &ExtractArgs, engine: &Engine, rows: &[(usize, SharedRow)]) -> Result<()> {
     let expected = expected_columns(arguments, engine, rows);
     let format = arguments.format();

@@ -18,7 +18,8 @@ use crate::exit::wrong_value;
 /// The column with the name of the column that the mask of a row comes from.
 pub(super) const READER: &str = "Reader";
 
-/// What identifies a region in the rows of all readers: the number of its case, and what tells it from the case's others.
+/// What identifies a region in the rows of all readers: the number of its case, and what tells it from the case's
+/// others.
 type RegionKey = (usize, Vec<String>);
 
 /// The features of each region by one reader.
@@ -31,8 +32,8 @@ pub(super) fn filter(arguments: &ExtractArgs) -> Result<Option<AgreementFilter>>
     AgreementParams::default().with_above(arguments.icc_above).check().map(Some).map_err(wrong_value)
 }
 
-/// The agreement on each feature over the regions that all readers outlined. A feature that is not defined for all of these has
-/// no intraclass correlation and is not reliable.
+/// The agreement on each feature over the regions that all readers outlined. A feature that is not defined for all of
+/// these has no intraclass correlation and is not reliable.
 pub(super) fn table(filter: &AgreementFilter, rows: &[(usize, SharedRow)], log: &Log) -> Result<DataTable> {
     let (names, readers) = by_reader(rows);
     let all: BTreeSet<&RegionKey> = readers.values().flat_map(BTreeMap::keys).collect();
@@ -99,8 +100,8 @@ fn reader<'a>((name, cell): (&'a str, &'a RowValue)) -> Option<&'a str> {
     }
 }
 
-/// A row for each feature, by the form of the filter. What was found is in the order of the names, without those that are
-/// not defined.
+/// A row for each feature, by the form of the filter. What was found is in the order of the names, without those that
+/// are not defined.
 fn laid_out(filter: &AgreementFilter, names: &[&str], found: &[FeatureAgreement]) -> Result<DataTable> {
     let form = filter.params().form;
     let mut table = DataTable::new(FeatureAgreement::COLUMNS.iter().copied())?;

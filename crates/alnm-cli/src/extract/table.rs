@@ -184,8 +184,8 @@ pub(super) fn write(
     Ok(())
 }
 
-/// A computed value from its text: what tells regions apart is text, and what is no diagnostic is a feature, whose number
-/// comes back with the same bits.
+/// A computed value from its text: what tells regions apart is text, and what is no diagnostic is a feature, whose
+/// number comes back with the same bits.
 pub(super) fn value_of(name: &str, text: &str) -> RowValue {
     let value = if REGION_COLUMNS.contains(&name) {
         None

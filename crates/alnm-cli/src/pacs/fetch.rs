@@ -12,8 +12,8 @@ use super::server::ServerOptions;
 use super::transfer::Transfer;
 use crate::output::{print, refuse_stream, require_folder};
 
-/// Fetch studies from a PACS by DICOMweb into a folder, as STUDY/SERIES/OBJECT.dcm. What lies there whole is not fetched
-/// again, so that the same command goes on after an interruption.
+/// Fetch studies from a PACS by DICOMweb into a folder, as STUDY/SERIES/OBJECT.dcm. What lies there whole is not
+/// fetched again, so that the same command goes on after an interruption.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   alnm fetch https://pacs.example.org/dicom-web --list --patient-id P001
@@ -47,7 +47,8 @@ pub(crate) struct Fetch {
     /// Studies of this description.
     #[arg(long, value_name = "TEXT", help_heading = "Studies")]
     description: Option<String>,
-    /// Studies in which an attribute has a value, by its keyword: ReferringPhysicianName=Roe*; may be given several times.
+    /// Studies in which an attribute has a value, by its keyword: ReferringPhysicianName=Roe*; may be given several
+    /// times.
     #[arg(long = "match", value_name = "KEYWORD=VALUE", value_parser = attribute_match, help_heading = "Studies")]
     matches: Vec<AttributeMatch>,
     /// Studies with series of this modality, and of them these series alone.

@@ -17,10 +17,10 @@ use crate::options::ImageOutput;
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Proposal of lesions")]
 pub(super) struct ProposalOptions {
-    /// Find lesions without a seed: IMAGE is a dynamic series, a DICOM folder or a file of four dimensions. Parts of the breasts
-    /// that enhance early are ranked by volume, enhancement, kinetics and shape, and outlined by fuzzy c-means. With a speed
-    /// (--lower, --edges and so on) the contour grows from the first candidate; without one the candidates are the mask. A
-    /// reader has to look at them: the rules were tried on simulated series alone.
+    /// Find lesions without a seed: IMAGE is a dynamic series, a DICOM folder or a file of four dimensions. Parts of
+    /// the breasts that enhance early are ranked by volume, enhancement, kinetics and shape, and outlined by fuzzy
+    /// c-means. With a speed (--lower, --edges and so on) the contour grows from the first candidate; without one the
+    /// candidates are the mask. A reader has to look at them: the rules were tried on simulated series alone.
     #[arg(long, conflicts_with_all = ["seed", "seed_voxel", "seeds"])]
     pub(super) propose: bool,
     /// Seconds from the first phase to each, where the files state none.

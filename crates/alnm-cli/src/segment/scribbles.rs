@@ -13,8 +13,8 @@ use crate::input::{ChosenImage, MaskDrawing, read_image};
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Speed by scribbles")]
 pub(super) struct ScribbleOptions {
-    /// Mask of scribbles, with a label for each class: a random forest learns from them, and the contour grows in the classes of
-    /// --foreground. Without another seed these scribbles are the seeds.
+    /// Mask of scribbles, with a label for each class: a random forest learns from them, and the contour grows in the
+    /// classes of --foreground. Without another seed these scribbles are the seeds.
     #[arg(long, value_name = "FILE", requires = "foreground", conflicts_with_all = ["edges", "speed", "lower", "upper", "classes"])]
     pub(super) scribbles: Option<PathBuf>,
     /// Further images on the grid of IMAGE that the forest looks at.

@@ -7,7 +7,8 @@ use super::{Damaged, DamagedBytes, Rewriting, spread};
 const PLACES: usize = 6;
 
 /// Variants of a text file of lines such as `key=1 2 3`, of some sixty kinds: cut short, lines missing, doubled,
-/// exchanged and broken, keys renamed, numbers changed and mistyped, lists of other lengths and orders, other encodings.
+/// exchanged and broken, keys renamed, numbers changed and mistyped, lists of other lengths and orders, other
+/// encodings.
 ///
 /// The variants depend on the file alone and none of them is equal to it.
 #[must_use]

@@ -15,8 +15,8 @@ pub(crate) mod spatial;
 pub(crate) mod winograd;
 pub(crate) mod workspace;
 
-/// Does work as a task of the thread pool. A loop over tasks that begins outside of the pool costs two changes of threads,
-/// and a pass over a network has hundreds of loops.
+/// Does work as a task of the thread pool. A loop over tasks that begins outside of the pool costs two changes of
+/// threads, and a pass over a network has hundreds of loops.
 pub(crate) fn in_pool<R: Send>(work: impl FnOnce() -> R + Send) -> R {
     rayon::scope(|_| work())
 }

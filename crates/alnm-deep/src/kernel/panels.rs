@@ -4,8 +4,8 @@ use rayon::prelude::*;
 
 use super::microkernel::{Buffer, PANEL, STRIP};
 
-/// A weight matrix (outputs × depth) as panels of [`PANEL`] outputs, each of which lies strip by strip: for [`STRIP`] outputs
-/// the numbers of one depth side by side. Missing outputs of the last panel are zero.
+/// A weight matrix (outputs × depth) as panels of [`PANEL`] outputs, each of which lies strip by strip: for [`STRIP`]
+/// outputs the numbers of one depth side by side. Missing outputs of the last panel are zero.
 #[derive(Debug, Clone)]
 pub(crate) struct Panels {
     values: Buffer,

@@ -1,7 +1,7 @@
 //! Convolutions over up to three dimensions of positions, with groups, dilation, and steps of their own on each axis.
 //!
-//! Activations have the channel the fastest, as in the rest of the engine; what lies under a window is copied to a row of
-//! a matrix block by block, and the product kernels do the rest.
+//! Activations have the channel the fastest, as in the rest of the engine; what lies under a window is copied to a row
+//! of a matrix block by block, and the product kernels do the rest.
 
 use alnm_imaging::parallel::for_each_part;
 use rayon::prelude::*;
@@ -382,8 +382,8 @@ mod tests {
         (0..span.output).flat_map(|o| span.taps(o).map(move |(tap, at)| [o, at, tap])).collect()
     }
 
-    /// The sums of the definition in double precision: `weight` of (output, input of a group, tap), activations with the
-    /// channel the fastest. The larger grid is the output of a transposed convolution and the input of another.
+    /// The sums of the definition in double precision: `weight` of (output, input of a group, tap), activations with
+    /// the channel the fastest. The larger grid is the output of a transposed convolution and the input of another.
     fn plain(layer: &SpatialConvolution, input: &[f32], weight: &[f32], transposed: bool) -> Vec<f64> {
         let SpatialConvolution { images, spans, inputs, outputs, groups } = *layer;
         let (each_in, each_out) = (inputs / groups, outputs / groups);

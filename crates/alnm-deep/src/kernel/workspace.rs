@@ -3,9 +3,9 @@
 use super::microkernel::{Arena, Buffer, Instructions};
 use crate::tensor::Tensor;
 
-/// The memory of passes over a network, and what their kernels run on. Activations of a batch are hundreds of megabytes,
-/// and asking the system for them anew in every step costs more than the arithmetic of a batch normalisation: what is
-/// taken lies in an arena, to which it returns when it is dropped.
+/// The memory of passes over a network, and what their kernels run on. Activations of a batch are hundreds of
+/// megabytes, and asking the system for them anew in every step costs more than the arithmetic of a batch
+/// normalisation: what is taken lies in an arena, to which it returns when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Workspace {
     arena: Arena,

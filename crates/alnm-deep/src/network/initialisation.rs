@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::graph::{ParameterSpecification, Role};
 
-/// How parameters start where no weights are loaded.
+/// How parameters are initialised when no weights are loaded.
 ///
 /// Convolutions are drawn from a normal distribution of variance 2 / (outputs · kernel²) (He et al. 2015, fan-out, as
 /// torchvision does), fully connected layers uniformly from ±1/√inputs; batch normalisations start as the identity. The

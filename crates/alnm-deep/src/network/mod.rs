@@ -46,8 +46,8 @@ pub enum Head {
 
 /// A backbone, optionally with a head, and its parameters.
 ///
-/// A network is drawn by [`Network::initialised`], takes weights from a file of PyTorch by [`Network::load_weights`], is
-/// trained by [`crate::fine_tune`], read out by [`crate::Predictor`], and kept by [`Network::save`].
+/// A network is drawn by [`Network::initialised`], takes weights from a file of PyTorch by [`Network::load_weights`],
+/// is trained by [`crate::fine_tune`], read out by [`crate::Predictor`], and kept by [`Network::save`].
 ///
 /// ```
 /// use alnm_deep::{Backbone, Head, Initialisation, Network};

@@ -15,8 +15,8 @@ use crate::graph::{Graph, NodeId, Operation};
 pub enum Recomputation {
     /// Nothing is computed twice.
     None,
-    /// What costs little: batch normalisations, rectified linear units, concatenations, and convolutions of few products
-    /// for each value; of the ends of residual blocks every second one.
+    /// What costs little: batch normalisations, rectified linear units, concatenations, and convolutions of few
+    /// products for each value; of the ends of residual blocks every second one.
     #[default]
     Cheap,
     /// Everything between the ends of residual blocks and the stages that have names: a second forward pass.

@@ -10,18 +10,18 @@ use crate::weight_file::{index_of_part, read_state_dict};
 use crate::weight_report::{WeightReport, WrongShape};
 
 impl Network {
-    /// Replaces the parameters and running statistics by those of a safetensors file or a PyTorch `.pth` (zip) file with
-    /// torchvision's names; the head keeps its values where the file has none. Nothing in a pickle is executed.
+    /// Replaces the parameters and running statistics by those of a safetensors file or a PyTorch `.pth` (zip) file
+    /// with torchvision's names; the head keeps its values where the file has none. Nothing in a pickle is executed.
     ///
     /// Before all names may stand a prefix such as `module.` or `backbone.`, which is found; tensors outside of it are
     /// left aside and reported. Instead of their names the network's children may have numbers (`4.0.conv1.weight` for
     /// `layer1.0.conv1.weight`), as in a `torch.nn.Sequential` made of them.
     ///
     /// # Errors
-    /// As [`read_state_dict`]; [`DeepError::WeightFile`] when the file is one of several; [`DeepError::WeightMismatch`] when a tensor is missing, unexpected or of another shape;
-    /// [`DeepError::Parameter`] when the network stands in the file under several prefixes; [`DeepError::NotFinite`] or
-    /// [`DeepError::Parameter`] for a value that is not finite or a running variance below 0. In all these cases nothing
-    /// is replaced.
+    /// As [`read_state_dict`]; [`DeepError::WeightFile`] when the file is one of several; [`DeepError::WeightMismatch`]
+    /// when a tensor is missing, unexpected or of another shape; [`DeepError::Parameter`] when the network stands in
+    /// the file under several prefixes; [`DeepError::NotFinite`] or [`DeepError::Parameter`] for a value that is not
+    /// finite or a running variance below 0. In all these cases nothing is replaced.
     ///
     /// ```no_run
     /// use alnm_deep::{Backbone, Head, Initialisation, Network};
@@ -34,9 +34,9 @@ impl Network {
         self.load_weights_but(path, &[])
     }
 
-    /// As [`Network::load_weights`], for a file that lacks some layers: tensors whose names begin with one of `kept` up to
-    /// a dot keep their values where the file has none, or one of another shape. Weights that were trained for features
-    /// alone have no `fc`, those of a classifier have one of as many outputs as classes.
+    /// As [`Network::load_weights`], for a file that lacks some layers: tensors whose names begin with one of `kept` up
+    /// to a dot keep their values where the file has none, or one of another shape. Weights that were trained for
+    /// features alone have no `fc`, those of a classifier have one of as many outputs as classes.
     ///
     /// # Errors
     /// As [`Network::load_weights`].
@@ -146,8 +146,8 @@ impl Network {
         self.assign(state, |_, _| false).map(drop)
     }
 
-    /// Values in the order and layout of the parameters, by name and in PyTorch's layout. Parameters without values, such
-    /// as frozen ones without gradients, are left out.
+    /// Values in the order and layout of the parameters, by name and in PyTorch's layout. Parameters without values,
+    /// such as frozen ones without gradients, are left out.
     pub(crate) fn named<'a>(&'a self, values: &'a [Vec<f32>]) -> impl Iterator<Item = (String, StateTensor)> + 'a {
         let named = self.graph.parameters.iter().zip(values).filter(|(_, values)| !values.is_empty());
         named.map(|(specification, values)| {
@@ -156,8 +156,8 @@ impl Network {
         })
     }
 
-    /// Takes over stored tensors; `keeps` says which names may keep their values where the file has none, or (true) one of
-    /// another shape.
+    /// Takes over stored tensors; `keeps` says which names may keep their values where the file has none, or (true) one
+    /// of another shape.
     fn assign(&mut self, mut stored: StateDict, keeps: impl Fn(&str, bool) -> bool) -> Result<WeightReport> {
         check_values(&stored)?;
         let mut report = WeightReport::default();

@@ -12,8 +12,8 @@ impl OnnxNetwork {
     /// [`features`](crate::features()) is for the backbones of this crate.
     ///
     /// The network's only input is (image, channel, row, column). With three channels all hold the image as the
-    /// preparation normalises it; with one channel the image goes in as it is. A network whose rows and columns are fixed
-    /// takes images of that size alone, unless the preparation resizes them.
+    /// preparation normalises it; with one channel the image goes in as it is. A network whose rows and columns are
+    /// fixed takes images of that size alone, unless the preparation resizes them.
     ///
     /// # Errors
     /// As [`OnnxNetwork::run`]; [`DeepError::Onnx`] for a network with another input, or whose output holds no

@@ -38,8 +38,8 @@ use crate::state_dict::MAXIMUM_FILE_BYTES;
 pub struct OnnxInput {
     /// Its name.
     pub name: String,
-    /// Sizes of its dimensions, `None` for those that the file leaves open; without dimensions where it does not say how
-    /// many there are.
+    /// Sizes of its dimensions, `None` for those that the file leaves open; without dimensions where it does not say
+    /// how many there are.
     pub shape: Vec<Option<usize>>,
 }
 
@@ -120,15 +120,15 @@ impl OnnxNetwork {
     /// Reads the network of a file, to give the outputs that the file names.
     ///
     /// # Errors
-    /// [`DeepError::Onnx`] for a file that is no ONNX model, is damaged or larger than [`MAXIMUM_FILE_BYTES`], or has an
-    /// operator that is not supported, operations that form a cycle, or element types other than those that are read. The
-    /// error names the operator.
+    /// [`DeepError::Onnx`] for a file that is no ONNX model, is damaged or larger than [`MAXIMUM_FILE_BYTES`], or has
+    /// an operator that is not supported, operations that form a cycle, or element types other than those that are
+    /// read. The error names the operator.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         Self::open_with_outputs(path, &[])
     }
 
-    /// Reads the network of a file, to give the values of these names, which may lie anywhere in the network. What they do
-    /// not need is neither read nor computed. Without names the outputs are those that the file names.
+    /// Reads the network of a file, to give the values of these names, which may lie anywhere in the network. What they
+    /// do not need is neither read nor computed. Without names the outputs are those that the file names.
     ///
     /// # Errors
     /// As [`OnnxNetwork::open`], and for a name that nothing in the network has.

@@ -25,7 +25,8 @@ pub(super) struct Model {
 pub(super) struct Port {
     pub(super) name: String,
     pub(super) element: i64,
-    /// Sizes of the dimensions, absent where the file leaves them open; `None` where it does not say how many there are.
+    /// Sizes of the dimensions, absent where the file leaves them open; `None` where it does not say how many there
+    /// are.
     pub(super) shape: Option<Vec<Option<usize>>>,
 }
 

@@ -14,7 +14,8 @@ pub enum WindowWeighting {
     /// Every voxel of a window counts the same.
     Constant,
     /// `exp(−½ Σ ((i − c) / σ)²)` with the centre c = (n − 1)/2 of a window of n voxels and σ = n/8 along each axis, as
-    /// nnU-Net weights them (Isensee et al. 2021); at least a thousandth of the largest weight, so that every voxel counts.
+    /// nnU-Net weights them (Isensee et al. 2021); at least a thousandth of the largest weight, so that every voxel
+    /// counts.
     #[default]
     Gaussian,
 }
@@ -110,8 +111,8 @@ impl SlidingWindow {
         &self.0
     }
 
-    /// The output of a network for a volume (channel, z, y, x): (output channel, z, y, x). `observer` hears of the windows
-    /// done and of all there are, and stops the work by `false`.
+    /// The output of a network for a volume (channel, z, y, x): (output channel, z, y, x). `observer` hears of the
+    /// windows done and of all there are, and stops the work by `false`.
     ///
     /// # Errors
     /// As [`OnnxNetwork::run`] and [`SlidingWindow::apply`].
@@ -124,8 +125,8 @@ impl SlidingWindow {
         self.apply(volume, |window| network.output(window.view()), observer)
     }
 
-    /// The output of any function of a window (1, channel, z, y, x) that gives (1, output channel, z, y, x), averaged over
-    /// windows and mirror images by their weights.
+    /// The output of any function of a window (1, channel, z, y, x) that gives (1, output channel, z, y, x), averaged
+    /// over windows and mirror images by their weights.
     ///
     /// # Errors
     /// [`DeepError::Shape`] for a volume without voxels, or an output of other voxels than the window's;
@@ -300,7 +301,8 @@ mod tests {
         assert_eq!(starts(3, 8, 0.5), [-2]);
     }
 
-    /// What a voxel's output depends on alone comes out as it went in, whatever the windows, the weights and the mirrors.
+    /// What a voxel's output depends on alone comes out as it went in, whatever the windows, the weights and the
+    /// mirrors.
     #[test]
     fn a_function_of_single_voxels_passes_unchanged() {
         for size in [[9, 14, 11], [3, 20, 4]] {

@@ -258,8 +258,8 @@ pub(super) fn transpose_matrices(from: &[f32], rows: usize, columns: usize, into
     });
 }
 
-/// The shape that two shapes have together by the rule of NumPy: dimensions are compared from the last on, and a size of
-/// 1 is repeated.
+/// The shape that two shapes have together by the rule of NumPy: dimensions are compared from the last on, and a size
+/// of 1 is repeated.
 pub(super) fn broadcast_shape(first: &[usize], second: &[usize]) -> Result<Vec<usize>, String> {
     let rank = first.len().max(second.len());
     let size = |shape: &[usize], axis: usize| (axis + shape.len()).checked_sub(rank).map_or(1, |axis| shape[axis]);
@@ -301,8 +301,8 @@ pub(super) fn axis_of(axis: i64, rank: usize) -> Result<usize, String> {
     place.ok_or_else(|| format!("axis is {axis}; it must be one of {rank} dimensions"))
 }
 
-/// Calls `visit` with the place in C order and the offsets of several tensors for each run along the last dimension of a
-/// shape. `strides` holds for each tensor the distances along every dimension; negative ones wrap around.
+/// Calls `visit` with the place in C order and the offsets of several tensors for each run along the last dimension of
+/// a shape. `strides` holds for each tensor the distances along every dimension; negative ones wrap around.
 pub(super) fn for_each_run<const N: usize>(
     shape: &[usize],
     strides: [&[usize]; N],

@@ -37,8 +37,8 @@ pub(super) struct WindowSpecification {
 const LARGEST: usize = 1 << 24;
 
 impl WindowSpecification {
-    /// The window along each of the positions' dimensions, always three: the first ones are [`Span::ONE`] where there are
-    /// fewer.
+    /// The window along each of the positions' dimensions, always three: the first ones are [`Span::ONE`] where there
+    /// are fewer.
     pub(super) fn spans(&self, positions: &[usize], kernel: &[usize]) -> Result<[Span; 3], String> {
         let rank = positions.len();
         if !(1..=3).contains(&rank) {

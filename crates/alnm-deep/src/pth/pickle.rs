@@ -139,8 +139,8 @@ impl Value {
     }
 }
 
-/// The names under which training programs keep the dictionary of tensors beside others, such as the optimiser's: PyTorch's
-/// own examples and Lightning, torchvision's references, MONAI, nnU-Net.
+/// The names under which training programs keep the dictionary of tensors beside others, such as the optimiser's:
+/// PyTorch's own examples and Lightning, torchvision's references, MONAI, nnU-Net.
 const CONTAINERS: [&str; 4] = ["state_dict", "model", "model_state_dict", "network_weights"];
 
 /// Where the tensors of a pickle's dictionary stand, or those of the dictionary that it holds under one of the names

@@ -11,7 +11,8 @@ use super::record::{EpochRecord, check_history};
 use crate::error::{DeepError, Result};
 use crate::loss::CrossEntropyLoss;
 
-/// The fold of every example; each fold has the same share of each class, and as many examples as the others, up to one.
+/// The fold of every example; each fold has the same share of each class, and as many examples as the others, up to
+/// one.
 pub(super) fn shared_out(examples: &[Example], folds: usize, seed: u64) -> Result<Vec<usize>> {
     let mut generator = ChaCha8Rng::seed_from_u64(seed);
     let mut fold_of = vec![0; examples.len()];

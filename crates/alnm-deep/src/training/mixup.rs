@@ -62,7 +62,8 @@ mod tests {
         assert_eq!(mixing.of_labels(&[true, false, false]), [false, false, true]);
     }
 
-    /// Shares of a uniform distribution have the mean 3/4 where the larger part counts, those of a narrow one nearly 1/2.
+    /// Shares of a uniform distribution have the mean 3/4 where the larger part counts, those of a narrow one nearly
+    /// 1/2.
     #[test]
     fn shares_follow_their_distribution() {
         let mean = |alpha: f64| (0..4000).map(|seed| Mixing::draw(alpha, 4, seed).unwrap().share).sum::<f64>() / 4000.0;

@@ -54,7 +54,7 @@ impl Example {
 /// What hears of a running training, and stops it by a break.
 type Observer<'a> = dyn FnMut(TrainingEvent<'_>) -> ControlFlow<()> + 'a;
 
-/// What a running training tells its observer.
+/// An event of a running training, as its observer is told of it.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum TrainingEvent<'a> {
@@ -111,9 +111,9 @@ impl Training {
     /// of every step and epoch, and stops the training by a break. The result does not depend on the number of threads.
     ///
     /// # Errors
-    /// [`DeepError::Parameter`] for a network without a logit head, fewer than two examples of a class, or a prefix that
-    /// no parameter has; [`DeepError::Shape`] for images of different or too small sizes; [`DeepError::NotFinite`] for
-    /// values that are not finite; [`DeepError::Diverged`] when the loss is no longer finite;
+    /// [`DeepError::Parameter`] for a network without a logit head, fewer than two examples of a class, or a prefix
+    /// that no parameter has; [`DeepError::Shape`] for images of different or too small sizes; [`DeepError::NotFinite`]
+    /// for values that are not finite; [`DeepError::Diverged`] when the loss is no longer finite;
     /// [`DeepError::WeightFile`] when the checkpoint cannot be written or read, or belongs to another training;
     /// [`DeepError::Cancelled`] when the observer breaks.
     ///

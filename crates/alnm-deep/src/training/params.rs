@@ -40,7 +40,7 @@ impl ClassWeights {
 /// |---|---|---|---|
 /// | `epochs` | 8 | passes over the training images | ≥ 1 |
 /// | `batch_size` | 16 | images per step; a last batch of one image is joined to the one before | ≥ 2 |
-/// | `learning_rate` | 1e-4 | step size at its highest | finite, > 0 |
+/// | `learning_rate` | 1e-4 | highest learning rate of the schedule | finite, > 0 |
 /// | `groups` | none | factors on the learning rate by the names of parameters, 0 freezes; and the epochs in which they begin to learn | factors ≥ 0, not all 0; first epochs below `epochs` |
 /// | `norm_moments` | of the batch | what batch normalisation normalises by | [`NormMoments`] |
 /// | `optimiser` | AdamW, decay 1e-2 | how parameters follow their gradients | [`Optimiser::check`] |
@@ -79,7 +79,7 @@ pub struct TrainingParams {
     pub epochs: usize,
     /// Images per step.
     pub batch_size: usize,
-    /// Step size at its highest.
+    /// Highest learning rate of the schedule.
     pub learning_rate: f64,
     /// Factors on the learning rate by the names of parameters.
     pub groups: Vec<ParameterGroup>,
@@ -152,7 +152,7 @@ impl TrainingParams {
         Self { batch_size, ..self }
     }
 
-    /// Step size at its highest.
+    /// Sets the highest learning rate of the schedule.
     pub fn with_learning_rate(self, learning_rate: f64) -> Self {
         Self { learning_rate, ..self }
     }
@@ -192,9 +192,10 @@ impl TrainingParams {
         Self { label_smoothing, ..self }
     }
 
-    /// Every batch mixes its images by pairs (mixup, Zhang et al. 2018): `λ·xᵢ + (1 − λ)·xⱼ`, λ being the larger of a draw
-    /// from Beta(α, α) and 1 less it, and j a draw without replacement; the loss is the same mixture of the losses for
-    /// both labels. Held-out images are not mixed. The area under the curve of an epoch takes the label of the larger part.
+    /// Every batch mixes its images by pairs (mixup, Zhang et al. 2018): `λ·xᵢ + (1 − λ)·xⱼ`, λ being the larger of a
+    /// draw from Beta(α, α) and 1 less it, and j a draw without replacement; the loss is the same mixture of the losses
+    /// for both labels. Held-out images are not mixed. The area under the curve of an epoch takes the label of the
+    /// larger part.
     pub fn with_mixup(self, alpha: f64) -> Self {
         Self { mixup: Some(alpha), ..self }
     }
@@ -219,11 +220,12 @@ impl TrainingParams {
         Self { validation_fraction, ..self }
     }
 
-    /// The number of epochs is chosen by cross-validation: the examples, one per patient, are shared out over `folds` folds
-    /// with the same share of each class, and a training without each fold gives a validation loss for every epoch. The
-    /// epoch of the lowest mean loss over all examples, of the epochs that every fold reached, is the last one of the
-    /// training on all examples, whose learning rate moves as in the folds. [`TrainedNetwork::inner_folds`] keeps the curves
-    /// and the logits out of fold, to which a [`Temperature`] can be fitted. Costs `folds − 1` times a training more.
+    /// The number of epochs is chosen by cross-validation: the examples, one per patient, are shared out over `folds`
+    /// folds with the same share of each class, and a training without each fold gives a validation loss for every
+    /// epoch. The epoch of the lowest mean loss over all examples, of the epochs that every fold reached, is the last
+    /// one of the training on all examples, whose learning rate moves as in the folds. [`TrainedNetwork::inner_folds`]
+    /// keeps the curves and the logits out of fold, to which a [`Temperature`] can be fitted. Costs `folds − 1` times a
+    /// training more.
     ///
     /// [`TrainedNetwork::inner_folds`]: crate::TrainedNetwork::inner_folds
     /// [`Temperature`]: crate::Temperature

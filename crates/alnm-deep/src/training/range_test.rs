@@ -96,10 +96,11 @@ impl RangeTest {
 const EXPLOSION: f64 = 4.0;
 
 impl Training {
-    /// The losses of steps whose learning rate rises from each to the next: below the rate at which they stop falling lies
-    /// the range to choose [`TrainingParams::learning_rate`](crate::TrainingParams::learning_rate) from, a tenth of the
-    /// rate of the lowest loss being a common choice. All other parameters are those of the training; no examples are held
-    /// out. A copy of the network is trained, and the curve ends early where the loss has risen to four times its lowest.
+    /// The losses of steps whose learning rate rises from each to the next: below the rate at which they stop falling
+    /// lies the range to choose [`TrainingParams::learning_rate`](crate::TrainingParams::learning_rate) from, a tenth
+    /// of the rate of the lowest loss being a common choice. All other parameters are those of the training; no
+    /// examples are held out. A copy of the network is trained, and the curve ends early where the loss has risen to
+    /// four times its lowest.
     ///
     /// `observer` hears of every point and stops the test by `false`; what is known by then is returned.
     ///

@@ -167,7 +167,7 @@ pub(super) fn check_history(
     Ok(())
 }
 
-/// A fine-tuned network and how it came about.
+/// A fine-tuned network with a record of its training.
 #[derive(Debug, Clone)]
 pub struct TrainedNetwork {
     network: Network,

@@ -1,7 +1,8 @@
 //! A deflate encoder for voxels (RFC 1951): fast, with codes that are made for the data.
 //!
-//! What makes images small is before all the code of their bytes, less their repetition: the lowest bytes of real numbers
-//! are noise. So repetition is looked for in a few places only, and each stretch of the data has codes of its own.
+//! What makes images small is before all the code of their bytes, less their repetition: the lowest bytes of real
+//! numbers are noise. So repetition is looked for in a few places only, and each stretch of the data has codes of its
+//! own.
 
 /// Shortest and longest repetition that is written, in bytes.
 const SHORTEST: usize = 4;

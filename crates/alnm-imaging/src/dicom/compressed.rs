@@ -41,8 +41,8 @@ pub(super) fn decode_frame(frames: &Frames<'_>, frame: u32, bits: usize) -> Resu
     }
 }
 
-/// Whether unpacked frames of one bit per pixel still have eight pixels in a byte, the first lowest. The codecs of the JPEG
-/// standards give each pixel a byte of its own.
+/// Whether unpacked frames of one bit per pixel still have eight pixels in a byte, the first lowest. The codecs of the
+/// JPEG standards give each pixel a byte of its own.
 pub(super) fn packs_bits(syntax: &str) -> bool {
     !syntax.starts_with(JPEG_FAMILY)
 }

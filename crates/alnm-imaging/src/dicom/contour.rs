@@ -226,8 +226,8 @@ fn distance_of(planes: &[Plane]) -> f64 {
 }
 
 /// For each plane the slices that take its contours, those beyond the grid included. Between planes that follow each
-/// other it is the nearest one; beyond them a plane reaches half a slice, to a slice exactly so far before it and not to
-/// one exactly so far behind it.
+/// other it is the nearest one; beyond them a plane reaches half a slice, to a slice exactly so far before it and not
+/// to one exactly so far behind it.
 fn nearest_planes(planes: &[Plane], slices: usize, distance: f64) -> Vec<Vec<i64>> {
     // As many slices beyond the grid are looked at as it has: work and memory stay in proportion to it.
     let beyond = slices as i64;
@@ -267,8 +267,8 @@ struct Area {
 }
 
 impl Plane {
-    /// The voxels whose centres lie inside, row by row: of contours that lie in each other or apart by the even-odd rule,
-    /// of contours that cross each other as asked for.
+    /// The voxels whose centres lie inside, row by row: of contours that lie in each other or apart by the even-odd
+    /// rule, of contours that cross each other as asked for.
     fn area(&self, rows: i64, filling: Filling) -> Area {
         let areas: Vec<Vec<Run>> = self.polygons.iter().map(|polygon| runs(polygon, rows)).collect();
         let clusters = clusters(&areas);

@@ -16,8 +16,8 @@ pub(super) struct Distinct {
 }
 
 impl Distinct {
-    /// Leaves out files that are equal, byte for byte, to one before them. Only files of the same instance and length are
-    /// compared, so that no pixels are read where there are no copies.
+    /// Leaves out files that are equal, byte for byte, to one before them. Only files of the same instance and length
+    /// are compared, so that no pixels are read where there are no copies.
     pub(super) fn of(files: Vec<ImageFile>) -> Self {
         let mut kept: Vec<ImageFile> = Vec::with_capacity(files.len());
         let mut of_instance: HashMap<(String, u64), Vec<usize>> = HashMap::new();

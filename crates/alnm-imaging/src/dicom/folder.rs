@@ -22,9 +22,9 @@ use crate::volume::Image;
 
 /// The image series and the masks of a folder, or of a list of files.
 ///
-/// Each file is opened once and its header is parsed once. Up to half of the files that the process may open stay open
-/// until the pixels of their slices are read or the folder and its series are dropped; the pixels of files beyond that
-/// number are read by opening the file again. No pixels are held.
+/// The header of each file is parsed once. Up to 32 files, counted over all folders, stay open until the pixels of
+/// their slices are read or the folder and its series are dropped; all other files are opened again to read their
+/// pixels. No pixels are held in memory.
 #[derive(Debug)]
 pub struct DicomFolder {
     path: PathBuf,

@@ -15,7 +15,8 @@ use crate::error::FileProblem;
 /// Markers of a codestream and of its size segment.
 const START_AND_SIZE: [u8; 4] = [0xff, 0x4f, 0xff, 0x51];
 
-/// The most tiles of a frame: the decoder keeps some kilobytes for each. Images that are tiled at all have some hundred.
+/// The most tiles of a frame: the decoder keeps some kilobytes for each. Images that are tiled at all have some
+/// hundred.
 const MOST_TILES: usize = 8192;
 
 /// Bytes that each tile takes at least: the segment that begins it, and the marker before its data.
@@ -68,8 +69,8 @@ fn components<const N: usize>(stream: &[u8], size: [usize; 2]) -> Result<[Vec<i3
     Ok(std::array::from_fn(|component| components[component].to_vec()))
 }
 
-/// What the decoder gives. On damaged streams its counters overflow, which is a panic where a build checks for overflow; it
-/// ends the frame and not the program.
+/// What the decoder gives. On damaged streams its counters overflow, which is a panic where a build checks for
+/// overflow; it ends the frame and not the program.
 fn contained<T>(decode: impl FnOnce() -> T + UnwindSafe) -> Result<T, FileProblem> {
     catch_unwind(decode).map_err(|_| malformed("a JPEG 2000 frame on which the decoder gave up"))
 }

@@ -103,7 +103,8 @@ impl Outlines {
             .collect()
     }
 
-    /// A polygon for each outer border; it goes to each hole and back along a row of pixels that lie inside (a keyhole).
+    /// A polygon for each outer border; it goes to each hole and back along a row of pixels that lie inside (a
+    /// keyhole).
     pub(super) fn keyhole_polygons(&self) -> Vec<Vec<[f64; 2]>> {
         let place_of: BTreeMap<Side, (usize, usize)> = self
             .loops

@@ -194,7 +194,8 @@ fn colours(samples: i64, interpretation: &str) -> FileProblem {
     ))
 }
 
-/// The luminance of a colour of red, green and blue (ITU-R BT.601): 0.299 R + 0.587 G + 0.114 B, rounded as Pillow does.
+/// The luminance of a colour of red, green and blue (ITU-R BT.601): 0.299 R + 0.587 G + 0.114 B, rounded as Pillow
+/// does.
 pub(super) fn luminance(colour: [u16; 3]) -> u16 {
     const WEIGHTS: [u64; 3] = [19_595, 38_470, 7_471];
     const HALF: u64 = 0x8000;

@@ -14,8 +14,8 @@ const PRIVATE: [(u16, &[u8]); 7] = [
     (0x7053, &[0x00]),
 ];
 
-/// Whether an element of a data set is read: of the standard those that stand here, sequences with all that they hold, and
-/// few private ones.
+/// Whether an element of a data set is read: of the standard those that stand here, sequences with all that they hold,
+/// and few private ones.
 pub(super) fn is_read(tag: Tag) -> bool {
     if tag.group().is_multiple_of(2) {
         return is_read_of_standard(tag);

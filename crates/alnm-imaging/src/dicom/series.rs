@@ -40,7 +40,7 @@ const ALWAYS_ALLOWED: u64 = 64 << 20;
 /// Seconds of a day.
 const DAY: f64 = 86_400.0;
 
-/// Where a slice is stored.
+/// The file and frame in which a slice is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Instance {
@@ -270,8 +270,8 @@ impl Series {
     }
 
     /// Attributes for writing images that were computed from this series: patient, study, modality, frame of reference,
-    /// description, the patient's position and the body part are its own, and so are slice thickness and echo time where
-    /// all its slices state the same. The identifier of the series is left to be derived. Texts that the standard
+    /// description, the patient's position and the body part are its own, and so are slice thickness and echo time
+    /// where all its slices state the same. The identifier of the series is left to be derived. Texts that the standard
     /// forbids are mended.
     pub fn attributes(&self) -> SeriesAttributes {
         let study = &self.identity.study;
@@ -348,13 +348,13 @@ impl Series {
         Ok((1..).zip(sorted.volumes(&self.slices)).map(volume).collect())
     }
 
-    /// What tells the phases apart, where there are several of one kind.
+    /// The attribute by which phases are separated, if there are several of one kind.
     #[must_use]
     pub fn phases_by(&self) -> Option<PhaseKey> {
         self.sorted.as_ref().ok().and_then(|sorted| sorted.kinds.iter().find_map(|kind| kind.phases_by))
     }
 
-    /// What was found odd, and read all the same.
+    /// What is unusual about the series, which is read all the same.
     #[must_use]
     pub fn warnings(&self) -> &[SeriesWarning] {
         self.sorted.as_ref().map_or(&[], |sorted| &sorted.warnings)
@@ -467,8 +467,8 @@ impl Series {
         DynamicSeries::new(images, self.times_of(kind))
     }
 
-    /// Seconds from the first phase to each, to microseconds: from the earliest acquisition time of its slices, else the
-    /// trigger time, else the time of the content; NaN where the files state none of them.
+    /// Seconds from the first phase to each, to microseconds: from the earliest acquisition time of its slices, else
+    /// the trigger time, else the time of the content; NaN where the files state none of them.
     ///
     /// # Errors
     /// As [`Series::phase`].

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::phase_key::PhaseKey;
 
-/// Why the slices of a series are no volume.
+/// Why the slices of a series do not form a volume.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SeriesProblem {

@@ -8,7 +8,7 @@ use super::phase_key::PhaseKey;
 use super::series_problem::Millimetres;
 use super::uptake::{DecayCorrection, UptakeNorm};
 
-/// What was found odd in a series that is read all the same. Each says what was done about it.
+/// Something unusual about a series that is read all the same. Each warning says what was done about it.
 #[derive(Debug, Clone, PartialEq, Serialize, thiserror::Error)]
 #[non_exhaustive]
 pub enum SeriesWarning {

@@ -74,8 +74,8 @@ impl Sorted {
         Ok(sorted)
     }
 
-    /// The volumes in the order in which they are counted, as numbers of a kind and of a phase of it: phases of one kind
-    /// follow each other; weightings by diffusion stand as they were taken.
+    /// The volumes in the order in which they are counted, as numbers of a kind and of a phase of it: phases of one
+    /// kind follow each other; weightings by diffusion stand as they were taken.
     pub(super) fn volumes(&self, slices: &[Slice]) -> Vec<(usize, usize)> {
         let mut volumes: Vec<(usize, usize)> = (0..self.kinds.len())
             .flat_map(|kind| (0..self.kinds[kind].phases.len()).map(move |phase| (kind, phase)))

@@ -1,4 +1,4 @@
-//! DICOM files, opened once: the header is read and parsed, the pixels are read later in place from the same handle.
+//! DICOM files whose header is parsed once. The pixels are read later, from the same handle where it was kept open.
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -110,8 +110,9 @@ enum Storage {
 
 /// The most files that are kept open for their pixels at the same time, in all threads.
 ///
-/// Linux gives a process a table of 64 open files and doubles it when it is full; with several threads each doubling waits
-/// until every processor has passed through the kernel, some milliseconds. Opening a file again takes microseconds.
+/// Linux gives a process a table of 64 open files and doubles it when it is full; with several threads each doubling
+/// waits until every processor has passed through the kernel, some milliseconds. Opening a file again takes
+/// microseconds.
 const MOST_KEPT: usize = 32;
 
 /// Files that are kept open, in all threads.
@@ -438,8 +439,8 @@ impl Frames<'_> {
         Ok(Cow::Owned(bytes))
     }
 
-    /// Reads bytes of the pixels from byte `offset` on to where they are wanted; false, and nothing is read, where that cannot be done
-    /// at once: frames are packed, numbers are in big endian, or the pixels end before.
+    /// Reads bytes of the pixels from byte `offset` on to where they are wanted; false, and nothing is read, where that
+    /// cannot be done at once: frames are packed, numbers are in big endian, or the pixels end before.
     pub(super) fn plain_in_place(&self, offset: u64, bytes: &mut [u8]) -> Result<bool, FileProblem> {
         let Layout::Plain { start, length, vr } = self.layout else { return Ok(false) };
         let is_little = self.file.encoding.order == ByteOrder::Little || number_bytes(vr) == 1;
@@ -492,8 +493,8 @@ impl Frames<'_> {
         Ok(Cow::Owned(bytes))
     }
 
-    /// Numbers of the fragments that begin as a frame does, with the mark of the start of a JPEG image: the offset table
-    /// may be empty (PS3.5 A.4), and then the marks alone tell frames apart.
+    /// Numbers of the fragments that begin as a frame does, with the mark of the start of a JPEG image: the offset
+    /// table may be empty (PS3.5 A.4), and then the marks alone tell frames apart.
     fn frame_starts(&self, places: &[(u64, u64)]) -> Result<Vec<usize>, FileProblem> {
         /// Start of image of JPEG and JPEG-LS; start of a code stream of JPEG 2000.
         const MARKS: [[u8; 2]; 2] = [[0xff, 0xd8], [0xff, 0x4f]];

@@ -35,15 +35,15 @@ pub struct StructureSetRoi {
 /// which makes holes of inner contours and of keyholes alike; a contour that stands twice counts once. The contours
 /// must be parallel to two axes of the grid, oblique in space or not.
 ///
-/// Of voxels whose centres lie on a contour [`MaskParams::edge`] decides, of contours of one plane that cross each other
-/// [`MaskParams::crossing`].
+/// Of voxels whose centres lie on a contour [`MaskParams::edge`] decides, of contours of one plane that cross each
+/// other [`MaskParams::crossing`].
 ///
 /// A slice of the grid takes the contours of the plane nearest to it, up to half a slice away: one exactly half a slice
 /// before the first plane belongs to it, one exactly half a slice behind the last does not. Where contours lie farther
 /// apart than slices, the slices between two planes are filled from the nearer one, when the planes lie at the regular
-/// distance of contours (the thickness of their slabs where the file states it, else the smallest distance of planes when
-/// at least half of all distances equal it); nothing is filled before the first plane and behind the last. Contours that
-/// leave the image are cut off, and a [`MaskNote`](crate::mask::MaskNote) says which share was lost.
+/// distance of contours (the thickness of their slabs where the file states it, else the smallest distance of planes
+/// when at least half of all distances equal it); nothing is filled before the first plane and behind the last.
+/// Contours that leave the image are cut off, and a [`MaskNote`](crate::mask::MaskNote) says which share was lost.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StructureSet {
     label: String,

@@ -8,8 +8,8 @@ const UUID_ROOT: &str = "2.25";
 /// Most characters of an identifier (PS3.5 6.2).
 const LONGEST: usize = 64;
 
-/// Whether a text is a unique identifier (PS3.5, section 9.1): numbers between dots, 64 characters at most. Numbers that
-/// begin with a zero are let pass, as others do. Such a text is safe as the name of a file.
+/// Whether a text is a unique identifier (PS3.5, section 9.1): numbers between dots, 64 characters at most. Numbers
+/// that begin with a zero are let pass, as others do. Such a text is safe as the name of a file.
 ///
 /// ```
 /// use alnm_imaging::dicom::is_uid;

@@ -26,8 +26,8 @@ pub enum UptakeNorm {
     BodyWeight,
     /// Lean body mass after James, g/ml: 1.10 W − 128 (W/H)² for men, 1.07 W − 148 (W/H)² for women (W in kg, H in cm).
     LeanBodyMass,
-    /// Lean body mass after Janmahasatian, g/ml: 9270 W / (6680 + 216 B) for men, 9270 W / (8780 + 244 B) for women (B is
-    /// the body mass index in kg/m²; <https://doi.org/10.2165/00003088-200544100-00004>).
+    /// Lean body mass after Janmahasatian, g/ml: 9270 W / (6680 + 216 B) for men, 9270 W / (8780 + 244 B) for women (B
+    /// is the body mass index in kg/m²; <https://doi.org/10.2165/00003088-200544100-00004>).
     LeanBodyMassJanmahasatian,
     /// Body surface after Du Bois, cm²/ml: 0.007184 W^0.425 H^0.725 m².
     BodySurface,

@@ -55,8 +55,8 @@ pub enum SeriesValues {
     /// Stored values times `RescaleSlope` plus `RescaleIntercept`.
     #[default]
     Rescaled,
-    /// The luminance of colours (ITU-R BT.601): 0.299 R + 0.587 G + 0.114 B, or the first sample of YBR. Grey values are as
-    /// they are.
+    /// The luminance of colours (ITU-R BT.601): 0.299 R + 0.587 G + 0.114 B, or the first sample of YBR. Grey values
+    /// are as they are.
     Luminance,
     /// Philips' precise values: the rescaled ones by `RescaleSlope` and the private scale slope (2005,xx0E), which are
     /// comparable between series (Chenevert et al. 2014, <https://doi.org/10.1593/tlo.13811>).

@@ -147,15 +147,15 @@ const PARTS: [(&str, &[&str]); 8] = [
 ];
 
 impl Making {
-    /// The name of the part of a complex image, or of the image of a Dixon series. A word for an image of a Dixon series
-    /// says more than one for the magnitude, which such images are too.
+    /// The name of the part of a complex image, or of the image of a Dixon series. A word for an image of a Dixon
+    /// series says more than one for the magnitude, which such images are too.
     pub(super) fn part(&self) -> Option<&'static str> {
         let is_named = |words: &[&str]| self.image_type.iter().skip(2).any(|word| words.contains(&word.as_str()));
         PARTS.iter().rev().find(|(_, words)| is_named(words)).map(|(name, _)| *name)
     }
 
-    /// Whether a name that was asked for is that of this slice's part: as [`Making::part`] names it, or one of the words
-    /// of `ImageType`.
+    /// Whether a name that was asked for is that of this slice's part: as [`Making::part`] names it, or one of the
+    /// words of `ImageType`.
     pub(super) fn is_part(&self, name: &str) -> bool {
         self.part().is_some_and(|part| part.eq_ignore_ascii_case(name))
             || self.image_type.iter().any(|word| word.eq_ignore_ascii_case(name))

@@ -1,9 +1,9 @@
 //! A way through the elements of a data set whose lengths may lie.
 //!
 //! The parser allocates what an element announces before it reads it. So the lengths of all elements are walked first:
-//! one that leaves the file, or items nested without end, are errors. The bytes of elements that are wanted are kept, so
-//! that the parser need not read them again; elements that nothing here reads are passed over and not parsed at all. The
-//! meta group is read here alone: of its values only the transfer syntax counts.
+//! one that leaves the file, or items nested without end, are errors. The bytes of elements that are wanted are kept,
+//! so that the parser need not read them again; elements that nothing here reads are passed over and not parsed at all.
+//! The meta group is read here alone: of its values only the transfer syntax counts.
 
 use std::io::{self, Read};
 
@@ -121,8 +121,8 @@ impl<'a> Walk<'a> {
         self.bytes
     }
 
-    /// Walks preamble and meta group and returns the transfer syntax, in which what follows is read. The group ends where
-    /// another begins: its length is often absent or wrong, and none of its other values matters to an image.
+    /// Walks preamble and meta group and returns the transfer syntax, in which what follows is read. The group ends
+    /// where another begins: its length is often absent or wrong, and none of its other values matters to an image.
     pub(super) fn meta(&mut self) -> Result<String, FileProblem> {
         const META_GROUP: u16 = 2;
         self.pass_over(PREAMBLE)?;

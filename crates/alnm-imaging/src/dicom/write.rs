@@ -393,7 +393,7 @@ pub(super) fn is_code(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || b" _".contains(&byte))
 }
 
-/// Writes phases as a series of single-frame images (Explicit VR Little Endian), one file a slice, named
+/// Writes phases as a series of single-frame images (Explicit VR Little Endian), one file per slice, named
 /// `<phase>-<slice>.dcm`. The folder is made when it is missing. Files are written in parallel.
 ///
 /// Where there are several phases, `TemporalPositionIdentifier`, `NumberOfTemporalPositions` and `TemporalResolution`

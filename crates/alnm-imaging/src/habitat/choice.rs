@@ -18,7 +18,7 @@ const REFERENCES: usize = 10;
 /// Most points of a silhouette.
 const SILHOUETTE_POINTS: usize = 2000;
 
-/// How good a number of clusters is.
+/// The score of a number of clusters.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
@@ -38,7 +38,7 @@ pub(super) struct Chosen {
     pub(super) scores: Vec<CountScore>,
 }
 
-/// How far the learning of habitats is.
+/// The progress of learning habitats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ClusteringsFound {

@@ -12,9 +12,9 @@ const REGULARISATION: f64 = 1e-6;
 /// Change of the mean logarithm of the likelihood at which the fit ends.
 const TOLERANCE: f64 = 1e-3;
 
-/// A mixture of normal distributions with covariances of their own, by expectation and maximisation (Dempster, Laird and
-/// Rubin, J. R. Stat. Soc. B 39:1, 1977), with the rules of scikit-learn: variances get 1e-6 more, and the fit ends when the mean
-/// logarithm of the likelihood changes by less than 1e-3.
+/// A mixture of normal distributions with covariances of their own, by expectation and maximisation (Dempster, Laird
+/// and Rubin, J. R. Stat. Soc. B 39:1, 1977), with the rules of scikit-learn: variances get 1e-6 more, and the fit ends
+/// when the mean logarithm of the likelihood changes by less than 1e-3.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct HabitatMixture {

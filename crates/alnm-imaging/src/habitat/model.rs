@@ -156,15 +156,15 @@ impl HabitatLearner {
     /// Learns habitats of the voxels of training patients: an array (voxels, features) for each.
     ///
     /// # Errors
-    /// [`ImagingError::InvalidParameter`] when there is no feature, one without a spread, an array with another number of
-    /// them, or fewer finite voxels than clusters; when the feature that orders is none of them; and when a covariance
-    /// has no inverse.
+    /// [`ImagingError::InvalidParameter`] when there is no feature, one without a spread, an array with another number
+    /// of them, or fewer finite voxels than clusters; when the feature that orders is none of them; and when a
+    /// covariance has no inverse.
     pub fn learn<T: AsRef<str>>(&self, features: &[T], patients: &[Array2<f64>]) -> Result<HabitatModel> {
         self.learn_with(features, patients, &|_| {})
     }
 
-    /// As [`HabitatLearner::learn`]; the observer hears of each run of k-means that came to its end, from the threads that
-    /// made them.
+    /// As [`HabitatLearner::learn`]; the observer hears of each run of k-means that came to its end, from the threads
+    /// that made them.
     ///
     /// # Errors
     /// As [`HabitatLearner::learn`].
@@ -265,8 +265,8 @@ impl HabitatModel {
         self.left_out_voxels
     }
 
-    /// The habitat of each voxel (voxels, features), from 1 in the order of the feature that orders; 0 where a feature is
-    /// not finite.
+    /// The habitat of each voxel (voxels, features), from 1 in the order of the feature that orders; 0 where a feature
+    /// is not finite.
     ///
     /// # Errors
     /// [`ImagingError::InvalidParameter`] when there is another number of features.

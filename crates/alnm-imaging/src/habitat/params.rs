@@ -20,17 +20,18 @@ pub enum ClusterMethod {
     GaussianMixture,
 }
 
-/// By what a number of clusters is judged.
+/// The criterion by which the number of clusters is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum CountCriterion {
-    /// The gap statistic against ten uniform samples of the features' box: the smallest number whose gap is at least that
-    /// of the next one less its standard error (Tibshirani et al., J. R. Stat. Soc. B 63:411, 2001). Of k-means.
+    /// The gap statistic against ten uniform samples of the features' box: the smallest number whose gap is at least
+    /// that of the next one less its standard error (Tibshirani et al., J. R. Stat. Soc. B 63:411, 2001). Of k-means.
     Gap,
     /// The lowest Bayesian information criterion. Of mixtures.
     Bic,
-    /// The highest mean silhouette (Rousseeuw, J. Comput. Appl. Math. 20:53, 1987) of at most 2000 voxels, taken evenly.
+    /// The highest mean silhouette (Rousseeuw, J. Comput. Appl. Math. 20:53, 1987) of at most 2000 voxels, taken
+    /// evenly.
     Silhouette,
 }
 

@@ -9,8 +9,8 @@ use crate::error::Result;
 /// Share of the highest enhancement above which a local peak is the peak of a curve.
 const HIGH: f64 = 0.8;
 
-/// What a curve does, in relative enhancement E = S / S₀ − 1 and seconds after the origin; NaN where the curve has no such
-/// figure (see [`crate::kinetics`]).
+/// What a curve does, in relative enhancement E = S / S₀ − 1 and seconds after the origin; NaN where the curve has no
+/// such figure (see [`crate::kinetics`]).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct EnhancementFigures {
@@ -18,8 +18,8 @@ pub struct EnhancementFigures {
     pub initial_enhancement: f64,
     /// E of the peak.
     pub peak_enhancement: f64,
-    /// (S₁ − S₀) / (S₂ − S₀), S₁ being the signal of the early phase and S₂ that of the late one. NaN where they are the
-    /// same phase or the late signal is that of the baseline.
+    /// (S₁ − S₀) / (S₂ − S₀), S₁ being the signal of the early phase and S₂ that of the late one. NaN where they are
+    /// the same phase or the late signal is that of the baseline.
     pub signal_enhancement_ratio: f64,
     /// Seconds from the origin to the peak.
     pub time_to_peak: f64,
@@ -27,16 +27,16 @@ pub struct EnhancementFigures {
     pub half_peak_enhancement: f64,
     /// Seconds from the origin to that phase.
     pub time_to_half_peak: f64,
-    /// Seconds from the origin to the phase nearest to the middle between the peak and the end; NaN where the peak is the
-    /// last phase.
+    /// Seconds from the origin to the phase nearest to the middle between the peak and the end; NaN where the peak is
+    /// the last phase.
     pub mid_washout_time: f64,
     /// Peak enhancement over the time to it; NaN where the peak lies at the origin.
     pub wash_in_slope: f64,
-    /// (E of the last phase − peak enhancement) over the time between them, negative for a fall; NaN where the peak is the
-    /// last phase.
+    /// (E of the last phase − peak enhancement) over the time between them, negative for a fall; NaN where the peak is
+    /// the last phase.
     pub washout_slope: f64,
-    /// Slope of the straight line of least squares from the phase nearest to 10 % of the peak enhancement to that nearest
-    /// to 70 %, or to the peak where these are one.
+    /// Slope of the straight line of least squares from the phase nearest to 10 % of the peak enhancement to that
+    /// nearest to 70 %, or to the peak where these are one.
     pub initial_gradient: f64,
     /// Likewise from 10 % to 70 % of the fall from the peak to the last phase; NaN where these are one phase.
     pub washout_gradient: f64,
@@ -46,11 +46,11 @@ pub struct EnhancementFigures {
     pub area_to_peak: f64,
     /// Likewise to the phase of half of the peak.
     pub area_to_half_peak: f64,
-    /// Seconds from the origin to the first crossing of [`VoxelKineticsParams::arrival_fraction`] of the peak enhancement,
-    /// on straight lines between phases; NaN where the peak enhancement is not above 0.
+    /// Seconds from the origin to the first crossing of [`VoxelKineticsParams::arrival_fraction`] of the peak
+    /// enhancement, on straight lines between phases; NaN where the peak enhancement is not above 0.
     pub bolus_arrival: f64,
-    /// How the signal goes on from the early to the late phase; none below the threshold of enhancement, and where the two
-    /// are the same phase.
+    /// How the signal goes on from the early to the late phase; none below the threshold of enhancement, and where the
+    /// two are the same phase.
     pub washout_class: Option<DelayedPhase>,
 }
 
@@ -90,7 +90,7 @@ impl EnhancementFigures {
     }
 }
 
-/// Reads curves whose phases have certain times.
+/// Computes the figures of curves whose phases have given times.
 ///
 /// ```
 /// use alnm_imaging::dce::DelayedPhase;

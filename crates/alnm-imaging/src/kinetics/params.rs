@@ -48,8 +48,8 @@ pub enum PeakChoice {
 /// | [`enhancement_threshold`](Self::enhancement_threshold) | 0.7 | least initial enhancement of voxels that have a class and count for the functional tumour volume | finite |
 /// | [`ratio_threshold`](Self::ratio_threshold) | 0 | least signal enhancement ratio of voxels that count for that volume | finite |
 ///
-/// The defaults of the functional tumour volume and of the early phase are those of ACRIN 6657 (Hylton et al., Radiology
-/// 279:44, 2016: 70 %, 2.5 minutes); a plateau is Kuhl's (Radiology 211:101, 1999).
+/// The defaults of the functional tumour volume and of the early phase are those of ACRIN 6657 (Hylton et al.,
+/// Radiology 279:44, 2016: 70 %, 2.5 minutes); a plateau is Kuhl's (Radiology 211:101, 1999).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -59,8 +59,8 @@ pub struct VoxelKineticsParams {
     pub baseline_phases: usize,
     /// From when times are counted. Default [`TimeOrigin::LastBaseline`].
     pub origin: TimeOrigin,
-    /// The early phase is the one after the baseline that is nearest to so many seconds after the origin, the earlier of
-    /// two as near. Default 150.
+    /// The early phase is the one after the baseline that is nearest to so many seconds after the origin, the earlier
+    /// of two as near. Default 150.
     pub early_seconds: f64,
     /// The late phase, likewise; none is the last one. Default none.
     pub late_seconds: Option<f64>,
@@ -72,7 +72,8 @@ pub struct VoxelKineticsParams {
     pub arrival_fraction: f64,
     /// Largest relative change of the signal from the early to the late phase of a plateau. Default 0.1.
     pub tolerance: f64,
-    /// Least initial enhancement of voxels that have a washout class and count for the functional tumour volume. Default 0.7.
+    /// Least initial enhancement of voxels that have a washout class and count for the functional tumour volume.
+    /// Default 0.7.
     pub enhancement_threshold: f64,
     /// Least signal enhancement ratio of voxels that count for the functional tumour volume. Default 0.
     pub ratio_threshold: f64,

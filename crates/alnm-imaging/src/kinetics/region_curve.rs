@@ -25,8 +25,8 @@ pub struct CurvePoint {
     pub standard_deviation: f64,
     /// Lower end of the interval of 95 % of the mean, mean − 1.96 · s / √n; NaN for fewer than two voxels.
     ///
-    /// Voxels are taken as independent. Neighbours resemble each other, so that the interval is the shortest that can be
-    /// meant.
+    /// Voxels are taken as independent. Neighbours resemble each other, so that the interval is the shortest that can
+    /// be meant.
     pub low: f64,
     /// Its upper end.
     pub high: f64,

@@ -11,7 +11,8 @@ use crate::error::Result;
 use crate::intensity::percentile_of;
 use crate::region::Roi;
 
-/// A map over the voxels of a region that have a value; all but the count are NaN where none has.
+/// Summary of a map over the voxels of a region that have a value; all fields but the count are NaN if no voxel has
+/// one.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct MapSummary {
@@ -71,7 +72,7 @@ pub struct WashoutVolumes {
     pub washout: f64,
 }
 
-/// What the voxels of a region do.
+/// Kinetics of a region: summaries of the maps over its voxels.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct RegionKinetics {

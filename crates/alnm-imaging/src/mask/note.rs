@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::params::CrossingContours;
 use crate::volume::LabelMap;
 
-/// A mask, and what was odd about it.
+/// A mask, with notes on what was unusual about it.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct ReadMask {
@@ -21,7 +21,7 @@ impl From<LabelMap> for ReadMask {
     }
 }
 
-/// What was found odd while a mask was read, and what was done about it.
+/// Something unusual that was found while a mask was read, and what was done about it.
 #[derive(Debug, Clone, PartialEq, Serialize, thiserror::Error)]
 #[non_exhaustive]
 pub enum MaskNote {

@@ -58,7 +58,7 @@ impl Convergence {
     }
 
     /// What [`Convergence::add_in_turn`] would come to, where that is known without going through the chain: the
-    /// mean stays, and no rounding of the deviation hangs on those before it.
+    /// mean stays, and no rounding of the deviation depends on those before it.
     ///
     /// *Mean.* The n-th ratio q moves the mean m by (q − m) / n before rounding, and the sum is rounded to m again when
     /// that is less than half the distance to m's neighbours. The rounding of q / n to single precision is off by less

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::volume::Volume;
 
-/// What one iteration did.
+/// The state of the fit after one iteration.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct N4Iteration {
@@ -20,7 +20,7 @@ pub struct N4Iteration {
     pub convergence: f32,
 }
 
-/// How a level ended.
+/// How the fit ended on one level.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct N4Level {

@@ -27,8 +27,8 @@ const TYPES: [(i64, &str, usize); 17] = [
     (2304, "RGBA32", 4),
 ];
 
-/// Intents whose fifth axis holds the components of a voxel: general and symmetric matrices, displacements, vectors, points,
-/// triangles, quaternions, and colours of voxels.
+/// Intents whose fifth axis holds the components of a voxel: general and symmetric matrices, displacements, vectors,
+/// points, triangles, quaternions, and colours of voxels.
 const INTENTS_OF_COMPONENTS: [i64; 9] = [1004, 1005, 1006, 1007, 1008, 1009, 1010, 2003, 2004];
 
 /// The axis of components, counted from 1.

@@ -3,8 +3,8 @@
 use ndarray::ArrayView2;
 use serde::Serialize;
 
-/// A piece of the border between pixels inside and outside of a region: the side of one pixel, from one of its corners to
-/// the next. Corner (column c, row r) is the upper left corner of the pixel in column c and row r.
+/// A piece of the border between pixels inside and outside of a region: the side of one pixel, from one of its corners
+/// to the next. Corner (column c, row r) is the upper left corner of the pixel in column c and row r.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[non_exhaustive]
 pub struct OutlineEdge {

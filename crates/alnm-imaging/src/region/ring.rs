@@ -17,9 +17,9 @@ const TRACE: f64 = 1e-6;
 /// A band of distances from the surface of a region in mm, positive outwards and negative inwards.
 ///
 /// A voxel outside of the region is as far as its centre is from the nearest centre of a voxel inside, d > 0; a voxel
-/// inside as far as it is from the nearest centre outside, d < 0. The ring holds from < d ≤ to outside, and
-/// from ≤ d < to inside: the ring from 0 to 5 has the voxels up to 5 mm away, the one from −2 to 0 those up to 2 mm deep,
-/// the one from −2 to 5 both. What lies beyond the image is not known and no outside.
+/// inside as far as it is from the nearest centre outside, d < 0. The ring holds from < d ≤ to outside, and from ≤ d <
+/// to inside: the ring from 0 to 5 has the voxels up to 5 mm away, the one from −2 to 0 those up to 2 mm deep, the one
+/// from −2 to 5 both. What lies beyond the image is not known and no outside.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
@@ -72,8 +72,8 @@ impl RingParams {
         Self { rings: rings.into_iter().collect(), keep_other_labels_out: true }
     }
 
-    /// Shells of the region, from its surface to its depth: each `width` mm thick, and the last of `count` with all that
-    /// is deeper.
+    /// Shells of the region, from its surface to its depth: each `width` mm thick, and the last of `count` with all
+    /// that is deeper.
     pub fn shells(width: f64, count: usize) -> Self {
         let from = |shell: usize| if shell + 1 == count { f64::NEG_INFINITY } else { -width * (shell + 1) as f64 };
         Self::new((0..count).map(|shell| Ring::new(from(shell), 0.0 - width * shell as f64)))
@@ -87,8 +87,8 @@ impl RingParams {
     /// The parameters when all are in range.
     ///
     /// # Errors
-    /// [`ImagingError::InvalidParameter`] when there is no ring, a ring that does not ascend, ends at no finite distance
-    /// or begins at none but minus infinity, or two that have distances in common.
+    /// [`ImagingError::InvalidParameter`] when there is no ring, a ring that does not ascend, ends at no finite
+    /// distance or begins at none but minus infinity, or two that have distances in common.
     pub fn check(self) -> Result<RingDrawing> {
         let invalid = |value: String, requirement| {
             Err(ImagingError::InvalidParameter { operation: OPERATION, parameter: "rings", value, requirement })

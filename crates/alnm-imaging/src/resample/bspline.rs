@@ -184,8 +184,8 @@ impl Coefficients {
 
 /// Values of integer images: planes along z, rows along y, then single values along x.
 ///
-/// Truncation turns a difference in the last bit into a whole unit where the value is an integer. Values within `doubt` of
-/// an integer are taken from `exact`, ITK's own sum at ITK's own position.
+/// Truncation turns a difference in the last bit into a whole unit where the value is an integer. Values within `doubt`
+/// of an integer are taken from `exact`, ITK's own sum at ITK's own position.
 fn truncated<T: Voxel>(
     coefficients: &Coefficients,
     axes: &[Vec<Option<Support>>; 3],

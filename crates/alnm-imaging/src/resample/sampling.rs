@@ -21,8 +21,8 @@ pub(super) struct Sampling<'a> {
 /// A map from points of a grid to points of an image, in mm.
 pub type PointMap<'a> = dyn Fn([f64; 3]) -> [f64; 3] + Sync + 'a;
 
-/// Without a map positions are linear along a line of x: ITK finds those of its first and one-past-last voxel and goes in
-/// even steps. With one, each is found by itself.
+/// Without a map positions are linear along a line of x: ITK finds those of its first and one-past-last voxel and goes
+/// in even steps. With one, each is found by itself.
 pub(super) struct LineSampling<'a> {
     image: Geometry,
     grid: Geometry,
@@ -56,8 +56,8 @@ impl LineSampling<'_> {
         between(start, end, x, length)
     }
 
-    /// Lowest and highest position on each axis, among the corners of the grid and one voxel beyond them; with a map, those
-    /// of the whole image.
+    /// Lowest and highest position on each axis, among the corners of the grid and one voxel beyond them; with a map,
+    /// those of the whole image.
     pub(super) fn range(&self) -> [(f64, f64); 3] {
         if self.map.is_some() {
             return self.image.size().map(|size| (0.0, size as f64 - 1.0));

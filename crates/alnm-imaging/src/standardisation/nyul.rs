@@ -88,8 +88,8 @@ impl Nyul {
         landmarks(&self.params.percentiles, image, region)
     }
 
-    /// The scale of the landmarks of training images: each image's first and last landmark are brought to the ends of the
-    /// scale by a straight line, and the others averaged there.
+    /// The scale of the landmarks of training images: each image's first and last landmark are brought to the ends of
+    /// the scale by a straight line, and the others averaged there.
     ///
     /// # Errors
     /// [`ImagingError::InvalidParameter`] when there is no image, one with another number of landmarks, or one whose
@@ -166,11 +166,13 @@ impl NyulScale {
         &self.scale
     }
 
-    /// The image on the common scale: straight between its landmarks, and on by the first and the last piece beyond them.
+    /// The image on the common scale: straight between its landmarks, and on by the first and the last piece beyond
+    /// them.
     ///
     /// # Errors
     /// [`ImagingError::GeometryMismatch`] when the region lies on another grid; [`ImagingError::InvalidParameter`] when
-    /// there is no finite voxel, or the first two or the last two landmarks are equal, so that no line goes on from them.
+    /// there is no finite voxel, or the first two or the last two landmarks are equal, so that no line goes on from
+    /// them.
     pub fn apply(&self, image: &Image, region: Option<Roi<'_>>) -> Result<Volume<f32>> {
         self.apply_counted(image, region, &Tally::untold())
     }

@@ -1,4 +1,4 @@
-//! Why a model gives the risk it gives: Shapley values, permutation importance, partial dependence.
+//! Explanations of predictions: Shapley values, permutation importance, partial dependence.
 
 pub mod linear_shap;
 pub mod partial_dependence;

@@ -39,8 +39,8 @@ pub struct PartialDependence {
 /// table that it gets.
 ///
 /// # Errors
-/// The errors of `predict`; [`crate::ModelError::Selection`] when the column does not exist or `predict` returns another
-/// number of predictions than rows.
+/// The errors of `predict`; [`crate::ModelError::Selection`] when the column does not exist or `predict` returns
+/// another number of predictions than rows.
 pub fn partial_dependence(
     table: &FeatureTable,
     feature: &str,

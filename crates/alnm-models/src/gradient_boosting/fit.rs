@@ -36,8 +36,8 @@ impl Boosting {
     /// Fits the ensemble. NaN is a value of its own: each split learns the side of the missing rows.
     ///
     /// # Errors
-    /// [`crate::ModelError::Statistics`] for labels of one class, [`crate::ModelError::Selection`] for an infinite value
-    /// or tables of the wrong size.
+    /// [`crate::ModelError::Statistics`] for labels of one class, [`crate::ModelError::Selection`] for an infinite
+    /// value or tables of the wrong size.
     pub fn fit(&self, table: &FeatureTable, labels: &Labels) -> Result<GradientBoosting> {
         let params = self.params();
         table.require_rows(labels.len())?;

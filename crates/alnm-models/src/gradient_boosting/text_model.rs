@@ -1,8 +1,8 @@
 //! LightGBM's text form of a model.
 //!
 //! A text that this library wrote has a line `alnm_sha256=…` behind the trees, which LightGBM ignores: the SHA-256 of
-//! all other lines. A text with the line is refused when another line was changed; a text without it, as LightGBM writes
-//! it, is checked for its structure alone.
+//! all other lines. A text with the line is refused when another line was changed; a text without it, as LightGBM
+//! writes it, is checked for its structure alone.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;

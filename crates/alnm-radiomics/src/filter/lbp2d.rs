@@ -1,8 +1,8 @@
 //! Local binary patterns in slices, as scikit-image's `local_binary_pattern` codes them.
 //!
 //! P samples on a circle around a pixel, interpolated bilinearly between pixels (0 outside the slice), are 1 where they
-//! are not below it. Ojala et al. 2002, doi 10.1109/TPAMI.2002.1017623. What is computed is that of scikit-image 0.22 to
-//! the last bit.
+//! are not below it. Ojala et al. 2002, doi 10.1109/TPAMI.2002.1017623. What is computed is that of scikit-image 0.22
+//! to the last bit.
 
 use std::f64::consts::PI;
 
@@ -108,8 +108,9 @@ fn bilinear(slice: &[f64], rows: usize, columns: usize, row: f64, column: f64) -
     (1.0 - dr) * upper + dr * lower
 }
 
-/// A number as an array of that type holds it once numpy has cast it there (on x86-64): cut towards zero; types of 8 and
-/// 16 bits keep the lowest bits of 32; what has no place in 32 or 64 bits becomes the lowest number, as on the processor.
+/// A number as an array of that type holds it once numpy has cast it there (on x86-64): cut towards zero; types of 8
+/// and 16 bits keep the lowest bits of 32; what has no place in 32 or 64 bits becomes the lowest number, as on the
+/// processor.
 pub(crate) fn cast_by_numpy(pixel_type: PixelType, value: f64) -> f64 {
     match pixel_type {
         PixelType::U8 => f64::from(cut_to_32_bits(value) as u8),

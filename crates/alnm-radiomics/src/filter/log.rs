@@ -193,8 +193,8 @@ fn step(x: &[Lanes; 4], c: [f64; 4], y: &[Lanes; 4], d: [f64; 4]) -> Lanes {
 /// once.
 const BUNDLES: usize = 4;
 
-/// Lines that are read or written together: `count` of them, `apart` voxels from each other, the first of which begins at
-/// `first`; the voxels of a line lie `stride` apart.
+/// Lines that are read or written together: `count` of them, `apart` voxels from each other, the first of which begins
+/// at `first`; the voxels of a line lie `stride` apart.
 #[derive(Debug, Clone, Copy)]
 struct Lines {
     first: usize,
@@ -272,8 +272,8 @@ fn strides(shape: [usize; 3]) -> [usize; 3] {
     [shape[1] * shape[2], shape[2], 1]
 }
 
-/// Filters the lines along `axis` of an array of `shape` and returns the places `wanted` of each: an array that is as long as
-/// these along `axis`.
+/// Filters the lines along `axis` of an array of `shape` and returns the places `wanted` of each: an array that is as
+/// long as these along `axis`.
 fn filter_lines(
     source: &Source<'_>,
     shape: [usize; 3],
@@ -316,8 +316,8 @@ fn filter_lines(
     filtered
 }
 
-/// The Laplacian of Gaussian of an image in the box `part`, in raster order, with a Gaussian of `sigma` mm. Each axis of
-/// the image must have at least [`MINIMUM_LENGTH`] voxels.
+/// The Laplacian of Gaussian of an image in the box `part`, in raster order, with a Gaussian of `sigma` mm. Each axis
+/// of the image must have at least [`MINIMUM_LENGTH`] voxels.
 ///
 /// Axis after axis, only the lines are filtered that decide voxels of the box.
 ///

@@ -140,7 +140,7 @@ pub(crate) fn band_names(axes: usize, levels: usize) -> Vec<(usize, String)> {
     with_details.chain([(levels, "L".repeat(axes))]).collect()
 }
 
-/// What is transformed, and how far.
+/// Parameters of a wavelet transform: its filters, axes and levels.
 #[derive(Debug, Clone, PartialEq)]
 #[must_use]
 #[non_exhaustive]

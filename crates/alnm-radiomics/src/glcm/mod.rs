@@ -52,7 +52,7 @@ pub use statistics::{FORMULAS, Statistics};
 /// Levels up to which pairs are counted in a table, which then takes 16 MiB.
 const MAXIMUM_LEVELS: usize = 2048;
 
-/// What co-occurrences are counted over.
+/// Settings of the co-occurrence matrices.
 ///
 /// | field | default | meaning | range |
 /// |---|---|---|---|

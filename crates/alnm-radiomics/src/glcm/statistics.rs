@@ -135,9 +135,9 @@ pub struct Statistics {
 }
 
 impl Statistics {
-    /// The values but for the maximal correlation, by either of the definitions; the entropies `of` the matrix are by the
-    /// same. `exact` gives the entropies HXY2 and HXY added up cell by cell, which PyRadiomics' definitions ask for where
-    /// their order hangs on rounding.
+    /// The values but for the maximal correlation, by either of the definitions; the entropies `of` the matrix are by
+    /// the same. `exact` gives the entropies HXY2 and HXY added up cell by cell, which PyRadiomics' definitions ask for
+    /// where their order depends on rounding.
     #[inline(always)]
     pub(super) fn by(definitions: Definitions, of: &Distributions<'_>, exact: impl FnOnce() -> (f64, f64)) -> Self {
         let epsilon = definitions.epsilon();
@@ -212,7 +212,7 @@ fn second_information_measure(
     entropies: Entropies,
     exact: impl FnOnce() -> (f64, f64),
 ) -> f64 {
-    // Where it comes close to HXY, their order hangs on the rounding of PyRadiomics' long sum.
+    // Where it comes close to HXY, their order depends on the rounding of PyRadiomics' long sum.
     const CLOSE: f64 = 1e-5;
     let (mut hxy2, mut joint) = (entropies.x + entropies.y, entropies.joint);
     if definitions == Definitions::PyRadiomics && hxy2 - joint < CLOSE {

@@ -1,7 +1,7 @@
 //! What the reference manual of the IBSI defines: families, features and aggregation methods, each with its identifier.
 //!
-//! The one place where an identifier is written: tables of formulas and results refer to the definitions here, so that a
-//! code always stands with the name that it belongs to.
+//! The one place where an identifier is written: tables of formulas and results refer to the definitions here, so that
+//! a code always stands with the name that it belongs to.
 
 use serde::{Deserialize, Serialize};
 

@@ -8,7 +8,7 @@ use crate::error::{RadiomicsError, Result};
 /// memory.
 pub(crate) const MAXIMUM_LEVELS: u32 = 16_384;
 
-/// How intensities are put into bins.
+/// The way in which intensities are assigned to bins.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]

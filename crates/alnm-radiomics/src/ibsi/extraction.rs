@@ -102,8 +102,8 @@ impl IbsiProfile {
     ///
     /// # Errors
     /// [`RadiomicsError::GeometryMismatch`], [`RadiomicsError::NonFiniteVoxel`], [`RadiomicsError::LabelAbsent`],
-    /// [`RadiomicsError::EmptyMask`] when nothing of the region is left, [`RadiomicsError::Image`] when a grid cannot be
-    /// held.
+    /// [`RadiomicsError::EmptyMask`] when nothing of the region is left, [`RadiomicsError::Image`] when a grid cannot
+    /// be held.
     pub(crate) fn prepare(&self, image: &Image, mask: &LabelMap, label: u32) -> Result<PreparedRegion> {
         let on_grid = self.on_grid(image, mask, label)?;
         let part = self.box_of_features(&on_grid.mask, label, on_grid.spacing())?;
@@ -244,8 +244,8 @@ impl IbsiProfile {
     /// The intensities of a prepared region and their levels.
     ///
     /// # Errors
-    /// [`RadiomicsError::NotALevel`] and [`RadiomicsError::TooManyLevels`] when intensities and discretisation do not go
-    /// together.
+    /// [`RadiomicsError::NotALevel`] and [`RadiomicsError::TooManyLevels`] when intensities and discretisation do not
+    /// go together.
     pub(crate) fn discretise(&self, prepared: &PreparedRegion) -> Result<DiscretisedRegion> {
         let intensities = prepared.intensity.select(&prepared.image);
         let needs_levels = |family: &IbsiFamily| *family == IbsiFamily::IntensityHistogram || family.is_texture();

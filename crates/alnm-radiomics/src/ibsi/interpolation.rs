@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 
-/// How values between voxels are found.
+/// The method by which values between voxels are found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -68,8 +68,8 @@ pub(crate) fn interpolate_image(
     Ok(resample(image, grid, interpolation.interpolator(), 0.0)?)
 }
 
-/// A region on another grid, given by the part of each voxel that belongs to it: `label` where at least `threshold` of a
-/// voxel does. Parts are rounded to six decimals first, so that exactly half is half.
+/// A region on another grid, given by the part of each voxel that belongs to it: `label` where at least `threshold` of
+/// a voxel does. Parts are rounded to six decimals first, so that exactly half is half.
 ///
 /// # Errors
 /// [`crate::RadiomicsError::Image`] when the grid cannot be held.

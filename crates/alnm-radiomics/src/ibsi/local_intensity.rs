@@ -98,8 +98,8 @@ fn chords(spacing: [f64; 3]) -> Vec<Chord> {
     chords
 }
 
-/// The sums of the values of each row up to each column: they turn a chord of the sphere into one difference, so that the
-/// cost of a voxel is the cross-section of its sphere.
+/// The sums of the values of each row up to each column: they turn a chord of the sphere into one difference, so that
+/// the cost of a voxel is the cross-section of its sphere.
 struct RowSums {
     shape: [usize; 3],
     /// One more for each row than it has columns.

@@ -1,8 +1,9 @@
 //! Features as the Image Biomarker Standardisation Initiative defines them (reference manual: arXiv 1612.07003;
-//! filters: arXiv 2006.05470), apart from the PyRadiomics profile of the rest of the crate and independent of its settings.
+//! filters: arXiv 2006.05470), apart from the PyRadiomics profile of the rest of the crate and independent of its
+//! settings.
 //!
-//! An [`IbsiProfile`] says what to do; [`IbsiProfile::check`] makes [`Parameters`](crate::Parameters) of it, with which an
-//! [`Extractor`](crate::Extractor) does it, alone or beside PyRadiomics' features
+//! An [`IbsiProfile`] says what to do; [`IbsiProfile::check`] makes [`Parameters`](crate::Parameters) of it, with which
+//! an [`Extractor`](crate::Extractor) does it, alone or beside PyRadiomics' features
 //! ([`Parameters::with_ibsi`](crate::Parameters::with_ibsi)). Each feature carries its [`IbsiDefinition`] and, where
 //! matrices are combined, its [`Aggregation`].
 //!

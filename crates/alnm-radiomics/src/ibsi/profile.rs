@@ -175,7 +175,7 @@ const fn half() -> f64 {
     0.5
 }
 
-/// Which voxels of the region belong to the intensity mask. The morphological mask keeps all.
+/// The voxels of the region that belong to the intensity mask. The morphological mask keeps all voxels.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[must_use]

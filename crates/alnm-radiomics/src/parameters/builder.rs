@@ -15,7 +15,8 @@ impl ImageTypeRequest {
         Self::new(ImageType::LoG).with_sigma(sigmas.into_iter().map(Into::into).collect::<Vec<Sigma>>())
     }
 
-    /// The sub-bands of a stationary wavelet transform, with a wavelet by its name in PyWavelets, or with each of several.
+    /// The sub-bands of a stationary wavelet transform, with a wavelet by its name in PyWavelets, or with each of
+    /// several.
     pub fn wavelet(names: impl Into<WaveletNames>) -> Self {
         Self::new(ImageType::Wavelet).with_wavelet(names)
     }

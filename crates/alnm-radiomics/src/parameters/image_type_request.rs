@@ -5,7 +5,8 @@ use crate::image_type::ImageType;
 
 /// An image type to extract from, with settings of its own.
 ///
-/// Any setting of [`Settings`](crate::parameters::Settings) may be set for one image type only; it then holds in place of the general one.
+/// Any setting of [`Settings`](crate::parameters::Settings) may be set for one image type only; it then holds in place
+/// of the general one.
 ///
 /// ```
 /// use alnm_radiomics::ImageType;

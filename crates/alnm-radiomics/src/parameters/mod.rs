@@ -16,9 +16,9 @@
 //! # Ok::<(), alnm_radiomics::RadiomicsError>(())
 //! ```
 //!
-//! As text, with the keys, types and ranges of PyRadiomics: a parameter file has up to four parts, each optional: `setting`, `voxelSetting`, `imageType` and `featureClass`.
-//! Without `imageType`, features are computed on the original image only. Without `featureClass`, all classes are on.
-//! Both YAML and JSON are read.
+//! As text, with the keys, types and ranges of PyRadiomics: a parameter file has up to four parts, each optional:
+//! `setting`, `voxelSetting`, `imageType` and `featureClass`. Without `imageType`, features are computed on the
+//! original image only. Without `featureClass`, all classes are on. Both YAML and JSON are read.
 //!
 //! ```
 //! use alnm_radiomics::{FeatureClass, Parameters};
@@ -97,8 +97,8 @@ impl ImageTypeParameters {
 
 /// Checked parameters of an extraction: settings, image types and features.
 ///
-/// They come from types ([`Parameters::builder`]), from the text of a parameter file ([`Parameters::from_yaml`]) or from
-/// a file ([`Parameters::from_file`]); every value is checked on the way.
+/// They come from types ([`Parameters::builder`]), from the text of a parameter file ([`Parameters::from_yaml`]) or
+/// from a file ([`Parameters::from_file`]); every value is checked on the way.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Parameters {
     settings: Settings,
@@ -159,8 +159,8 @@ impl Parameters {
         Ok(Self { ibsi: Some(Box::new(profile)), ..self })
     }
 
-    /// The same parameters, with or without leave for masks that cover the whole image. PyRadiomics refuses such a mask,
-    /// since it sets nothing apart, and so does an extraction by default. It is no setting of a parameter file.
+    /// The same parameters, with or without leave for masks that cover the whole image. PyRadiomics refuses such a
+    /// mask, since it sets nothing apart, and so does an extraction by default. It is no setting of a parameter file.
     ///
     /// ```
     /// use alnm_radiomics::{Extractor, Geometry, Image, Parameters, Volume};
@@ -261,8 +261,8 @@ impl Parameters {
         Ok(parameters)
     }
 
-    /// The parameters of PyRadiomics as the text of a parameter file. Read again, it gives equal parameters. A profile of
-    /// the IBSI ([`Parameters::ibsi`]) has a file of its own and is not in the text.
+    /// The parameters of PyRadiomics as the text of a parameter file. Read again, it gives equal parameters. A profile
+    /// of the IBSI ([`Parameters::ibsi`]) has a file of its own and is not in the text.
     ///
     /// ```
     /// use alnm_radiomics::{FeatureClass, Parameters};

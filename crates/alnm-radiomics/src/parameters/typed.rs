@@ -1,6 +1,7 @@
 //! Types of serde out of the tree of a parameter file, whose mistakes are named with their line.
 //!
-//! What reads YAML is generic over the type that is read, and long. It reads the tree alone, and types come out of that.
+//! What reads YAML is generic over the type that is read, and long. It reads the tree alone, and types come out of
+//! that.
 
 use std::fmt;
 

@@ -3,13 +3,14 @@
 //! A feature that changes when the patient lies turned by a few degrees, or when a reader draws the contour a voxel
 //! wider, tells little about the lesion. Perturbations imitate such changes on one image (Zwanenburg et al., Scientific
 //! Reports 9:614, 2019, doi 10.1038/s41598-018-36938-4, after MIRP 2): the grid is turned and shifted by parts of a
-//! voxel, the region is grown or shrunk, its contour is drawn anew along the borders of supervoxels, and noise is added.
-//! Features are extracted from each, and the intraclass correlation over perturbations and patients tells which features
-//! are robust. That step is `alnm_selection::agreement_filter`, which takes a table for each perturbation as it takes one
-//! for each reader.
+//! voxel, the region is grown or shrunk, its contour is drawn anew along the borders of supervoxels, and noise is
+//! added. Features are extracted from each, and the intraclass correlation over perturbations and patients tells which
+//! features are robust. That step is `alnm_selection::agreement_filter`, which takes a table for each perturbation as
+//! it takes one for each reader.
 //!
 //! Grids, shifts, turns, and growth and shrinkage by distances are those of MIRP 2.7.0 with `anti_aliasing` off. Where
-//! MIRP draws random numbers (noise, contours, the last voxels of a change by a fraction of the volume), the draws differ.
+//! MIRP draws random numbers (noise, contours, the last voxels of a change by a fraction of the volume), the draws
+//! differ.
 //!
 //! ```
 //! use alnm_imaging::{Geometry, Image, Volume};
@@ -58,7 +59,7 @@ pub use size_change::SizeChange;
 /// At most as many perturbations of one region.
 const MOST_PERTURBATIONS: usize = 100_000;
 
-/// Which perturbations are made; [`PerturbationParams::check`] gives the [`Perturbations`].
+/// Parameters of the perturbations; [`PerturbationParams::check`] gives the [`Perturbations`].
 ///
 /// | field | default | meaning | range |
 /// |---|---|---|---|
@@ -170,8 +171,8 @@ impl PerturbationParams {
     /// The perturbations when all parameters are in range.
     ///
     /// # Errors
-    /// [`crate::RadiomicsError::Parameter`] for an empty list, a number outside its range, an interpolator that is none of the
-    /// three, or more than 100,000 perturbations.
+    /// [`crate::RadiomicsError::Parameter`] for an empty list, a number outside its range, an interpolator that is none
+    /// of the three, or more than 100,000 perturbations.
     pub fn check(self) -> Result<Perturbations> {
         let lists = [
             ("rotations", self.rotations.len()),
@@ -360,8 +361,8 @@ impl Perturbations {
     /// An image and its region after one perturbation.
     ///
     /// # Errors
-    /// [`crate::RadiomicsError::Image`] when the label is not in the mask, a voxel is not finite, or the new grid has too many
-    /// voxels.
+    /// [`crate::RadiomicsError::Image`] when the label is not in the mask, a voxel is not finite, or the new grid has
+    /// too many voxels.
     pub fn perturb(
         &self,
         perturbation: &Perturbation,
@@ -380,8 +381,8 @@ impl Perturbations {
     /// [`PerturbationParams::spacing`] already.
     ///
     /// # Errors
-    /// As [`Perturbations::perturb`] for a region that cannot be perturbed at all. An extraction that fails stands in the
-    /// results.
+    /// As [`Perturbations::perturb`] for a region that cannot be perturbed at all. An extraction that fails stands in
+    /// the results.
     pub fn extract(
         &self,
         extractor: &Extractor,

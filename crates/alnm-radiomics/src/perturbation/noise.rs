@@ -7,9 +7,9 @@ use rand::{RngExt, SeedableRng};
 use crate::error::Result;
 use crate::filter::wavelet::Filters;
 
-/// The standard deviation of an image's noise: the median of |HH| / 0.6754, where HH is the image filtered along y and x
-/// with the high-pass filter of the wavelet coif1 (Chang, Yu, Vetterli 2000, doi 10.1109/83.862633). Beyond its border the
-/// image is mirrored.
+/// The standard deviation of an image's noise: the median of |HH| / 0.6754, where HH is the image filtered along y and
+/// x with the high-pass filter of the wavelet coif1 (Chang, Yu, Vetterli 2000, doi 10.1109/83.862633). Beyond its
+/// border the image is mirrored.
 ///
 /// # Errors
 /// [`crate::RadiomicsError::Image`] when a voxel is not finite.

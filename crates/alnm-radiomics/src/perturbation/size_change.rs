@@ -13,8 +13,8 @@ use crate::error::Result;
 
 /// How the size of a region changes.
 ///
-/// Steps of a voxel go to the six neighbours of a voxel. On grids with uneven voxels they are counted by the largest side,
-/// and a warning says so.
+/// Steps of a voxel go to the six neighbours of a voxel. On grids with uneven voxels they are counted by the largest
+/// side, and a warning says so.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -22,12 +22,12 @@ pub enum SizeChange {
     /// The size stays.
     #[default]
     None,
-    /// By a distance in mm. A positive one adds all voxels within the distance of a voxel of the region, among those up to
-    /// ⌊distance / spacing⌋ voxels away on each axis. A negative one takes voxels at the surface away, |distance| /
+    /// By a distance in mm. A positive one adds all voxels within the distance of a voxel of the region, among those up
+    /// to ⌊distance / spacing⌋ voxels away on each axis. A negative one takes voxels at the surface away, |distance| /
     /// spacing times (rounded), as long as the smallest share is left.
     Distance(f64),
-    /// By a fraction of the number of voxels, above −1: steps of one voxel, of the last of which as many voxels are drawn
-    /// at random as are needed.
+    /// By a fraction of the number of voxels, above −1: steps of one voxel, of the last of which as many voxels are
+    /// drawn at random as are needed.
     Fraction(f64),
 }
 

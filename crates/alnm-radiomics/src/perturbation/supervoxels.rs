@@ -1,8 +1,8 @@
 //! Contours that follow the borders of supervoxels.
 //!
-//! The image around the region is cut into supervoxels (SLIC: Achanta et al. 2012, doi 10.1109/TPAMI.2012.120), and each
-//! supervoxel belongs to the new region with the probability of its overlap with the old one: always from 90 % on, never
-//! below 20 %. Extent, number and compactness of the supervoxels are MIRP's; the algorithm is this crate's own.
+//! The image around the region is cut into supervoxels (SLIC: Achanta et al. 2012, doi 10.1109/TPAMI.2012.120), and
+//! each supervoxel belongs to the new region with the probability of its overlap with the old one: always from 90 % on,
+//! never below 20 %. Extent, number and compactness of the supervoxels are MIRP's; the algorithm is this crate's own.
 
 use std::collections::VecDeque;
 
@@ -116,8 +116,8 @@ fn supervoxels(image: &Volume<f64>, mask: &LabelMap, label: u32) -> Vec<usize> {
     connected(&numbers, size, values.len() / (2 * centres.len()))
 }
 
-/// Grey values smoothed by a Gaussian whose σ is the smallest spacing, cut to the region's range and a tenth of it more on
-/// each side, which becomes 0 to 1.
+/// Grey values smoothed by a Gaussian whose σ is the smallest spacing, cut to the region's range and a tenth of it more
+/// on each side, which becomes 0 to 1.
 fn prepared(image: &Volume<f64>, mask: &LabelMap, label: u32) -> Vec<f64> {
     let inside = image.as_slice().iter().zip(mask.as_slice()).filter(|(_, voxel)| **voxel == label);
     let (low, high) =

@@ -11,8 +11,8 @@ use crate::feature::Formula;
 use crate::first_order::{FirstOrder, percentiles_of_sorted};
 use crate::glcm::Definitions;
 
-/// Grey values of a grid with their ranks, which are put in order instead of the values: a rank is half as wide, and more
-/// of them are compared at once.
+/// Grey values of a grid with their ranks, which are put in order instead of the values: a rank is half as wide, and
+/// more of them are compared at once.
 #[derive(Debug)]
 pub(crate) struct RankedValues<'a> {
     values: &'a [f64],

@@ -3,8 +3,8 @@
 //! The windows around neighbouring voxels of a row lie side by side, one in each lane: the voxels at one place of all
 //! windows are a piece of a row of the grid, and the next window is the last one without the column that it leaves and
 //! with the one that it enters. What a window is made of is found in all lanes at once, as whole numbers that stand for
-//! a level and a size; how often each number comes up is a cell of the matrix, from which the formulas of the class give
-//! the values. So a value has the bits that the class gives for the window alone.
+//! a level and a size; how often each number comes up is a cell of the matrix, from which the formulas of the class
+//! give the values. So a value has the bits that the class gives for the window alone.
 
 mod first_order;
 mod neighbourhoods;
@@ -104,8 +104,8 @@ impl<'a> WindowGrid<'a> {
         zs.flat_map(move |z| ys.clone().map(move |y| (z * height + y) * width))
     }
 
-    /// Puts numbers of voxels into the places of the windows around `count` voxels of a row from `start` on, one window in
-    /// each lane; `outside` where there is no voxel.
+    /// Puts numbers of voxels into the places of the windows around `count` voxels of a row from `start` on, one window
+    /// in each lane; `outside` where there is no voxel.
     fn gather(&self, numbers: &[u32], outside: u32, start: usize, count: usize, places: &mut [Lanes<u32>]) {
         let (width, radius) = (self.shape[2], self.radius[2]);
         let first = start % width;
@@ -167,8 +167,8 @@ pub(crate) trait WindowClass {
     fn add_values(&mut self, grid: &WindowGrid<'_>, windows: &Windows, values: &mut Vec<f64>);
 }
 
-/// Whether a window of this shape has room for two neighbours, as PyRadiomics requires of it. By the reference manual of
-/// the IBSI a voxel alone has features too.
+/// Whether a window of this shape has room for two neighbours, as PyRadiomics requires of it. By the reference manual
+/// of the IBSI a voxel alone has features too.
 fn check_reach(
     definitions: Definitions,
     shape: [usize; 3],

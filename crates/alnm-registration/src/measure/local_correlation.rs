@@ -1,14 +1,14 @@
-//! One minus the mean of the squared Pearson correlation in a cube around each voxel (Avants et al., Med. Image Anal. 12:26,
-//! 2008).
+//! One minus the mean of the squared Pearson correlation in a cube around each voxel (Avants et al., Med. Image Anal.
+//! 12:26, 2008).
 //!
 //! ```text
 //! r² = A² / (B·D),  A = Σ (f − f̄)(m − m̄),  B = Σ (f − f̄)² + n·ε,  D = Σ (m − m̄)² + n·ε
 //! ∂r²/∂m = 2A/(BD)·(f − f̄) − 2A²/(BD²)·(m − m̄)
 //! ```
 //!
-//! with sums over the n voxels of the cube that count in the fixed image. ε, a small part of the variance of the whole image,
-//! keeps cubes without structure from counting: what correlates there is noise. The derivative by a sample is the sum of
-//! this over all cubes that hold it, so three sums over cubes give the values and three more the derivative.
+//! with sums over the n voxels of the cube that count in the fixed image. ε, a small part of the variance of the whole
+//! image, keeps cubes without structure from counting: what correlates there is noise. The derivative by a sample is
+//! the sum of this over all cubes that hold it, so three sums over cubes give the values and three more the derivative.
 
 use alnm_imaging::vectorised;
 use rayon::prelude::*;
@@ -218,7 +218,8 @@ struct Given<'a> {
 }
 
 impl Given<'_> {
-    /// From the sums of m, m² and f·m to r² (in the place of the first) and the factors of f, m and 1 in the derivative.
+    /// From the sums of m, m² and f·m to r² (in the place of the first) and the factors of f, m and 1 in the
+    /// derivative.
     #[inline(always)]
     fn correlate(&self, lines: &mut [Vec<f32>; 3], factors: [&mut [f32]; 3]) {
         let width = self.shares.len();

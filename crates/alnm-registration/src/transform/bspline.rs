@@ -15,8 +15,8 @@ pub(crate) const SUPPORT: usize = 4;
 /// T(x) = x + Σᵢⱼₖ β(u − i)·β(v − j)·β(w − k)·cᵢⱼₖ
 /// ```
 ///
-/// where (u, v, w) is the continuous index of x in the grid of control points, β the cubic B-spline and c a displacement in
-/// mm. Points whose 4 × 4 × 4 control points do not all exist stay where they are.
+/// where (u, v, w) is the continuous index of x in the grid of control points, β the cubic B-spline and c a
+/// displacement in mm. Points whose 4 × 4 × 4 control points do not all exist stay where they are.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct BSplineTransform {
     control_grid: Geometry,
@@ -44,8 +44,8 @@ pub(crate) fn weight_second_derivatives(t: f64) -> [f64; SUPPORT] {
 }
 
 impl BSplineTransform {
-    /// A deformation by its grid of control points and their displacements in mm: first those along x of all control points
-    /// (x fastest), then those along y, then those along z.
+    /// A deformation by its grid of control points and their displacements in mm: first those along x of all control
+    /// points (x fastest), then those along y, then those along z.
     ///
     /// # Errors
     /// [`RegistrationError::InvalidParameter`] when an axis has fewer than four control points, or the number of

@@ -51,8 +51,8 @@ fn read_text(path: &Path) -> Result<String, TransformFileProblem> {
     }
 }
 
-/// Writes a transform as a text file of ITK: as one transform where it has one part, else as a composite transform. Numbers
-/// are written so that reading gives the same bits. The file is there as a whole or not at all.
+/// Writes a transform as a text file of ITK: as one transform where it has one part, else as a composite transform.
+/// Numbers are written so that reading gives the same bits. The file is there as a whole or not at all.
 ///
 /// # Errors
 /// [`RegistrationError::TransformFile`] when the file cannot be written.

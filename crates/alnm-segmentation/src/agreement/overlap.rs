@@ -3,7 +3,8 @@
 use alnm_imaging::{Geometry, LabelMap};
 use serde::Serialize;
 
-/// How much two regions A (the reference) and B (the other outline) have in common. N is the number of all voxels of the image.
+/// How much two regions A (the reference) and B (the other outline) have in common. N is the number of all voxels of
+/// the image.
 ///
 /// Where a measure is a quotient of zeros, because a region has no voxel, it is NaN.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -23,11 +24,11 @@ pub struct RegionOverlap {
     pub dice: f64,
     /// Jaccard coefficient |A ∩ B| / |A ∪ B|.
     pub jaccard: f64,
-    /// Volume similarity 2 (|B| − |A|) / (|A| + |B|): 0 for equal volumes, positive when the other outline is larger. In the
-    /// literature also 1 − |this| / 2.
+    /// Volume similarity 2 (|B| − |A|) / (|A| + |B|): 0 for equal volumes, positive when the other outline is larger.
+    /// In the literature also 1 − |this| / 2.
     pub volume_similarity: f64,
-    /// Cohen's kappa of the voxels of the whole image as "inside" and "outside". It grows with the background that the image
-    /// happens to show.
+    /// Cohen's kappa of the voxels of the whole image as "inside" and "outside". It grows with the background that the
+    /// image happens to show.
     pub kappa: f64,
     /// Share of the reference that the other outline misses, 1 − |A ∩ B| / |A|.
     pub false_negative_error: f64,

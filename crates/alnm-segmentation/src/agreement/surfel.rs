@@ -7,14 +7,14 @@ use serde::Serialize;
 
 use super::OutlineComparisonParams;
 
-/// Distances in mm between the surfaces of a reference A and another outline B, as DeepMind's package `surface-distance` 0.1
-/// computes them for arrays in (z, y, x) order.
+/// Distances in mm between the surfaces of a reference A and another outline B, as DeepMind's package
+/// `surface-distance` 0.1 computes them for arrays in (z, y, x) order.
 ///
-/// The surface passes between voxels: each point where eight voxels meet, not all of which are inside or outside, carries an
-/// element of surface whose area in mm² is that of the triangles of marching cubes there. Distances run from these points to
-/// the nearest such point of the other surface, and each counts with the area of its element. What lies outside of the image
-/// is outside of the region. Slices and images of one slice have four pixels at a point, and lengths of contours in mm for
-/// areas.
+/// The surface passes between voxels: each point where eight voxels meet, not all of which are inside or outside,
+/// carries an element of surface whose area in mm² is that of the triangles of marching cubes there. Distances run from
+/// these points to the nearest such point of the other surface, and each counts with the area of its element. What lies
+/// outside of the image is outside of the region. Slices and images of one slice have four pixels at a point, and
+/// lengths of contours in mm for areas.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct SurfelDistances {
@@ -22,13 +22,15 @@ pub struct SurfelDistances {
     pub hausdorff: f64,
     /// The larger of both sides' percentiles, 95 by default: `compute_robust_hausdorff`.
     pub robust_hausdorff: f64,
-    /// Mean distance of the reference's surface to the other one: the first value of `compute_average_surface_distance`.
+    /// Mean distance of the reference's surface to the other one: the first value of
+    /// `compute_average_surface_distance`.
     pub mean_from_reference: f64,
     /// Mean distance of the other surface to the reference's: the second value of `compute_average_surface_distance`.
     pub mean_from_other: f64,
     /// Share of both surfaces that lies within the tolerance of the other one: `compute_surface_dice_at_tolerance`.
     pub surface_dice: f64,
-    /// Share of the reference's surface within the tolerance: the first value of `compute_surface_overlap_at_tolerance`.
+    /// Share of the reference's surface within the tolerance: the first value of
+    /// `compute_surface_overlap_at_tolerance`.
     pub overlap_of_reference: f64,
     /// Share of the other surface within the tolerance: the second value of `compute_surface_overlap_at_tolerance`.
     pub overlap_of_other: f64,
@@ -108,8 +110,8 @@ impl Surfels {
     }
 }
 
-/// For each point between voxels, one bit for each of the voxels around it that is inside: 128 for the first in raster order
-/// to 1 for the last of eight, or 8 to 1 of the four pixels of a plane.
+/// For each point between voxels, one bit for each of the voxels around it that is inside: 128 for the first in raster
+/// order to 1 for the last of eight, or 8 to 1 of the four pixels of a plane.
 fn corner_codes(inside: &Array3<bool>) -> Array3<u8> {
     let (depth, height, width) = inside.dim();
     let layers = if depth == 1 { 1 } else { depth + 1 };
@@ -136,10 +138,10 @@ impl ElementSizes {
     }
 }
 
-/// The triangles of marching cubes for the codes 0 to 127, each by its normal, whose length is its area in units of an eighth
-/// of a voxel's face: `1` is (1, 1, 1), `2` (2, 2, 2), `3` (3, 3, 3), `a`, `b` and `c` are 4 along z, y and x, and `x`, `y` and
-/// `z` (0, 2, 2), (2, 0, 2) and (2, 2, 0) along (z, y, x). A code and its complement have the same surface. The choice where
-/// more than one surface is possible is that of `surface_distance/lookup_tables.py`.
+/// The triangles of marching cubes for the codes 0 to 127, each by its normal, whose length is its area in units of an
+/// eighth of a voxel's face: `1` is (1, 1, 1), `2` (2, 2, 2), `3` (3, 3, 3), `a`, `b` and `c` are 4 along z, y and x,
+/// and `x`, `y` and `z` (0, 2, 2), (2, 0, 2) and (2, 2, 0) along (z, y, x). A code and its complement have the same
+/// surface. The choice where more than one surface is possible is that of `surface_distance/lookup_tables.py`.
 const TRIANGLES: &str = "- 1 1 zz 1 yy 11 12a 1 11 yy 12a zz 12a 12a aa 1 xx 11 12b 11 12c 111 1122 11 1xx 1yy 13xy 1zz 13xz \
     112a 12a 1 11 xx 12b 11 1yy 1xx 13xy 11 111 12c 1122 1zz 112a 13xz 12a zz 12b 12b bb 1zz 13yz 112b \
     12b 1zz 112b 13yz 12b zzzz 1zz 1zz zz 1 11 11 1zz xx 12c 1xx 13xz 11 111 1yy 112a 12b 1122 13xy 12a \

@@ -11,9 +11,9 @@ use crate::error::Result;
 /// Distances in mm between the voxels of a reference A and another outline B, as SimpleITK computes them. All are
 /// symmetric in A and B.
 ///
-/// d(a, B) is the distance of a voxel's centre to the nearest voxel of B, 0 inside of B. The surface of a region are its voxels
-/// with a face on another voxel of the image (`LabelContour`); their distances to the other surface, pooled from both sides,
-/// are those of SimpleITK's tutorial, where the border of the image is no surface.
+/// d(a, B) is the distance of a voxel's centre to the nearest voxel of B, 0 inside of B. The surface of a region are
+/// its voxels with a face on another voxel of the image (`LabelContour`); their distances to the other surface, pooled
+/// from both sides, are those of SimpleITK's tutorial, where the border of the image is no surface.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct VoxelDistances {

@@ -59,8 +59,8 @@ impl Cells {
         self.status[position].store(status, Ordering::Relaxed);
     }
 
-    /// The value of a cell in a layer, and `otherwise` of any other cell. It is computed without a branch, since the layers of
-    /// neighbours follow no pattern.
+    /// The value of a cell in a layer, and `otherwise` of any other cell. It is computed without a branch, since the
+    /// layers of neighbours follow no pattern.
     #[inline(always)]
     pub(super) fn value_in(&self, layer: Status, position: usize, otherwise: f64) -> f64 {
         let value = self.values[position].load(Ordering::Relaxed);

@@ -121,8 +121,8 @@ impl LevelSetEquation {
         step / self.scales()[..self.dimension].iter().copied().fold(0.0, f64::max)
     }
 
-    /// The changes of the voxels of a block, whose stencils were read, in unit time, and the largest of their terms, in an image
-    /// of `D` dimensions.
+    /// The changes of the voxels of a block, whose stencils were read, in unit time, and the largest of their terms, in
+    /// an image of `D` dimensions.
     #[inline(always)]
     pub(super) fn changes<const D: usize>(
         &self,

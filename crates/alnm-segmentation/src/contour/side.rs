@@ -1,7 +1,7 @@
 //! The layers beside the active one: voxels one and two steps from it, on one side.
 //!
-//! ITK's filter keeps a third layer in three dimensions. No change is computed from its values, and its voxels are those
-//! neighbours of the second layer that are in no other, so that it needs no list.
+//! ITK's filter keeps a third layer in three dimensions. No change is computed from its values, and its voxels are
+//! those neighbours of the second layer that are in no other, so that it needs no list.
 
 use rayon::prelude::*;
 
@@ -36,7 +36,8 @@ impl Side {
         self.layers.iter().map(Layer::len).sum()
     }
 
-    /// Sets the values of both layers, from the contour away. Voxels without a neighbour in the layer before go one further.
+    /// Sets the values of both layers, from the contour away. Voxels without a neighbour in the layer before go one
+    /// further.
     pub(super) fn spread(&mut self, cells: &Cells, neighbours: &[isize; 6]) {
         let [near, second] = self.names;
         let lost = self.set_layer(0, ACTIVE, cells, neighbours);
@@ -46,8 +47,8 @@ impl Side {
         lost.iter().for_each(|&position| cells.set_status(position as usize, FAR));
     }
 
-    /// Sets the values of a layer by those of the layer `from`, drops the voxels that have left it, and returns those that
-    /// have no neighbour there.
+    /// Sets the values of a layer by those of the layer `from`, drops the voxels that have left it, and returns those
+    /// that have no neighbour there.
     fn set_layer(&mut self, layer: usize, from: Status, cells: &Cells, neighbours: &[isize; 6]) -> Layer {
         let (name, step) = (self.names[layer], self.step);
         let layer = &mut self.layers[layer];
@@ -83,8 +84,8 @@ struct SetVoxels {
     lost: Layer,
 }
 
-/// Sets voxels of the second of two `layers` to the nearest value of their neighbours in the first, which is the largest of
-/// those inside and the smallest of those outside, and a step.
+/// Sets voxels of the second of two `layers` to the nearest value of their neighbours in the first, which is the
+/// largest of those inside and the smallest of those outside, and a step.
 fn set_values<const INSIDE: bool>(
     voxels: &mut [u32],
     [from, to]: [Status; 2],

@@ -1,10 +1,11 @@
 //! A level set that is known near its zero alone: Whitaker's sparse field (Int. J. Comput. Vis. 29:203, 1998), as ITK's
 //! `SparseFieldLevelSetImageFilter` moves it.
 //!
-//! The voxels through which the contour passes form the active layer. Layers on either side, of voxels 1 and 2 steps away, hold
-//! values that grow by a constant from layer to layer. Active voxels are moved in the order in which ITK's list holds them, for
-//! the order decides which of two neighbours gives way; of the other layers the order means nothing. What takes most of the
-//! time, the changes of the active voxels and the values of the other layers, is computed on all threads.
+//! The voxels through which the contour passes form the active layer. Layers on either side, of voxels 1 and 2 steps
+//! away, hold values that grow by a constant from layer to layer. Active voxels are moved in the order in which ITK's
+//! list holds them, for the order decides which of two neighbours gives way; of the other layers the order means
+//! nothing. What takes most of the time, the changes of the active voxels and the values of the other layers, is
+//! computed on all threads.
 
 use alnm_imaging::region::VoxelBox;
 use alnm_imaging::vectorised;
@@ -34,8 +35,8 @@ pub(super) struct SparseField<'a, S: ?Sized> {
     speeds: Speeds<'a, S>,
     /// The level set, negative inside, and the layers.
     cells: Cells,
-    /// The voxels that the contour crosses. The last one is the front of ITK's list: it is pushed to and gone through from
-    /// there.
+    /// The voxels that the contour crosses. The last one is the front of ITK's list: it is pushed to and gone through
+    /// from there.
     active: Layer,
     inside: Side,
     outside: Side,
@@ -68,8 +69,8 @@ struct Leaving {
     rms_change: f64,
 }
 
-/// Steps to the neighbours that share a face, in ITK's order: backwards from the last axis, then forwards. Those beyond an
-/// image of one slice are outside.
+/// Steps to the neighbours that share a face, in ITK's order: backwards from the last axis, then forwards. Those beyond
+/// an image of one slice are outside.
 #[derive(Debug, Clone, Copy)]
 struct Neighbours([isize; 6]);
 
@@ -251,8 +252,8 @@ impl<'a, S: SpeedSource + ?Sized> SparseField<'a, S> {
         largest
     }
 
-    /// Adds the changes to the active voxels. Those that leave the layer are taken out of it, and the values of their neighbours
-    /// that follow them are set.
+    /// Adds the changes to the active voxels. Those that leave the layer are taken out of it, and the values of their
+    /// neighbours that follow them are set.
     fn move_active(&mut self, time_step: f64) -> Leaving {
         let neighbours = self.neighbours();
         let half = self.step / 2.0;

@@ -2,7 +2,8 @@
 
 use super::cells::{Cells, OUTSIDE};
 
-/// Voxels whose change is computed at a time, by loops over all of them that the compiler turns into vector instructions.
+/// Voxels whose change is computed at a time, by loops over all of them that the compiler turns into vector
+/// instructions.
 pub(super) const BLOCK: usize = 64;
 
 /// One number for each voxel of a block.
@@ -17,8 +18,8 @@ pub(super) struct Stencils {
     pub(super) centre: Numbers,
     /// Before and behind the voxel on each axis (x, y, z).
     pub(super) faces: [[Numbers; 2]; 3],
-    /// For each of [`PAIRS`] before both axes, before the first and behind the second, behind the first and before the second,
-    /// and behind both.
+    /// For each of [`PAIRS`] before both axes, before the first and behind the second, behind the first and before the
+    /// second, and behind both.
     pub(super) edges: [[Numbers; 4]; 3],
 }
 
@@ -71,8 +72,8 @@ impl Stencils {
         [aa[lane], ab[lane], ba[lane], bb[lane]]
     }
 
-    /// Reads the values around the voxels of a block in an image of `D` dimensions. `has_border` says whether any of them may lie
-    /// on the border of the image.
+    /// Reads the values around the voxels of a block in an image of `D` dimensions. `has_border` says whether any of
+    /// them may lie on the border of the image.
     #[inline(always)]
     pub(super) fn read<const D: usize>(
         &mut self,

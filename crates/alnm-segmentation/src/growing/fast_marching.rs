@@ -7,16 +7,16 @@ use alnm_imaging::{Geometry, Volume};
 
 use crate::error::{Result, SegmentationError};
 
-/// The time at which a front arrives at each voxel that starts from seeds (x, y, z) at 0 and moves with `speed` in mm per
-/// unit of time: `|∇T| speed = 1` by fast marching (Sethian, PNAS 93:1591, 1996), as ITK's `FastMarchingImageFilter` solves
-/// it.
+/// The time at which a front arrives at each voxel that starts from seeds (x, y, z) at 0 and moves with `speed` in mm
+/// per unit of time: `|∇T| speed = 1` by fast marching (Sethian, PNAS 93:1591, 1996), as ITK's
+/// `FastMarchingImageFilter` solves it.
 ///
-/// Voxels that the front does not reach until `stop`, and those of speed 0, keep infinity, or a time after `stop` where the
-/// front was about to reach them.
+/// Voxels that the front does not reach until `stop`, and those of speed 0, keep infinity, or a time after `stop` where
+/// the front was about to reach them.
 ///
 /// # Errors
-/// [`SegmentationError::Imaging`] when a speed is not finite; [`SegmentationError::Parameter`] when there is no seed, one lies
-/// outside of the image, a speed is negative, or the time is not above 0.
+/// [`SegmentationError::Imaging`] when a speed is not finite; [`SegmentationError::Parameter`] when there is no seed,
+/// one lies outside of the image, a speed is negative, or the time is not above 0.
 ///
 /// ```
 /// use alnm_imaging::{Geometry, Volume};

@@ -6,14 +6,15 @@ use crate::error::Result;
 /// What a file of annotations says of itself.
 const FORMAT: &str = "ITK-SNAP Annotation File";
 
-/// The voxels (x, y, z), from 0, in which the landmarks of a file of annotations of ITK-SNAP (`.annot`) lie. Rulers are left out.
+/// The voxels (x, y, z), from 0, in which the landmarks of a file of annotations of ITK-SNAP (`.annot`) lie. Rulers are
+/// left out.
 ///
-/// The file counts places in voxels from the corner of the first one, so that the whole part is the voxel. It is read as
-/// ITK-SNAP writes it: one tag a line.
+/// The file counts places in voxels from the corner of the first one, so that the whole part is the voxel. It is read
+/// as ITK-SNAP writes it: one tag a line.
 ///
 /// # Errors
-/// [`SegmentationError::Markups`](crate::SegmentationError::Markups) when the text is no such file, a place is not three numbers
-/// from 0 on, there are more than 100 000 landmarks, or none.
+/// [`SegmentationError::Markups`](crate::SegmentationError::Markups) when the text is no such file, a place is not
+/// three numbers from 0 on, there are more than 100 000 landmarks, or none.
 ///
 /// ```
 /// use alnm_segmentation::seeds::landmark_voxels;

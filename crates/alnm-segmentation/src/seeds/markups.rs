@@ -12,8 +12,8 @@ pub(super) const MOST_POINTS: usize = 100_000;
 /// Points that are not placed are left out.
 ///
 /// # Errors
-/// [`SegmentationError::Markups`] when the text is neither, has a point that is not three finite numbers, a coordinate system
-/// that is unknown, more than 100 000 points, or none.
+/// [`SegmentationError::Markups`] when the text is neither, has a point that is not three finite numbers, a coordinate
+/// system that is unknown, more than 100 000 points, or none.
 ///
 /// ```
 /// use alnm_segmentation::seeds::markup_points;

@@ -9,8 +9,8 @@ use crate::error::{Result, SegmentationError};
 
 /// Speed that vanishes at edges: ITK-SNAP's pre-segmentation "edge attraction".
 ///
-/// `g = 1 / (1 + (|∇(G v)| / (m κ))^λ)`, cut to multiples of 1 / 32767: G is ITK's discrete Gaussian kernel of the deviation
-/// [`sigma`](Self::sigma) in voxels, the gradient is per mm, and m is the range of the image's values.
+/// `g = 1 / (1 + (|∇(G v)| / (m κ))^λ)`, cut to multiples of 1 / 32767: G is ITK's discrete Gaussian kernel of the
+/// deviation [`sigma`](Self::sigma) in voxels, the gradient is per mm, and m is the range of the image's values.
 ///
 /// | Field | Default | Meaning | Range |
 /// |---|---|---|---|
@@ -100,8 +100,8 @@ impl EdgeSpeed {
     /// The speed image.
     ///
     /// # Errors
-    /// [`SegmentationError::Imaging`] when a voxel is not finite; [`SegmentationError::Parameter`] when all voxels are equal,
-    /// so that there is no edge.
+    /// [`SegmentationError::Imaging`] when a voxel is not finite; [`SegmentationError::Parameter`] when all voxels are
+    /// equal, so that there is no edge.
     pub fn speed(&self, image: &Volume<f32>) -> Result<Volume<f32>> {
         image.check_finite().map_err(|voxel| voxel.during("speed by edges"))?;
         let [low, high] = super::threshold::extremes(image);
@@ -119,7 +119,8 @@ impl EdgeSpeed {
     }
 }
 
-/// The kernel of ITK's `GaussianOperator` for a variance in voxels and a cut of a tenth of its area: from the middle on.
+/// The kernel of ITK's `GaussianOperator` for a variance in voxels and a cut of a tenth of its area: from the middle
+/// on.
 fn kernel(variance: f64) -> Vec<f64> {
     const CUT: f64 = 0.1;
     const WIDEST: usize = 32;

@@ -13,10 +13,10 @@ use crate::error::{Result, SegmentationError, check_same_grid};
 /// Speed by a random forest (Breiman, Machine Learning 45:5, 2001) whose classes are drawn as scribbles: ITK-SNAP's
 /// pre-segmentation "classification".
 ///
-/// A voxel is described by the values of all images in a box around it and, if wanted, by its indices. Each tree learns from as
-/// many scribbled voxels as there are, drawn with replacement; each of its nodes looks at the square root of the number of
-/// features, and splits where Gini's impurity falls most. Beyond its border an image goes on as there. ITK-SNAP's forest draws
-/// its splits at random; this one looks at all of them.
+/// A voxel is described by the values of all images in a box around it and, if wanted, by its indices. Each tree learns
+/// from as many scribbled voxels as there are, drawn with replacement; each of its nodes looks at the square root of
+/// the number of features, and splits where Gini's impurity falls most. Beyond its border an image goes on as there.
+/// ITK-SNAP's forest draws its splits at random; this one looks at all of them.
 ///
 /// | Field | Default | Meaning | Range |
 /// |---|---|---|---|
@@ -182,7 +182,8 @@ impl<'a> Features<'a> {
         self.images.len() * self.steps.len() + if self.position { 3 } else { 0 }
     }
 
-    /// A feature of a voxel (x, y, z): the values of the box in the first image, then those in the others, then the indices.
+    /// A feature of a voxel (x, y, z): the values of the box in the first image, then those in the others, then the
+    /// indices.
     fn value(&self, index: [usize; 3], feature: usize) -> f32 {
         let (image, step) = (feature / self.steps.len(), feature % self.steps.len());
         let Some(image) = self.images.get(image) else {
@@ -236,8 +237,8 @@ impl ForestLearning {
     /// Learns from images on one grid and from scribbles: labels of at least two classes, 0 where nothing is drawn.
     ///
     /// # Errors
-    /// [`SegmentationError::Parameter`] when there is no image or fewer than two labels; [`SegmentationError::Imaging`] when
-    /// grids differ or a voxel is not finite.
+    /// [`SegmentationError::Parameter`] when there is no image or fewer than two labels; [`SegmentationError::Imaging`]
+    /// when grids differ or a voxel is not finite.
     pub fn learn(&self, images: &[&Volume<f32>], scribbles: &LabelMap) -> Result<ScribbleForest> {
         let features = Features::new(&self.params, images)?;
         check_same_grid("random forest", features.grid(), scribbles.geometry())?;
@@ -330,8 +331,8 @@ impl ScribbleForest {
     /// The probability of one of these labels at every voxel: the mean of the trees' shares.
     ///
     /// # Errors
-    /// [`SegmentationError::Parameter`] when no label is given, one was not scribbled, or there are more or fewer images than were
-    /// learned from; [`SegmentationError::Imaging`] when grids differ or a voxel is not finite.
+    /// [`SegmentationError::Parameter`] when no label is given, one was not scribbled, or there are more or fewer
+    /// images than were learned from; [`SegmentationError::Imaging`] when grids differ or a voxel is not finite.
     pub fn probability(&self, images: &[&Volume<f32>], foreground: &[u32]) -> Result<Volume<f32>> {
         if images.len() != self.images {
             let requirement = "that of the images that were learned from";

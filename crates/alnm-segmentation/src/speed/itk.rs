@@ -5,12 +5,12 @@ use rayon::prelude::*;
 
 use crate::error::{Result, SegmentationError};
 
-/// Speed by two thresholds as ITK's `ThresholdSegmentationLevelSetImageFilter` makes it without an edge weight: the distance
-/// of a value to the nearer threshold, positive between them, `min(v − lower, upper − v)`.
+/// Speed by two thresholds as ITK's `ThresholdSegmentationLevelSetImageFilter` makes it without an edge weight: the
+/// distance of a value to the nearer threshold, positive between them, `min(v − lower, upper − v)`.
 ///
 /// # Errors
-/// [`SegmentationError::Imaging`] when a voxel is not finite; [`SegmentationError::Parameter`] when a threshold is not finite or
-/// the lower one not below the upper one.
+/// [`SegmentationError::Imaging`] when a voxel is not finite; [`SegmentationError::Parameter`] when a threshold is not
+/// finite or the lower one not below the upper one.
 ///
 /// ```
 /// use alnm_imaging::{Geometry, Volume};
@@ -33,8 +33,8 @@ pub fn linear_threshold_speed(image: &Volume<f32>, lower: f64, upper: f64) -> Re
     }))
 }
 
-/// Speed by the Laplacian of the image per mm², as ITK's `LaplacianSegmentationLevelSetImageFilter` makes it: a contour that
-/// starts near an edge goes to it. Beyond its border the image goes on as there.
+/// Speed by the Laplacian of the image per mm², as ITK's `LaplacianSegmentationLevelSetImageFilter` makes it: a contour
+/// that starts near an edge goes to it. Beyond its border the image goes on as there.
 ///
 /// # Errors
 /// [`SegmentationError::Imaging`] when a voxel is not finite.

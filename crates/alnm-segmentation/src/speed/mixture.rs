@@ -10,8 +10,8 @@ use crate::error::{Result, SegmentationError, check_same_grid};
 /// Speed by a mixture of Gaussian classes of the image's values, fitted by expectation maximisation: ITK-SNAP's
 /// pre-segmentation "clustering" for one image.
 ///
-/// ITK-SNAP begins with random centres; here the classes begin at quantiles of the values, so that the same image gives the
-/// same classes. At most [`samples`](Self::samples) voxels, evenly spread in raster order, are looked at.
+/// ITK-SNAP begins with random centres; here the classes begin at quantiles of the values, so that the same image gives
+/// the same classes. At most [`samples`](Self::samples) voxels, evenly spread in raster order, are looked at.
 ///
 /// | Field | Default | Meaning | Range |
 /// |---|---|---|---|
@@ -140,8 +140,8 @@ impl MixtureFit {
     /// Fits the classes to an image.
     ///
     /// # Errors
-    /// [`SegmentationError::Imaging`] when a voxel is not finite; [`SegmentationError::Parameter`] when the image has fewer
-    /// different values than classes.
+    /// [`SegmentationError::Imaging`] when a voxel is not finite; [`SegmentationError::Parameter`] when the image has
+    /// fewer different values than classes.
     pub fn fit(&self, image: &Volume<f32>) -> Result<GaussianMixture> {
         image.check_finite().map_err(|voxel| voxel.during("mixture of classes"))?;
         let stride = image.as_slice().len().div_ceil(self.params.samples);
@@ -243,12 +243,12 @@ impl GaussianMixture {
         inside / shares.iter().sum::<f64>()
     }
 
-    /// The speed image: the probability of the classes of the structure (numbers from 0, by ascending mean) minus that of all
-    /// others.
+    /// The speed image: the probability of the classes of the structure (numbers from 0, by ascending mean) minus that
+    /// of all others.
     ///
     /// # Errors
-    /// [`SegmentationError::Parameter`] when no class is given or one is not there; [`SegmentationError::Imaging`] when a voxel
-    /// is not finite.
+    /// [`SegmentationError::Parameter`] when no class is given or one is not there; [`SegmentationError::Imaging`] when
+    /// a voxel is not finite.
     pub fn speed(&self, image: &Volume<f32>, foreground: &[usize]) -> Result<Volume<f32>> {
         image.check_finite().map_err(|voxel| voxel.during("speed by classes"))?;
         if foreground.is_empty() {
@@ -272,7 +272,8 @@ impl GaussianMixture {
     /// The class to which most voxels of a seed belong.
     ///
     /// # Errors
-    /// [`SegmentationError::Imaging`] when the grids differ; [`SegmentationError::Parameter`] when the seed has no voxel.
+    /// [`SegmentationError::Imaging`] when the grids differ; [`SegmentationError::Parameter`] when the seed has no
+    /// voxel.
     pub fn class_of_seed(&self, image: &Volume<f32>, seed: &LabelMap) -> Result<usize> {
         check_same_grid("class of a seed", image.geometry(), seed.geometry())?;
         let mut counts = vec![0_usize; self.classes.len()];

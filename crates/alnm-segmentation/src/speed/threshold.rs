@@ -9,9 +9,9 @@ use crate::error::{Result, SegmentationError};
 
 /// Speed by a lower threshold, an upper one, or both: ITK-SNAP's pre-segmentation "thresholding".
 ///
-/// `g = tanh(s (v − lower)) + tanh(s (upper − v)) − 1`, or one of both terms alone, cut to multiples of 1 / 32767. The slope
-/// is s = ln((2 − ε) / ε) / r with ε = 10^(−smoothness), r the distance of the thresholds, or a third of the range of the
-/// image's values where there is one threshold.
+/// `g = tanh(s (v − lower)) + tanh(s (upper − v)) − 1`, or one of both terms alone, cut to multiples of 1 / 32767. The
+/// slope is s = ln((2 − ε) / ε) / r with ε = 10^(−smoothness), r the distance of the thresholds, or a third of the
+/// range of the image's values where there is one threshold.
 ///
 /// | Field | Default | Meaning | Range |
 /// |---|---|---|---|
@@ -66,8 +66,8 @@ impl ThresholdSpeedParams {
     /// The rule with these parameters.
     ///
     /// # Errors
-    /// [`SegmentationError::Parameter`] when no threshold is given, one is not finite, the lower one is not below the upper
-    /// one, or the smoothness lies outside its range.
+    /// [`SegmentationError::Parameter`] when no threshold is given, one is not finite, the lower one is not below the
+    /// upper one, or the smoothness lies outside its range.
     pub fn check(self) -> Result<ThresholdSpeed> {
         let given = [self.lower, self.upper];
         if given == [None; 2] {
@@ -101,8 +101,8 @@ impl ThresholdSpeed {
         self.params
     }
 
-    /// The speeds of an image, computed where a contour asks for them: the cost is that of the part of the image that the
-    /// contour sees. Only for a single threshold the whole image is looked at, for its range.
+    /// The speeds of an image, computed where a contour asks for them: the cost is that of the part of the image that
+    /// the contour sees. Only for a single threshold the whole image is looked at, for its range.
     ///
     /// # Errors
     /// [`SegmentationError::Imaging`] when a voxel is not finite; [`SegmentationError::Parameter`] when there is one

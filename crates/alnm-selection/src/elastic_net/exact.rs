@@ -21,8 +21,8 @@ const SLOW: f64 = 0.7;
 const FIRST_LOOK: f64 = 1e-2;
 /// Share of its penalty from which on a gradient is near it.
 const NEAR: f64 = 0.9;
-/// PathPrecision of the coordinate descent that helps where a step fails, relative to the null deviance; a hundredth of it
-/// each time.
+/// PathPrecision of the coordinate descent that helps where a step fails, relative to the null deviance; a hundredth of
+/// it each time.
 const HELP: f64 = 1e-4;
 
 /// What a step must not make worse.

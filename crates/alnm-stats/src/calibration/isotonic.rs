@@ -34,8 +34,8 @@ struct Block {
 }
 
 impl IsotonicCalibration {
-    /// Fits to the outcomes of the scores, which may be any numbers of which higher ones speak for the event. Patients
-    /// of equal scores have one risk.
+    /// Fits to the outcomes of the scores. Scores may be any numbers; higher ones indicate the event. Patients with
+    /// equal scores get the same risk.
     ///
     /// # Errors
     /// [`crate::StatsError::LengthMismatch`], [`crate::StatsError::TooFew`] without patients,

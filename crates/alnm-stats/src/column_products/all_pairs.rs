@@ -89,8 +89,8 @@ impl<F: Fn(f64) -> f64> LowerRows<'_, F> {
     }
 }
 
-/// Copies what lies below the diagonal to above it: the lower left quarter to the upper right one, then within the other
-/// two.
+/// Copies what lies below the diagonal to above it: the lower left quarter to the upper right one, then within the
+/// other two.
 fn mirror(matrix: ArrayViewMut2<'_, f64>) {
     let p = matrix.nrows();
     if p < 2 {

@@ -208,8 +208,8 @@ impl Tabulate for ContinuousValidationSize {
 mod tests {
     use super::*;
 
-    /// Standard errors of 0.0255 for R² = 0.5, of 2.55 for the mean with a variance of 400, and of 0.051 for the slope, by
-    /// hand; the degrees of freedom by R's qchisq: the factor is 1.100084 with 232, 1.099848 with 233.
+    /// Standard errors of 0.0255 for R² = 0.5, of 2.55 for the mean with a variance of 400, and of 0.051 for the slope,
+    /// by hand; the degrees of freedom by R's qchisq: the factor is 1.100084 with 232, 1.099848 with 233.
     #[test]
     fn the_criteria_by_hand() {
         let size = continuous_validation(ContinuousValidationParams::new(0.5, 400.0, 10.0)).expect("within range");

@@ -1,4 +1,4 @@
-//! The outcome of a study of times to an event.
+//! The outcome of a study of times to an event: follow-up times and whether an event ended them.
 
 use crate::error::{Result, StatsError, require_finite, require_same_length};
 

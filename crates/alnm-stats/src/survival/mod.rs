@@ -1,8 +1,8 @@
 //! Time to event: survival curves and the performance of predicted risks under censoring.
 //!
-//! A patient is followed from time 0 to an event or to the end of observation (right censoring). Where an event and a
-//! censoring fall on one time, the event is taken to come first, as R's `survival` does. Times are compared as they
-//! are; `survival` joins times that differ by rounding (`timefix`), so round measured times before.
+//! A patient is followed from time 0 to an event or to the end of observation (right censoring). If an event and a
+//! censoring have the same time, the event is taken to come first, as in R's `survival`. Times are compared exactly;
+//! `survival` also joins times that differ by rounding (`timefix`), so round measured times before.
 //!
 //! The weights of the inverse probability of censoring (IPCW) come from the Kaplan-Meier curve Ĝ of the censoring,
 //! whose risk set at a time leaves out the events of that time. An event at T has the weight 1/Ĝ(T−), a patient who is

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::{Cohort, Patient};
 
-/// How a patient's image was made, by its headers.
+/// How a patient's image was acquired, as its headers say.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct PatientAcquisition {
@@ -127,8 +127,8 @@ const PROPERTIES: [Property; 5] = [
     ("phases", |acquisition| acquisition.series.as_ref().map_or(1, |series| series.phases).to_string()),
 ];
 
-/// Modality, spacing, field strength, scanner and number of phases of each centre's images, in the order of the cohort's
-/// centres.
+/// Modality, spacing, field strength, scanner and number of phases of each centre's images, in the order of the
+/// cohort's centres.
 #[must_use]
 pub fn acquisition_by_centre(cohort: &Cohort, acquisitions: &[PatientAcquisition]) -> Vec<CentreProperty> {
     let description = &cohort.description;
@@ -146,8 +146,8 @@ pub fn acquisition_by_centre(cohort: &Cohort, acquisitions: &[PatientAcquisition
     centres.flat_map(of_centre).collect()
 }
 
-/// What differs among the images of a cohort, in words: a mixture of modalities, or of spacings between which one is half
-/// as large again as another.
+/// What differs among the images of a cohort, in words: a mixture of modalities, or of spacings between which one is
+/// half as large again as another.
 pub(super) fn mixtures(acquisitions: &[PatientAcquisition]) -> Vec<String> {
     /// Ratio of voxel volumes from which on grids are said to differ.
     const APART: f64 = 2.0;

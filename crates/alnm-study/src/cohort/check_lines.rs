@@ -2,7 +2,8 @@
 
 use super::{Cohort, PatientAcquisition, acquisition_by_centre};
 
-/// What was found out about the table, who was left out and why, the patient flow, and how each centre's images were made.
+/// The result of a check in lines of text: what was found out about the table, who was excluded and why, the patient
+/// flow, and how the images of each centre were acquired.
 #[must_use]
 pub fn check_lines(cohort: &Cohort, acquisitions: &[PatientAcquisition]) -> Vec<String> {
     let mut lines = vec!["Found:".to_owned()];

@@ -30,7 +30,7 @@ impl fmt::Display for Code {
     }
 }
 
-/// What stands for positive and negative in a column of two values.
+/// The codes for positive and negative in a column of two values.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]

@@ -9,7 +9,7 @@ use super::outcomes::OUTCOME_COLUMNS;
 use super::seeding::{OutlineSource, SEED_COLUMNS};
 use super::{Problem, Subtype};
 
-/// Columns of `patients.csv` as the program writes it; `mask_reader2` may be missing, further columns are kept.
+/// The columns of `patients.csv` as this crate writes it; `mask_reader2` may be missing, and further columns are kept.
 pub const COLUMNS: [&str; 19] = [
     "patient",
     "centre",
@@ -138,7 +138,8 @@ pub(super) fn describe(column: &str) -> String {
     }
 }
 
-/// Which column of a table one of ours is, as `[columns]` of `cohort.toml` says: a name, or name and unit.
+/// The column of a hospital's table that holds one of the columns of `patients.csv`, as `[columns]` of `cohort.toml`
+/// says: a name, or a name and a unit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 #[non_exhaustive]
@@ -172,7 +173,7 @@ impl ColumnSource {
     }
 }
 
-/// `[columns]` of `cohort.toml`: our names with those of the table.
+/// `[columns]` of `cohort.toml`: the names of columns of `patients.csv`, each with the name in the hospital's table.
 pub type ColumnSources = BTreeMap<String, ColumnSource>;
 
 /// A name without regard to case, blanks and punctuation: `Age (years)` and `age_years` are one.

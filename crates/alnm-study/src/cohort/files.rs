@@ -44,8 +44,8 @@ pub struct HeaderReading {
     pub remarks: Vec<String>,
 }
 
-/// What is wrong with the files of patients, of whom every image and mask is read, in the order of the patients; then which
-/// patients share voxels. `observe` is called after each patient.
+/// What is wrong with the files of patients, of whom every image and mask is read, in the order of the patients; then
+/// which patients share voxels. `observe` is called after each patient.
 pub fn check_files(cohort: &Cohort, patients: &[&Patient], observe: &(dyn Fn() + Sync)) -> Vec<Problem> {
     let checked: Vec<Result<(String, VoxelHashes), Vec<Problem>>> = patients
         .par_iter()

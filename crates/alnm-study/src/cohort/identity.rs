@@ -1,5 +1,5 @@
-//! Whether the images of two patients are one: by their path, their bytes, their voxels or what DICOM says. One person in
-//! training and in validation makes every figure of the validation worthless, and a wrong path is all it takes.
+//! Detects patients who share an image: by its path, its bytes, its voxels or its DICOM identifiers. The same person in
+//! training and in validation makes every result of the validation worthless, and one wrong path is enough for that.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -91,8 +91,8 @@ impl Pairs {
 
 const FIX: &str = "give each patient the own image; if they are one person, keep one row";
 
-/// What patients share that none may: the image, by path, bytes or DICOM identifiers. `acquisitions` are of the headers.
-/// The second value holds remarks.
+/// What patients share that none may: the image, by path, bytes or DICOM identifiers. `acquisitions` are of the
+/// headers. The second value holds remarks.
 #[must_use]
 pub fn check_identities(
     cohort: &Cohort,
@@ -125,7 +125,7 @@ pub fn check_identities(
     (pairs.problems, remarks)
 }
 
-/// What patients share that none may, by the voxels of image and mask.
+/// Patients who share an image or a mask, found by the voxels.
 #[must_use]
 pub fn check_voxels(cohort: &Cohort, hashes: &[(String, VoxelHashes)]) -> Vec<Problem> {
     let mut pairs = Pairs::default();
@@ -138,8 +138,8 @@ pub fn check_voxels(cohort: &Cohort, hashes: &[(String, VoxelHashes)]) -> Vec<Pr
     pairs.problems
 }
 
-/// The PatientID of DICOM files: one that two patients have, and one that is not the patient's identifier where those of
-/// the others are.
+/// The PatientID of DICOM files: one that two patients have, and one that is not the patient's identifier where those
+/// of the others are.
 fn patient_ids(cohort: &Cohort, acquisitions: &[PatientAcquisition], pairs: &mut Pairs) -> Vec<String> {
     let mut remarks = Vec::new();
     let known: Vec<(&PatientAcquisition, &super::acquisition::SeriesHeader)> = acquisitions

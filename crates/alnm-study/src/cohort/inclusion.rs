@@ -1,4 +1,4 @@
-//! Who belongs into the study: the rules of the protocol, as far as the table of patients tells.
+//! The inclusion criteria of the protocol, as far as the table of patients contains them.
 
 use serde::{Deserialize, Serialize};
 
@@ -36,8 +36,8 @@ impl Default for InclusionRules {
 }
 
 impl InclusionRules {
-    /// What the dates and the age of a patient say against the patient: rules that are not met, and dates that cannot be
-    /// right.
+    /// What the dates and the age of a patient say against the patient: rules that are not met, and dates that cannot
+    /// be right.
     pub(super) fn check(&self, patient: &str, dates: &PatientDates, age: Option<f64>) -> Vec<Problem> {
         let mut found = Vec::new();
         let to_surgery =

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ProblemPolicy;
 
-/// What happens to a patient who lacks a value that a model needs.
+/// What is done with a patient who lacks a value that a model needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -18,8 +18,8 @@ pub enum MissingHandling {
     Impute,
 }
 
-/// `[missing]` of `cohort.toml`. Values that only describe patients (receptors, Ki-67, subtype) may be missing under every
-/// policy.
+/// `[missing]` of `cohort.toml`. Values that only describe patients (receptors, Ki-67, subtype) may be missing under
+/// every policy.
 ///
 /// | field | default | meaning |
 /// |---|---|---|

@@ -98,8 +98,8 @@ pub struct CohortDescription {
     /// How outlines grow from seeds, with `mask = "segment"`.
     #[serde(default, skip_serializing_if = "is_default")]
     pub segment: SegmentRules,
-    /// A table of how far readers agree on each feature, as `alnm extract --reliability` writes it: radiomic features that it does
-    /// not call reliable are left out. The path is relative to the cohort's folder.
+    /// A table of how far readers agree on each feature, as `alnm extract --reliability` writes it: radiomic features
+    /// that it does not call reliable are left out. The path is relative to the cohort's folder.
     #[serde(default, skip_serializing_if = "is_default")]
     pub reliability: Option<PathBuf>,
     /// How phases are brought onto the analysed one; they are left as they are without it.
@@ -188,8 +188,8 @@ impl CohortDescription {
     }
 }
 
-/// What happens to a patient whose row, image or mask has a problem. What happens to missing values is said apart
-/// ([`MissingRules`]), and is the same where it is not.
+/// What is done with a patient whose row, image or mask has a problem. Missing values have rules of their own
+/// ([`MissingRules`]), which are the same by default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -440,17 +440,18 @@ impl Cohort {
     }
 
     /// Leaves the patients out who do not meet a rule of inclusion, and those who have problems or lack values, where
-    /// `cohort.toml` says so. A problem with a value that no model uses leaves nobody out: the value counts as not known.
+    /// `cohort.toml` says so. A problem with a value that no model uses leaves nobody out: the value counts as not
+    /// known.
     ///
     /// # Errors
-    /// All problems of the others, where it does not, where one concerns the cohort as a whole, and where too few patients
-    /// remain.
+    /// All problems of the others, where it does not, where one concerns the cohort as a whole, and where too few
+    /// patients remain.
     pub fn settle(self, problems: Vec<Problem>) -> Result<Self, CohortProblems> {
         self.settled(problems, check_sizes)
     }
 
-    /// The patients of some centres alone, on whom nothing is learned, as [`Cohort::settle`] leaves them; how many there
-    /// are is not checked.
+    /// The patients of some centres alone, on whom nothing is learned, as [`Cohort::settle`] leaves them; how many
+    /// there are is not checked.
     ///
     /// # Errors
     /// All problems of these patients, where `cohort.toml` does not leave them out, and those of the cohort.
@@ -547,7 +548,7 @@ pub struct Problem {
     pub weight: ProblemWeight,
 }
 
-/// What a problem does.
+/// What follows from a problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 #[non_exhaustive]
 pub enum ProblemWeight {

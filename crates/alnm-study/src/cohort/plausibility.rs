@@ -240,8 +240,9 @@ fn short(value: f64) -> f64 {
 }
 
 impl Subtype {
-    /// What the receptors say against the subtype, by its definition: luminal tumours have a hormone receptor, luminal A has
-    /// no HER2, HER2-positive ones have HER2 and no hormone receptor, and triple-negative ones have none of the three.
+    /// What the receptors say against the subtype, by its definition: luminal tumours have a hormone receptor, luminal
+    /// A has no HER2, HER2-positive ones have HER2 and no hormone receptor, and triple-negative ones have none of the
+    /// three.
     fn against(self, markers: &Markers) -> Option<String> {
         let Markers { pr, er, her2, .. } = *markers;
         let (has, lacks) = (Some(true), Some(false));

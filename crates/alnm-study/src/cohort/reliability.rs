@@ -1,4 +1,4 @@
-//! A table of how far readers agree on features, which was made before the study.
+//! A table of the agreement between readers on each feature, which was made before the study.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -10,8 +10,8 @@ const COLUMNS: [&str; 2] = ["feature", "reliable"];
 
 /// Which features of a table that `alnm extract --reliability` wrote are reliable.
 ///
-/// It is for studies whose agreement was examined on other outlines than those of the cohort, or whose second reader's masks
-/// are not at hand. The table tells nothing of outcomes.
+/// It is for studies whose agreement was examined on other outlines than those of the cohort, or whose second reader's
+/// masks are not at hand. The table tells nothing of outcomes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ReliabilityTable {
@@ -27,8 +27,8 @@ impl ReliabilityTable {
     /// Reads a table with the columns `feature` and `reliable`.
     ///
     /// # Errors
-    /// A file that cannot be read, a column that is missing, a feature that stands there twice, a cell other than `yes` or `no`,
-    /// a table without a reliable feature.
+    /// A file that cannot be read, a column that is missing, a feature that stands there twice, a cell other than `yes`
+    /// or `no`, a table without a reliable feature.
     pub fn read(path: &Path) -> Result<Self> {
         Self::parsed(path).with_context(|| format!("{} is no table of reliable features", path.display()))
     }

@@ -64,7 +64,7 @@ pub struct DeclaredFormat {
     pub separator: Option<char>,
 }
 
-/// What was found out about a table.
+/// The format of a table as it was detected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SpreadsheetFormat {
@@ -118,7 +118,7 @@ pub struct SpreadsheetRow {
     pub cells: Vec<String>,
 }
 
-/// A row with another number of cells than the header has.
+/// A row whose number of cells is not that of the header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RaggedRow {
@@ -128,7 +128,7 @@ pub struct RaggedRow {
     pub cells: usize,
 }
 
-/// Why a file is no table.
+/// Why a file cannot be read as a table.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what}; {fix}")]
 #[non_exhaustive]
@@ -162,12 +162,12 @@ pub struct Spreadsheet {
 }
 
 impl Spreadsheet {
-    /// Reads a table. `is_known` says whether a text names a column that is looked for: the line with most of them is the
-    /// header, and the separator is the one under which most are found.
+    /// Reads a table. `is_known` says whether a text names a column that is looked for: the line with most of them is
+    /// the header, and the separator is the one under which most are found.
     ///
     /// # Errors
-    /// [`SpreadsheetFault`] for a workbook, for bytes that are no text, for a quotation mark that is not closed, and for a
-    /// file without content.
+    /// [`SpreadsheetFault`] for a workbook, for bytes that are no text, for a quotation mark that is not closed, and
+    /// for a file without content.
     pub fn read(
         bytes: &[u8],
         params: DeclaredFormat,

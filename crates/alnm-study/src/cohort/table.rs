@@ -95,8 +95,8 @@ pub struct TableReading {
 }
 
 /// Reads the table of a cohort folder: encoding, separator, header and decimal marks are found out, codes and units are
-/// mapped as the rules declare them, and everything that is wrong is collected. A fault that most cells of a column have is
-/// one problem.
+/// mapped as the rules declare them, and everything that is wrong is collected. A fault that most cells of a column
+/// have is one problem.
 #[must_use]
 pub fn read_patients(folder: &Path, rules: &ReadingRules) -> TableReading {
     let mut reading = TableReading::default();

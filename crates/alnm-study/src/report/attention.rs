@@ -29,8 +29,8 @@ const KINDS: [(bool, bool, &str); 4] = [
     (true, false, "false negative"),
 ];
 
-/// The clearest patient of each kind in the first validation centre, the crop next to the crop with the map; kinds without patients
-/// are absent.
+/// The clearest patient of each kind in the first validation centre, the crop next to the crop with the map; kinds
+/// without patients are absent.
 pub(super) fn examples(
     findings: &Findings<'_>,
     network: &Network,

@@ -1,8 +1,9 @@
 //! Reporting checklists, filled in where the software knows the answer.
 //!
 //! Numbers and topics follow CLEAR 1.0 (Kocak et al. 2023), METRICS 1.0 (Kocak et al. 2024) and TRIPOD+AI (Collins et
-//! al. 2024); the wording is our own, and the published lists are the authority. For PROBAST+AI (Moons et al. 2025), with which
-//! others judge a study, topics of its four domains stand here, for development and evaluation, without its numbers.
+//! al. 2024); the wording is our own, and the published lists are the authority. For PROBAST+AI (Moons et al. 2025),
+//! with which others judge a study, topics of its four domains stand here, for development and evaluation, without its
+//! numbers.
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};

@@ -301,8 +301,8 @@ impl Chart {
     }
 }
 
-/// The size of letters, at most 9.5, in which so many have room. Letters of the widest usual typefaces (DejaVu, Verdana) are
-/// 0.62 of their size wide in the mean.
+/// The size of letters, at most 9.5, in which so many have room. Letters of the widest usual typefaces (DejaVu,
+/// Verdana) are 0.62 of their size wide in the mean.
 fn fitting_size(letters: usize, width: f64) -> f64 {
     (width / (0.62 * letters.max(1) as f64)).clamp(4.0, 9.5)
 }

@@ -1,4 +1,4 @@
-//! What the study leaves behind: CSV tables, JSON models and a self-contained HTML page.
+//! The report of a study: CSV tables, JSON models and a self-contained HTML page.
 
 mod attention;
 mod checklist;

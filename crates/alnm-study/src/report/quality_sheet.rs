@@ -1,5 +1,5 @@
-//! A quality sheet of the cohort: one self-contained page on which a radiologist leafs through all patients, those first
-//! who stand out most from the others.
+//! A quality sheet of the cohort: one self-contained page on which a radiologist leafs through all patients, those
+//! first who stand out most from the others.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -25,7 +25,8 @@ const STANDS_OUT: f64 = 3.5;
 /// Standard deviation of normal values for a median absolute deviation of 1.
 const NORMAL_MAD: f64 = 1.4826;
 
-/// What is measured of each patient, in the order of [`PatientQuality::values`], and whether it is compared by its logarithm.
+/// What is measured of each patient, in the order of [`PatientQuality::values`], and whether it is compared by its
+/// logarithm.
 const MEASURES: [(&str, bool); 5] = [
     ("volume of the outline (mL)", true),
     ("signal of the lesion over noise", true),
@@ -57,9 +58,9 @@ impl PatientQuality {
 }
 
 impl Study {
-    /// Writes the quality sheet of a cohort whose files were checked: for every patient the slice on which the lesion is
-    /// largest with its outline, the time-intensity curve of a dynamic series, volume, signal over noise, the range of the N4
-    /// field and the shift between phases. Who stands out most comes first.
+    /// Writes the quality sheet of a cohort whose files were checked: for every patient the slice on which the lesion
+    /// is largest with its outline, the time-intensity curve of a dynamic series, volume, signal over noise, the range
+    /// of the N4 field and the shift between phases. Who stands out most comes first.
     ///
     /// # Errors
     /// When a patient's files cannot be read, the page cannot be written, and after an interruption.

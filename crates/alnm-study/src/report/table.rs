@@ -1,4 +1,5 @@
-//! A table of the report: on the page, in Markdown and in LaTeX as a reader wants it, in its CSV file as a program does.
+//! A table of the report: on the page, in Markdown and in LaTeX as a reader wants it, in its CSV file as a program
+//! does.
 
 use std::path::Path;
 

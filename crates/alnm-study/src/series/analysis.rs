@@ -61,8 +61,8 @@ pub(crate) struct Correction<'a> {
 }
 
 impl CorrectedImages {
-    /// Motion and kinetic maps where they are asked for, then N4: the field of the analysed phase corrects all. `motion` is
-    /// what [`motion`] found.
+    /// Motion and kinetic maps where they are asked for, then N4: the field of the analysed phase corrects all.
+    /// `motion` is what [`motion`] found.
     pub(crate) fn of(
         voxels: &PatientVoxels,
         by: Correction<'_>,
@@ -257,8 +257,8 @@ impl SeriesAnalysis {
         Ok(CorrectedImages { image, further, ..images })
     }
 
-    /// The names of the features that the options add to those of the lesion in the analysed phase, for images of several
-    /// slices.
+    /// The names of the features that the options add to those of the lesion in the analysed phase, for images of
+    /// several slices.
     pub(crate) fn feature_names(&self, of_lesion: &[String]) -> Vec<String> {
         let grid = self.named_grid.clone();
         let image = Image::F32(Volume::filled(grid.clone(), 0.0));
@@ -292,8 +292,8 @@ impl SeriesAnalysis {
         (1..=self.habitat_count()).map(|habitat| format!("habitat{habitat}_share"))
     }
 
-    /// Features of further phases, maps and regions of an outline. `of_lesion` are its features in the analysed phase, which
-    /// are there already. Features of a region that an image has no voxels of are NaN, with a warning.
+    /// Features of further phases, maps and regions of an outline. `of_lesion` are its features in the analysed phase,
+    /// which are there already. Features of a region that an image has no voxels of are NaN, with a warning.
     pub(crate) fn features(
         &self,
         images: &CorrectedImages,

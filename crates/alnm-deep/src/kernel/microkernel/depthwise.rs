@@ -34,8 +34,8 @@ pub(super) struct Line<'a> {
 ///
 /// # Safety
 /// The processor has the instruction set of `V`; the input may be read at `tap.input + p · step + c`, the weight at
-/// `tap.weight + c`, the bias at `c`, addend and output at `p · channels + c` for every pixel p and channel c, and nothing
-/// else accesses the output meanwhile.
+/// `tap.weight + c`, the bias at `c`, addend and output at `p · channels + c` for every pixel p and channel c, and
+/// nothing else accesses the output meanwhile.
 #[inline(always)]
 pub(super) unsafe fn line<V: Vector>(line: Line<'_>) {
     let whole = line.pixels / PIXELS * PIXELS;

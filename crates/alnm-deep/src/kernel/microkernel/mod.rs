@@ -38,8 +38,8 @@ macro_rules! dispatched {
         $(#[$documentation])*
         ///
         /// # Safety
-        /// That of the kernel, but for the instruction set, which the processor has: [`Instructions`] are made of the sets
-        /// that it can run only.
+        /// That of the kernel, but for the instruction set, which the processor has: [`Instructions`] are made of the
+        /// sets that it can run only.
         unsafe fn $name(instructions: Instructions, $($argument: $type),*) {
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx512f")]
@@ -98,9 +98,9 @@ pub(crate) fn compiled_for<R>(instructions: Instructions, work: impl FnOnce() ->
     }
 }
 
-/// Pixels of a convolution whose channels have kernels of their own: `output[p][c] = max(Σ_t input[t][p][c] · weight[t][c] +
-/// bias[c] + addend[p][c], floor)`, where the numbers under a place t of the kernel begin at [`Tap::input`], those of the next pixel
-/// `step` later. Output and addend hold the channels pixel by pixel.
+/// Pixels of a convolution whose channels have kernels of their own: `output[p][c] = max(Σ_t input[t][p][c] ·
+/// weight[t][c] + bias[c] + addend[p][c], floor)`, where the numbers under a place t of the kernel begin at
+/// [`Tap::input`], those of the next pixel `step` later. Output and addend hold the channels pixel by pixel.
 pub(crate) fn depthwise(
     instructions: Instructions,
     (input, step): (&[f32], usize),
@@ -183,8 +183,8 @@ impl Finish<'_> {
     pub(crate) const NONE: Self = Self { bias: &[0.0; PANEL], addend: Addend::None, floor: f32::NEG_INFINITY };
 }
 
-/// `output = max(left · panel + bias + addend, floor)`; the output has at most [`PANEL`] columns, the panel for each of its
-/// strips as many rows of [`STRIP`] numbers as a left row has numbers.
+/// `output = max(left · panel + bias + addend, floor)`; the output has at most [`PANEL`] columns, the panel for each of
+/// its strips as many rows of [`STRIP`] numbers as a left row has numbers.
 pub(crate) fn product(
     instructions: Instructions,
     left: Rows<'_>,

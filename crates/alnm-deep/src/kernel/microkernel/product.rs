@@ -54,8 +54,8 @@ impl Operands {
         }
     }
 
-    /// Parts that the depth is summed in; sums of all but the last are kept in the output. The order of the sums, and so
-    /// their bits, are the same for any number of parts.
+    /// Parts that the depth is summed in; sums of all but the last are kept in the output. The order of the sums, and
+    /// so their bits, are the same for any number of parts.
     #[inline(always)]
     fn parts<V: Vector>(&self) -> usize {
         let adds_to_output = std::ptr::eq(self.addend, self.output);
@@ -81,8 +81,8 @@ impl Operands {
 /// # Safety
 /// The processor has the instruction set of `V`. With `n = segments · run`: every row `i < rows` of the left factor may
 /// be read at `i · left_stride + s · segment_stride + k` (`s < segments`, `k < run`), the panel at `n · PANEL` numbers,
-/// the bias at `PANEL`, rows of addend and output at `columns` numbers, a multiple of `2 · LANES` and `PANEL` at most, and
-/// nothing else accesses the output meanwhile.
+/// the bias at `PANEL`, rows of addend and output at `columns` numbers, a multiple of `2 · LANES` and `PANEL` at most,
+/// and nothing else accesses the output meanwhile.
 #[inline(always)]
 pub(super) unsafe fn sweep<V: Vector>(operands: Operands, rows: usize) {
     let tiles = rows.div_ceil(V::TILE).max(1);
@@ -129,9 +129,9 @@ struct Ahead {
 }
 
 impl Ahead {
-    /// What the first of `tiles` tiles asks for while it sums `length` numbers of its rows, and how much further each next
-    /// tile asks. Where the depth is summed in parts, the tiles of a part ask for the next one, each for its share; what
-    /// they sum themselves is near.
+    /// What the first of `tiles` tiles asks for while it sums `length` numbers of its rows, and how much further each
+    /// next tile asks. Where the depth is summed in parts, the tiles of a part ask for the next one, each for its
+    /// share; what they sum themselves is near.
     #[inline(always)]
     fn of<V: Vector>(length: usize, tiles: usize) -> (Self, usize) {
         if V::DEPTH == usize::MAX {

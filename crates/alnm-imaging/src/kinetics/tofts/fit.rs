@@ -85,8 +85,8 @@ pub struct ToftsFit {
     pub transfer_constant: f64,
     /// Rate constant k_ep in 1/min; NaN where K^trans is 0, when no k_ep is better than another.
     pub rate_constant: f64,
-    /// Volume of the extravascular extracellular space, v_e = K^trans / k_ep, as it comes out: above 1 where the curve has
-    /// none that a tissue can have. NaN where K^trans is 0.
+    /// Volume of the extravascular extracellular space, v_e = K^trans / k_ep, as it comes out: above 1 where the curve
+    /// has none that a tissue can have. NaN where K^trans is 0.
     pub extracellular_volume: f64,
     /// Volume of plasma v_p; 0 in the standard model.
     pub plasma_volume: f64,
@@ -130,7 +130,7 @@ impl Tofts {
     }
 }
 
-/// Fits curves of certain times with a certain input function.
+/// Fits curves with given times of the phases and a given input function.
 ///
 /// ```
 /// use alnm_imaging::kinetics::tofts::{ParkerParams, ToftsParams};

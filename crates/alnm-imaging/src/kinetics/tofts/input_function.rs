@@ -1,4 +1,4 @@
-//! What concentration the plasma has.
+//! The arterial input function: the concentration of contrast agent in plasma over time.
 
 use serde::{Deserialize, Serialize};
 
@@ -94,8 +94,8 @@ impl ParkerParams {
     }
 }
 
-/// The concentration of contrast agent in plasma over time: straight between its points, 0 before the first, and that of
-/// the last after it.
+/// The concentration of contrast agent in plasma over time: straight between its points, 0 before the first, and that
+/// of the last after it.
 ///
 /// Of two points at one time the first ends what was before, and the second begins what follows.
 ///
@@ -120,8 +120,8 @@ impl InputFunction {
     /// 1 − haematocrit).
     ///
     /// # Errors
-    /// [`ImagingError::InvalidParameter`] when there are fewer than two points, another number of concentrations than of
-    /// times, a value that is not finite, or times that do not ascend.
+    /// [`ImagingError::InvalidParameter`] when there are fewer than two points, another number of concentrations than
+    /// of times, a value that is not finite, or times that do not ascend.
     pub fn measured(times: Vec<f64>, plasma: Vec<f64>) -> Result<Self> {
         if times.windows(2).any(|pair| pair[0] >= pair[1]) {
             return Err(invalid("times", format!("{times:?}"), "they must ascend"));

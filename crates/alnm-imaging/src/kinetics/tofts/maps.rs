@@ -22,8 +22,8 @@ pub enum T1<'a> {
     Map(&'a Volume<f32>),
 }
 
-/// Maps of the parameters of the Tofts models, all on the grid of the series; NaN outside of the region and in voxels that
-/// cannot be fitted.
+/// Maps of the parameters of the Tofts models, all on the grid of the series; NaN outside of the region and in voxels
+/// that cannot be fitted.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct ToftsMaps {

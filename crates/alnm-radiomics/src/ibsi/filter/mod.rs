@@ -36,7 +36,7 @@ use crate::filter::wavelet::Filters;
 use crate::parameter_error::ParameterError;
 use riesz::Riesz;
 
-/// How an image goes on beyond its edges.
+/// How an image is continued beyond its edges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -364,8 +364,8 @@ impl Filter {
     /// The response map of an image.
     ///
     /// # Errors
-    /// [`ParameterError::Setting`] for a parameter that is out of its range, and for a kernel that reaches over more than 1024
-    /// voxels.
+    /// [`ParameterError::Setting`] for a parameter that is out of its range, and for a kernel that reaches over more
+    /// than 1024 voxels.
     pub fn response(&self, image: &Volume<f64>) -> Result<Volume<f64>> {
         let values = self.response_in(image, VoxelBox::of_shape(image.geometry().shape()))?;
         let mut map = image.clone();

@@ -49,8 +49,8 @@ pub(crate) struct Morphology {
 }
 
 impl Morphology {
-    /// Shape and intensities of a region: `intensities` are those of the intensity mask, in raster order. Both masks lie
-    /// on one grid with `spacing` (z, y, x) in mm and hold at least one voxel.
+    /// Shape and intensities of a region: `intensities` are those of the intensity mask, in raster order. Both masks
+    /// lie on one grid with `spacing` (z, y, x) in mm and hold at least one voxel.
     pub(crate) fn new(intensities: &[f64], morphological: &Mask, intensity: &Mask, spacing: [f64; 3]) -> Self {
         let bounds = morphological.bounding_box().unwrap_or([0..0, 0..0, 0..0]);
         let part = morphological.cut(&bounds);

@@ -12,8 +12,8 @@ use super::super::outcomes::{FurtherOutcomes, NodalStage, OUTCOME_COLUMNS};
 use super::super::{Patient, Subtype};
 use crate::store::write_file;
 
-/// Writes patients in the format that [`read_patients`](super::read_patients) reads; columns of dates and further outcomes where somebody has
-/// one.
+/// Writes patients in the format that [`read_patients`](super::read_patients) reads; columns of dates and further
+/// outcomes where somebody has one.
 ///
 /// # Errors
 /// When the file cannot be written.
