@@ -29,6 +29,7 @@ pub mod kolmogorov_smirnov;
 mod labels;
 pub mod linear;
 pub mod loess;
+pub mod logit;
 pub mod lowess;
 pub mod missing;
 pub mod multiplicity;

@@ -12,6 +12,7 @@ use alnm_stats::confusion::{ClassificationMetrics, ConfusionTable};
 use alnm_stats::data_table::{Cell, DataTable};
 use alnm_stats::decision_curve::{DecisionCurve, DecisionIntervalParams};
 use alnm_stats::delong::{AucEstimate, auc_estimate};
+use alnm_stats::logit::expit;
 use alnm_stats::proportion::{Proportion, ProportionInterval};
 use alnm_stats::roc::{Direction, RocCurve};
 use alnm_stats::{Interval, Labels, cells};
@@ -482,10 +483,6 @@ impl ExternalValidation {
         }
         Ok(table)
     }
-}
-
-fn expit(log_odds: f64) -> f64 {
-    1.0 / (1.0 + (-log_odds).exp())
 }
 
 /// Why a patient has no risk.

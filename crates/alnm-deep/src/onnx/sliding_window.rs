@@ -1,5 +1,7 @@
 //! Volumes computed window by window.
 
+use std::ops::ControlFlow;
+
 use ndarray::{Array4, ArrayD, ArrayView4, Axis, Slice};
 use serde::{Deserialize, Serialize};
 
@@ -92,13 +94,15 @@ impl SlidingWindowParams {
 /// Checked windows; see [`SlidingWindowParams`].
 ///
 /// ```
+/// use std::ops::ControlFlow;
+///
 /// use alnm_deep::SlidingWindowParams;
 /// use ndarray::Array4;
 ///
 /// let windows = SlidingWindowParams::new([4, 8, 8]).with_mirrors([false, true, true]).check()?;
 /// let volume = Array4::from_shape_fn((1, 6, 20, 9), |(_, z, y, x)| (z + y * x) as f32);
 /// // In place of a network: a function of a window (1, channels, z, y, x).
-/// let doubled = windows.apply(volume.view(), |window| Ok(window * 2.0), &mut |_, _| true)?;
+/// let doubled = windows.apply(volume.view(), |window| Ok(window * 2.0), &mut |_, _| ControlFlow::Continue(()))?;
 /// assert!(doubled.iter().zip(&volume).all(|(got, from)| (got - 2.0 * from).abs() < 1e-3));
 /// # Ok::<(), alnm_deep::DeepError>(())
 /// ```
@@ -112,7 +116,7 @@ impl SlidingWindow {
     }
 
     /// The output of a network for a volume (channel, z, y, x): (output channel, z, y, x). `observer` hears of the
-    /// windows done and of all there are, and stops the work by `false`.
+    /// windows done and of all there are, and stops the work by [`ControlFlow::Break`].
     ///
     /// # Errors
     /// As [`OnnxNetwork::run`] and [`SlidingWindow::apply`].
@@ -120,7 +124,7 @@ impl SlidingWindow {
         &self,
         network: &OnnxNetwork,
         volume: ArrayView4<'_, f32>,
-        observer: &mut dyn FnMut(usize, usize) -> bool,
+        observer: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
     ) -> Result<Array4<f32>> {
         self.apply(volume, |window| network.output(window.view()), observer)
     }
@@ -136,7 +140,7 @@ impl SlidingWindow {
         &self,
         volume: ArrayView4<'_, f32>,
         mut network: impl FnMut(ArrayD<f32>) -> Result<ArrayD<f32>>,
-        observer: &mut dyn FnMut(usize, usize) -> bool,
+        observer: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
     ) -> Result<Array4<f32>> {
         let Self(SlidingWindowParams { window, overlap, weighting, mirrors }) = self;
         let (channels, depth, height, width) = volume.dim();
@@ -186,7 +190,7 @@ impl SlidingWindow {
                     }
                 }
             }
-            if !observer(done + 1, total) {
+            if observer(done + 1, total).is_break() {
                 return Err(DeepError::Stopped { done: done + 1, total });
             }
         }
@@ -332,13 +336,13 @@ mod tests {
         let volume = Array4::zeros((1, 1, 1, 6));
         let windows = SlidingWindowParams::new([1, 1, 4]).with_overlap(0.5).check().unwrap();
         let place = |window: ArrayD<f32>| Ok(ArrayD::from_shape_fn(window.raw_dim(), |index| index[4] as f32));
-        let output = windows.apply(volume.view(), place, &mut |_, _| true).unwrap();
+        let output = windows.apply(volume.view(), place, &mut |_, _| ControlFlow::Continue(())).unwrap();
         let weights = axis_weights(4, WindowWeighting::Gaussian);
         let mean = (2.0 * weights[2] + 0.0 * weights[0]) / (weights[2] + weights[0]);
         assert!((output[[0, 0, 0, 2]] - mean).abs() < 1e-6);
         // Mirror images average a position with its opposite.
         let mirrored = SlidingWindowParams::new([1, 1, 6]).with_mirrors([false, false, true]).check().unwrap();
-        let output = mirrored.apply(volume.view(), place, &mut |_, _| true).unwrap();
+        let output = mirrored.apply(volume.view(), place, &mut |_, _| ControlFlow::Continue(())).unwrap();
         assert!(output.iter().all(|value| (value - 2.5).abs() < 1e-6));
     }
 

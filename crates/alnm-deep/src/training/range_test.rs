@@ -1,5 +1,7 @@
 //! How the loss answers to the learning rate: a range test (Smith 2017).
 
+use std::ops::ControlFlow;
+
 use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
@@ -102,12 +104,14 @@ impl Training {
     /// examples are held out. A copy of the network is trained, and the curve ends early where the loss has risen to
     /// four times its lowest.
     ///
-    /// `observer` hears of every point and stops the test by `false`; what is known by then is returned.
+    /// `observer` hears of every point and stops the test by [`ControlFlow::Break`]; what is known by then is returned.
     ///
     /// # Errors
     /// As [`Training::run`], but for those of checkpoints and of a loss that is no longer finite, which ends the curve.
     ///
     /// ```
+    /// use std::ops::ControlFlow;
+    ///
     /// use alnm_deep::{Backbone, Example, Head, Initialisation, Network, RangeTestParams, TrainingParams};
     /// use ndarray::Array2;
     ///
@@ -116,7 +120,7 @@ impl Training {
     /// let network = Network::initialised(Backbone::ResNet18, Head::Logit, Initialisation::new(7));
     /// let training = TrainingParams::default().with_batch_size(4).check()?;
     /// let test = RangeTestParams::default().with_rates(1e-6, 1e-2).with_steps(3).check()?;
-    /// let curve = training.rate_curve(&network, &examples, &test, &mut |_| true)?;
+    /// let curve = training.rate_curve(&network, &examples, &test, &mut |_| ControlFlow::Continue(()))?;
     /// assert!((curve[1].learning_rate - 1e-4).abs() < 1e-9);
     /// # Ok::<(), alnm_deep::DeepError>(())
     /// ```
@@ -125,7 +129,7 @@ impl Training {
         network: &Network,
         examples: &[Example],
         test: &RangeTest,
-        observer: &mut dyn FnMut(RatePoint) -> bool,
+        observer: &mut dyn FnMut(RatePoint) -> ControlFlow<()>,
     ) -> Result<Vec<RatePoint>> {
         let params = self.params();
         check_examples(examples, network.preparation())?;
@@ -150,7 +154,7 @@ impl Training {
                 let point = RatePoint { learning_rate, loss };
                 curve.push(point);
                 lowest = lowest.min(loss);
-                if !observer(point) || loss > EXPLOSION * lowest || curve.len() == test.0.steps {
+                if observer(point).is_break() || loss > EXPLOSION * lowest || curve.len() == test.0.steps {
                     return Ok(curve);
                 }
             }

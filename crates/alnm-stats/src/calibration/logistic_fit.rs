@@ -68,14 +68,6 @@ impl LogisticFit {
     }
 }
 
-pub(super) fn logit(p: f64) -> f64 {
-    (p / (1.0 - p)).ln()
-}
-
-pub(super) fn expit(x: f64) -> f64 {
-    1.0 / (1.0 + (-x).exp())
-}
-
 /// −2 log likelihood of linear predictors.
 pub(super) fn deviance(y: &[f64], eta: &[f64]) -> f64 {
     2.0 * y.iter().zip(eta).map(|(y, e)| e.max(0.0) + (-e.abs()).exp().ln_1p() - y * e).sum::<f64>()

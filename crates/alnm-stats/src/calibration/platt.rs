@@ -1,11 +1,11 @@
 //! Platt's scaling.
 
-use super::logistic_fit::expit;
 use crate::Labels;
 use crate::cells;
 use crate::data_table::{Cell, Tabulate};
 use crate::error::{Result, StatsError, require_finite, require_same_length};
 use crate::linear::solve_symmetric;
+use crate::logit::expit;
 
 /// Risks from the scores of a classifier, 1/(1 + exp(−(intercept + slope · score))), by Platt (1999): a logistic
 /// regression whose outcomes are drawn in, (n₁ + 1)/(n₁ + 2) for the n₁ events and 1/(n₀ + 2) for the n₀ others, so

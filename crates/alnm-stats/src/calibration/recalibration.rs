@@ -1,11 +1,12 @@
 //! Calibration intercept and slope, and risks corrected by them.
 
 use super::check;
-use super::logistic_fit::{LogisticFit, deviance, expit, logit};
+use super::logistic_fit::{LogisticFit, deviance};
 use crate::cells;
 use crate::data_table::{Cell, Tabulate};
 use crate::distribution::{chi_squared_upper_tail, normal_quantile};
 use crate::error::{Result, StatsError, require_level};
+use crate::logit::{expit, logit};
 use crate::{Interval, Labels, TestResult};
 
 /// An estimate with standard error and Wald interval.

@@ -2,12 +2,13 @@
 
 use super::check;
 use super::curve::CalibrationError;
-use super::logistic_fit::{LogisticFit, expit, logit};
+use super::logistic_fit::LogisticFit;
 use crate::cells;
 use crate::data_table::{Cell, Tabulate};
 use crate::distribution::{normal_quantile, t_quantile};
 use crate::error::{Result, StatsError, require_level};
 use crate::loess::{Loess, LoessParams};
+use crate::logit::{expit, logit};
 use crate::restricted_spline::RestrictedSpline;
 use crate::{Interval, Labels};
 

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use alnm_stats::describe::median;
+
 use super::columns::{QUANTITIES, Quantity};
 use super::spreadsheet::counted;
 use super::{Markers, Problem, Subtype};
@@ -74,7 +76,8 @@ impl ReadColumns {
         let phrase = "wbc is less than neutrophils, lymphocytes and monocytes together";
         let mut found = shared(faults, rows.len(), "columns neutrophils to wbc", phrase, fix);
         let shares: Vec<f64> = rows.iter().map(|(_, parts, wbc)| parts / wbc).collect();
-        if let Some(share) = median(shares).filter(|share| *share < 0.4 && rows.len() >= FEWEST) {
+        let share = median(&shares);
+        if share < 0.4 && rows.len() >= FEWEST {
             let percent = format!("{:.2}", 100.0 * share);
             let what = format!(
                 "neutrophils, lymphocytes and monocytes together are {percent} % of wbc in the median, where 95 % are usual"
@@ -144,7 +147,7 @@ impl ReadColumns {
     fn medians(&self, quantity: &Quantity) -> Vec<(&str, f64)> {
         let of_centre = |(centre, rows): (_, Vec<usize>)| {
             let values: Vec<f64> = rows.iter().filter_map(|&row| self.number(quantity.name, row)).collect();
-            (values.len() >= FEWEST).then_some(()).and_then(|()| Some((centre, median(values)?)))
+            (values.len() >= FEWEST).then(|| (centre, median(&values)))
         };
         self.by_centre().into_iter().filter_map(of_centre).collect()
     }
@@ -195,7 +198,7 @@ pub(super) fn in_another_unit<'a>(
     }
     let of_centre = |(centre, values): (&'a str, Vec<f64>)| {
         let count = values.len();
-        let middle = median(values).filter(|median| *median > improbable && count >= FEWEST)?;
+        let middle = Some(median(&values)).filter(|median| *median > improbable && count >= FEWEST)?;
         let text =
             format!("{} {} for the {} of centre `{centre}`", short(middle), quantity.unit, counted(count, "value"));
         Some((centre, text))
@@ -225,13 +228,6 @@ fn shared(faults: Vec<Located>, known: usize, place: &str, phrase: &str, fix: &s
 /// Whether so many faults are one of the column.
 pub(super) fn is_of_column(faults: usize, cells: usize) -> bool {
     faults >= 3 && 2 * faults >= cells
-}
-
-fn median(mut values: Vec<f64>) -> Option<f64> {
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    let upper = values.get(middle).copied()?;
-    Some(if values.len() % 2 == 1 { upper } else { f64::midpoint(values[middle - 1], upper) })
 }
 
 /// A number with four significant digits at most.

@@ -9,6 +9,7 @@ use alnm_imaging::dicom::DynamicSeries;
 use alnm_imaging::otsu::otsu_mask;
 use alnm_imaging::region::{Roi, largest_cross_section};
 use alnm_imaging::{Image, LabelMap, Volume};
+use alnm_stats::describe::{median, median_absolute_deviation};
 use anyhow::Result;
 use ndarray::{ArrayView2, Axis};
 use rayon::prelude::*;
@@ -22,8 +23,6 @@ use crate::study::Study;
 
 /// Robust distances from the median from which on a value stands out (Iglewicz and Hoaglin 1993).
 const STANDS_OUT: f64 = 3.5;
-/// Standard deviation of normal values for a median absolute deviation of 1.
-const NORMAL_MAD: f64 = 1.4826;
 
 /// What is measured of each patient, in the order of [`PatientQuality::values`], and whether it is compared by its
 /// logarithm.
@@ -192,8 +191,7 @@ fn sorted(mut sheets: Vec<PatientQuality>) -> Vec<PatientQuality> {
             if is_logarithmic { (value > 0.0).then(|| value.ln()) } else { Some(value) }
         };
         let known: Vec<f64> = sheets.iter().filter_map(value).collect();
-        let Some(middle) = median(known.clone()) else { continue };
-        let deviation = median(known.iter().map(|value| (value - middle).abs()).collect()).unwrap_or(0.0) * NORMAL_MAD;
+        let (middle, deviation) = (median(&known), median_absolute_deviation(&known));
         for sheet in &mut sheets {
             sheet.distances[measure] =
                 value(sheet).filter(|_| deviation > 0.0).map(|value| (value - middle) / deviation);
@@ -201,12 +199,6 @@ fn sorted(mut sheets: Vec<PatientQuality>) -> Vec<PatientQuality> {
     }
     sheets.sort_by(|a, b| b.largest_distance().total_cmp(&a.largest_distance()));
     sheets
-}
-
-fn median(mut values: Vec<f64>) -> Option<f64> {
-    values.sort_by(f64::total_cmp);
-    let upper = *values.get(values.len() / 2)?;
-    Some(if values.len() % 2 == 1 { upper } else { f64::midpoint(values[values.len() / 2 - 1], upper) })
 }
 
 const STYLE: &str = "* { box-sizing: border-box; } body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 1060px; \
