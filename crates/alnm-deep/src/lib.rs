@@ -51,7 +51,10 @@ pub use lesion::LesionCrop;
 pub use loss::CrossEntropyLoss;
 pub use network::{Head, Initialisation, Network, Recomputation};
 pub use occlusion::{OcclusionOptions, occlusion_map};
-pub use onnx::{OnnxInput, OnnxNetwork, OnnxValue, SlidingWindow, SlidingWindowParams, WindowWeighting};
+pub use onnx::{
+    ChannelNormalisation, OnnxInput, OnnxNetwork, OnnxValue, SlidingWindow, SlidingWindowParams, VolumeSegmentation,
+    VolumeSegmentationParams, WindowWeighting,
+};
 pub use optimiser::{Optimiser, Schedule, WeightDecayRule};
 pub use parameter_group::ParameterGroup;
 pub use predictor::Predictor;

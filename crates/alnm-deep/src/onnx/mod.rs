@@ -11,6 +11,7 @@ mod plan;
 mod protobuf;
 mod reduction;
 mod resize;
+mod segmentation;
 mod sliding_window;
 mod value;
 mod window;
@@ -20,6 +21,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ndarray::{ArrayD, ArrayViewD};
+pub use segmentation::{ChannelNormalisation, VolumeSegmentation, VolumeSegmentationParams};
 pub use sliding_window::{SlidingWindow, SlidingWindowParams, WindowWeighting};
 
 use self::model::{Model, Port, element, element_name};
