@@ -150,7 +150,8 @@ impl ObjectOptions {
     }
 }
 
-/// Writes a mask of one lesion, whose label is 1, as a segmentation or a structure set for the series of an image.
+/// Writes a mask as a segmentation or a structure set for the series of an image: a lesion, whose label is 1, or several
+/// labels.
 pub(crate) fn write_lesion(
     kind: ObjectKind,
     mask: &LabelMap,
@@ -158,15 +159,22 @@ pub(crate) fn write_lesion(
     choice: &SeriesChoice,
     output: &Path,
 ) -> anyhow::Result<()> {
-    const NAME: &str = "Lesion";
+    let mut labels: Vec<u32> = mask.as_slice().iter().copied().filter(|label| *label > 0).collect();
+    labels.sort_unstable();
+    labels.dedup();
+    let name = |label: u32| if labels == [1] { "Lesion".to_owned() } else { format!("label {label}") };
     let source = source_images(series, choice, &|odd| warn(odd))?;
     match kind {
         ObjectKind::Seg | ObjectKind::FractionalSeg | ObjectKind::LabelmapSeg => {
             let params = SegmentationParams::default().with_kind(kind.segmentation_kind());
-            params.with_segments([Segment::new(1, NAME)]).check()?.write(output, mask, &source)?;
+            params
+                .with_segments(labels.iter().map(|&label| Segment::new(label, name(label))))
+                .check()?
+                .write(output, mask, &source)?;
         }
         ObjectKind::Rtstruct => {
-            let params = StructureSetParams::default().with_regions([MaskRegion::new(1, 1, NAME)]);
+            let params = StructureSetParams::default()
+                .with_regions((1..).zip(&labels).map(|(number, &label)| MaskRegion::new(number, label, name(label))));
             params.check()?.write(output, mask, &source)?;
         }
         ObjectKind::Map | ObjectKind::Page => {

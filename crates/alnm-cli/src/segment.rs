@@ -1,5 +1,6 @@
 //! `alnm segment`: an outline by an active contour from seeds.
 
+mod network;
 mod proposal;
 mod scribbles;
 
@@ -14,6 +15,7 @@ use alnm_segmentation::seeds::{Bubble, bubble_mask, landmark_voxels, markup_poin
 use alnm_segmentation::speed::{EdgeSpeedParams, MixtureParams, ThresholdSpeed, ThresholdSpeedParams};
 use anyhow::{Context, bail, ensure};
 
+use network::NetworkOptions;
 use proposal::ProposalOptions;
 use scribbles::ScribbleOptions;
 
@@ -25,7 +27,7 @@ use crate::messages::{inform, warn};
 use crate::options::ImageOutput;
 use crate::progress::Counted;
 
-/// Outline a structure by an active contour that grows from seeds, as ITK-SNAP's semi-automatic segmentation.
+/// Outline a structure by an active contour that grows from seeds, as ITK-SNAP's semi-automatic segmentation, or by a network.
 ///
 /// The speed of the contour comes from thresholds (--lower, --upper), from edges (--edges), from clusters of values
 /// (--classes), from scribbles (--scribbles) or from a file (--speed). With --propose lesions of a dynamic series are
@@ -37,6 +39,7 @@ use crate::progress::Counted;
   alnm segment dce-folder --phase 4 -o lesion.seg.dcm --seeds F.mrk.json --radius 3 --lower 350 --upper 900
   alnm segment breast.nii.gz -o lesion.nii.gz --seeds bubbles.nii.gz --edges --iterations 400 --speed-out speed.nii.gz
   alnm segment breast.nii.gz -o lesion.nii.gz --scribbles scribbles.nii.gz --foreground 1 --patch 1
+  alnm segment breast.nii.gz -o lesion.nii.gz --onnx nnunet.onnx --network-spacing 0.7,0.7,1.5 --mirror x,y,z
   alnm segment dce-folder -o lesion.nii.gz --propose --candidates-out candidates.csv")]
 pub(crate) struct SegmentCommand {
     /// Image file or DICOM folder; `-` is standard input.
@@ -113,8 +116,13 @@ pub(crate) struct SegmentCommand {
     /// File for the speed image.
     #[arg(long, value_name = "FILE")]
     speed_out: Option<PathBuf>,
+    /// Further images on the grid of IMAGE that the forest or the network looks at.
+    #[arg(long, value_name = "FILE")]
+    channel: Vec<PathBuf>,
     #[command(flatten)]
     scribbles: ScribbleOptions,
+    #[command(flatten)]
+    network: NetworkOptions,
     #[command(flatten)]
     proposal: ProposalOptions,
     #[command(flatten)]
@@ -160,8 +168,15 @@ impl SegmentCommand {
         if object.is_some() {
             self.written.overwriting.check_files([self.out.as_path()])?;
         }
-        let has_seeds = !(self.seed.is_empty() && self.seed_voxel.is_empty() && self.seeds.is_empty());
         let has_scribbles = self.scribbles.scribbles.is_some();
+        require(
+            self.channel.is_empty() || has_scribbles || self.network.onnx.is_some(),
+            "--channel names what a forest or a network looks at; give --scribbles or --onnx",
+        )?;
+        if let Some(network) = &self.network.onnx {
+            return self.by_network(object, network);
+        }
+        let has_seeds = !(self.seed.is_empty() && self.seed_voxel.is_empty() && self.seeds.is_empty());
         require(
             has_seeds || has_scribbles || self.proposal.propose,
             "there is no seed; give --seed, --seed-voxel or --seeds",
@@ -203,6 +218,27 @@ impl SegmentCommand {
         let chosen = ChosenImage { image, frame_of_reference, window: None };
         let scribbles = self.scribbles.read(&chosen)?;
         self.grow(object, &chosen, &proposal::first(&found), scribbles.as_ref())
+    }
+
+    /// Writes the outline of a network.
+    fn by_network(&self, object: Option<ObjectKind>, network: &Path) -> anyhow::Result<()> {
+        self.threads.start()?;
+        let start = Instant::now();
+        let chosen = self.choice.read(&self.image)?;
+        let image: Volume<f32> = chosen.image.cast();
+        let further = self.further_images(image.geometry())?;
+        let mask = self.network.segment(network, &[vec![image], further].concat())?;
+        let voxel_count = mask.as_slice().iter().filter(|label| **label > 0).count();
+        ensure!(voxel_count > 0, "the outline is empty; nothing was written");
+        self.write(object, &mask)?;
+        let volume = voxel_count as f64 * mask.geometry().voxel_volume();
+        inform(format_args!("{voxel_count} voxels, {volume:.1} mm³ in {:.3} s", start.elapsed().as_secs_f64()));
+        Ok(())
+    }
+
+    /// The images of --channel.
+    fn further_images(&self, grid: &Geometry) -> anyhow::Result<Vec<Volume<f32>>> {
+        self.channel.iter().map(|path| on_grid(read_image(path)?.cast(), grid, path)).collect()
     }
 
     /// Grows a contour from seeds and writes it.
@@ -255,7 +291,9 @@ impl SegmentCommand {
 
     fn speed(&self, image: &Volume<f32>, seeds: &LabelMap, scribbles: Option<&LabelMap>) -> anyhow::Result<Speed> {
         if let Some(scribbles) = scribbles {
-            return Ok(Speed::of_image(self.scribbles.speed(image, scribbles, &self.foreground)?));
+            let further = self.further_images(image.geometry())?;
+            let images: Vec<&Volume<f32>> = std::iter::once(image).chain(&further).collect();
+            return Ok(Speed::of_image(self.scribbles.speed(&images, scribbles, &self.foreground)?));
         }
         if let Some(path) = &self.speed {
             return Ok(Speed::of_image(on_grid(read_image(path)?.cast(), image.geometry(), path)?));

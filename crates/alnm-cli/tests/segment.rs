@@ -3,12 +3,14 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod command;
+mod mean_network;
 
 use alnm_imaging::dicom::{Phase, SeriesAttributes, write_series};
 use alnm_imaging::{Geometry, Image, LabelMap, Volume, read_mask, write_image, write_mask};
 use ndarray::Array3;
 
 use command::{fails, succeeds};
+use mean_network::{field, network, node};
 
 fn grid() -> Geometry {
     Geometry::axis_aligned([32, 30, 16], [1.0, 1.0, 2.0]).unwrap()
@@ -162,4 +164,38 @@ fn what_cannot_be_outlined_is_said() {
     let leak = succeeds(path, "segment image.nrrd -o b.nrrd --seed 15,14,16 --lower 1 --iterations 300");
     assert!(leak.messages.contains("reaches the border"), "a leak is warned of");
     assert!(!path.join("a.nrrd").exists() && !path.join("a.seg.dcm").exists());
+}
+
+#[test]
+fn a_network_outlines_a_lesion() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    write_image(path.join("image.nii.gz"), &Image::I16(lesion())).unwrap();
+    std::fs::write(path.join("double.onnx"), network(&[node("Add", &["x", "x"], "y")], &[1, 1, 8, 10, 12])).unwrap();
+    // The windows are those of the network.
+    succeeds(path, "segment image.nii.gz -o a.nrrd --onnx double.onnx --mirror x,z");
+    assert_eq!(read_mask(path.join("a.nrrd")).unwrap(), ball(0.0));
+    succeeds(path, "segment image.nii.gz -o b.nrrd --onnx double.onnx --normalise none --threshold 400 --overlap 0");
+    assert_eq!(read_mask(path.join("b.nrrd")).unwrap(), ball(0.0));
+    succeeds(path, "segment image.nii.gz -o c.nrrd --onnx double.onnx --network-spacing 1.5,1.5,2");
+    let resampled = read_mask(path.join("c.nrrd")).unwrap();
+    let both = resampled.as_slice().iter().zip(ball(0.0).as_slice()).filter(|(a, b)| **a == 1 && **b == 1).count();
+    let each = [&resampled, &ball(0.0)].map(|mask| mask.as_slice().iter().filter(|label| **label == 1).count());
+    assert!(2.0 * both as f64 / (each[0] + each[1]) as f64 > 0.9, "{both} of {each:?}");
+
+    // Three channels: 0, the image and its negative. Along the channels is a number of the node, 1.
+    let axis = field(5, &[&field(1, b"axis")[..], &[0x18, 1, 0xa0, 0x01, 2]].concat());
+    let concat = [node("Concat", &["zero", "x", "negative"], "y"), axis].concat();
+    let nodes = [node("Sub", &["x", "x"], "zero"), node("Neg", &["x"], "negative"), concat];
+    std::fs::write(path.join("sides.onnx"), network(&nodes, &[0, 1, 0, 0])).unwrap();
+    succeeds(path, "segment image.nii.gz -o d.nrrd --onnx sides.onnx --window 16,16,1");
+    assert_eq!(read_mask(path.join("d.nrrd")).unwrap(), ball(0.0).map(|&label| 2 - label));
+
+    fails(path, "segment image.nii.gz -o e.nrrd --onnx sides.onnx", 2, "give --window");
+    fails(path, "segment image.nii.gz -o e.nrrd --onnx sides.onnx --window 16,16", 2, "--window has 2 numbers");
+    fails(path, "segment image.nii.gz -o e.nrrd --onnx sides.onnx --window 16,16,1 --overlap 1", 2, "overlap is 1");
+    fails(path, "segment image.nii.gz -o e.nrrd --onnx double.onnx --seed 15,14,16", 2, "--seed");
+    fails(path, "segment image.nii.gz -o e.nrrd --onnx double.onnx --channel image.nii.gz", 1, "it must be 1");
+    fails(path, "segment image.nii.gz -o e.nrrd --seed 15,14,16 --lower 200 --channel image.nii.gz", 2, "--channel");
+    fails(path, "segment image.nii.gz -o e.nrrd --onnx double.onnx --normalise none --threshold 1e6", 1, "is empty");
 }

@@ -3,10 +3,15 @@
 // What cannot be read must end the test, also in its helpers.
 #![allow(clippy::unwrap_used)]
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use alnm_deep::{DeepError, Instructions, OnnxNetwork, OnnxValue};
-use ndarray::ArrayD;
+use alnm_deep::{
+    ChannelNormalisation, DeepError, Instructions, OnnxNetwork, OnnxValue, SlidingWindowParams,
+    VolumeSegmentationParams,
+};
+use alnm_imaging::{Geometry, Volume};
+use ndarray::{Array3, Array4, ArrayD, Axis};
 
 fn golden() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/onnx")
@@ -135,7 +140,12 @@ fn tensor(name: &str, kind: i64, shape: &[i64], raw: &[u8]) -> Message {
 
 /// A network of one input `x` of floats and one output `y`.
 fn network_of(opset: i64, nodes: &[Message], initializers: &[Message], element: i64) -> Vec<u8> {
-    let kind = Message::default().message(1, Message::default().integer(1, element));
+    network_with_input(opset, nodes, initializers, Message::default().integer(1, element))
+}
+
+/// The same, the input's type and shape as they stand in the file.
+fn network_with_input(opset: i64, nodes: &[Message], initializers: &[Message], input: Message) -> Vec<u8> {
+    let kind = Message::default().message(1, input);
     let graph = nodes.iter().fold(Message::default(), |graph, node| graph.message(1, node.clone()));
     let graph = initializers.iter().fold(graph, |graph, tensor| graph.message(5, tensor.clone()));
     let graph = graph
@@ -245,5 +255,112 @@ fn damaged_files_are_refused_or_read() {
             damaged[place] = damaged[place].wrapping_add(1);
             let _ = OnnxNetwork::from_bytes(&damaged, &[]);
         }
+    }
+}
+
+/// Waves in a grid of so many voxels (x, y, z).
+fn waves(size: [usize; 3], phase: f64) -> Volume<f32> {
+    let grid =
+        Geometry::new(size, [0.8, 0.9, 2.0], [3.0, -4.0, 5.0], [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+            .unwrap();
+    let [depth, height, width] = grid.shape();
+    let wave = |(z, y, x): (usize, usize, usize)| {
+        (100.0 + 30.0 * (x as f64 / 3.0 + phase).sin() * (y as f64 / 4.0).cos() + 5.0 * z as f64) as f32
+    };
+    Volume::new(Array3::from_shape_fn((depth, height, width), wave), grid).unwrap()
+}
+
+fn goes_on(_: usize, _: usize) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}
+
+#[test]
+fn a_volume_is_segmented_as_step_by_step() {
+    let network = OnnxNetwork::open(golden().join("nnunet.onnx")).unwrap();
+    let windows = SlidingWindowParams::new([8, 16, 12]).with_mirrors([false, true, false]);
+    let channels = [waves([21, 16, 11], 0.0), waves([21, 16, 11], 1.0)];
+    let mut input = Array4::zeros((2, 11, 16, 21));
+    for (channel, mut into) in channels.iter().zip(input.outer_iter_mut()) {
+        let values = channel.data().mapv(f64::from);
+        let (mean, deviation) = (values.mean().unwrap(), values.std(0.0));
+        into.assign(&values.mapv(|value| ((value - mean) / deviation) as f32));
+    }
+    let scores = windows.clone().check().unwrap().run(&network, input.view(), &mut goes_on).unwrap();
+    let expected = scores.map_axis(Axis(0), |scores| {
+        (1..3).fold(0, |best, label| if scores[label] > scores[best] { label } else { best }) as u32
+    });
+    let segmentation = VolumeSegmentationParams::new(windows.clone()).check().unwrap();
+    let labels = segmentation.run(&network, &channels, &mut goes_on).unwrap();
+    assert_eq!(labels.geometry(), channels[0].geometry());
+    let differing = labels.data().iter().zip(&expected).filter(|(label, expected)| label != expected).count();
+    assert!(differing <= 2, "{differing} voxels differ, which rounding cannot explain");
+    assert!((0..3).all(|label| labels.as_slice().contains(&label)));
+    // On a finer grid the outline moves by less than a voxel or so.
+    let finer = VolumeSegmentationParams::new(windows.clone()).with_spacing([0.4, 0.45, 0.0]).check().unwrap();
+    let labels = finer.run(&network, &channels, &mut goes_on).unwrap();
+    assert_eq!(labels.geometry(), channels[0].geometry());
+
+    let one = segmentation.run(&network, &channels[..1], &mut goes_on).unwrap_err().to_string();
+    assert_eq!(one, "the shape of the channels of the volume is [1]; it must be 2");
+    let other = waves([20, 16, 11], 0.0);
+    let apart = segmentation.run(&network, &[channels[0].clone(), other], &mut goes_on).unwrap_err().to_string();
+    assert!(apart.contains("the two grids differ"), "{apart}");
+    let mut broken = channels.clone();
+    broken[1].as_mut_slice()[7] = f32::NAN;
+    assert!(segmentation.run(&network, &broken, &mut goes_on).is_err());
+    let stopped = segmentation.run(&network, &channels, &mut |_, _| ControlFlow::Break(()));
+    assert!(matches!(stopped, Err(DeepError::Stopped { done: 1, .. })));
+    for wrong in [[-1.0, 1.0, 1.0], [f64::NAN; 3]] {
+        assert!(VolumeSegmentationParams::new(windows.clone()).with_spacing(wrong).check().is_err());
+    }
+    assert!(VolumeSegmentationParams::new(windows).with_threshold(f32::NAN).check().is_err());
+}
+
+#[test]
+fn a_network_of_one_channel_is_cut_at_a_threshold_and_one_of_planes_goes_plane_by_plane() {
+    let doubling = [node("Add", &["x", "x"], &["y"])];
+    let open = |size: &str| Message::default().message(1, Message::default().bytes(2, size.as_bytes()));
+    let fixed = |size: i64| Message::default().message(1, Message::default().integer(1, size));
+    let of_shape = |dimensions: &[Message]| {
+        let shape = Message(dimensions.iter().flat_map(|dimension| dimension.0.clone()).collect());
+        let bytes = network_with_input(13, &doubling, &[], Message::default().integer(1, 1).message(2, shape));
+        OnnxNetwork::from_bytes(&bytes, &[]).unwrap()
+    };
+    let volumetric = of_shape(&[fixed(1), fixed(1), open("z"), open("y"), open("x")]);
+    let planar = of_shape(&[fixed(1), fixed(1), open("y"), open("x")]);
+    let image = waves([20, 14, 6], 0.0);
+    let of_windows = |window: [usize; 3]| {
+        VolumeSegmentationParams::new(SlidingWindowParams::new(window))
+            .with_normalisation(ChannelNormalisation::Unchanged)
+            .with_threshold(240.0)
+            .check()
+            .unwrap()
+    };
+    for (network, window) in [(&volumetric, [4, 8, 8]), (&planar, [1, 8, 8])] {
+        let labels = of_windows(window).run(network, std::slice::from_ref(&image), &mut goes_on).unwrap();
+        for (label, value) in labels.as_slice().iter().zip(image.as_slice()) {
+            let near = (value - 120.0).abs() < 1e-3;
+            assert!(near || *label == u32::from(*value > 120.0), "{label} {value}");
+        }
+        assert!(labels.as_slice().contains(&1) && labels.as_slice().contains(&0));
+    }
+    let planes = of_windows([2, 8, 8]).run(&planar, std::slice::from_ref(&image), &mut goes_on).unwrap_err();
+    assert_eq!(
+        planes.to_string(),
+        "the shape of the window of a network that takes planes is [2, 8, 8]; it must be one plane along z"
+    );
+    // Voxels that are 0 stay 0, and do not count.
+    let mut framed = image.clone();
+    framed.as_mut_slice()[..20 * 14].fill(0.0);
+    let among_others = VolumeSegmentationParams::new(SlidingWindowParams::new([6, 14, 20]))
+        .with_normalisation(ChannelNormalisation::NonZeroZScore)
+        .check()
+        .unwrap();
+    let labels = among_others.run(&volumetric, &[framed.clone()], &mut goes_on).unwrap();
+    let inside = framed.as_slice()[20 * 14..].iter().map(|value| f64::from(*value));
+    let mean = inside.clone().sum::<f64>() / inside.count() as f64;
+    for (label, value) in labels.as_slice().iter().zip(framed.as_slice()) {
+        let near = (f64::from(*value) - mean).abs() < 1e-3;
+        assert!(near || *label == u32::from(f64::from(*value) > mean), "{label} {value}");
     }
 }

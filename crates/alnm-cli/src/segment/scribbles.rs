@@ -7,7 +7,7 @@ use alnm_segmentation::speed::ForestParams;
 
 use super::on_grid;
 use crate::exit::{require, wrong_value};
-use crate::input::{ChosenImage, MaskDrawing, read_image};
+use crate::input::{ChosenImage, MaskDrawing};
 
 /// What the forest learns from.
 #[derive(Debug, clap::Args)]
@@ -17,9 +17,6 @@ pub(super) struct ScribbleOptions {
     /// classes of --foreground. Without another seed these scribbles are the seeds.
     #[arg(long, value_name = "FILE", requires = "foreground", conflicts_with_all = ["edges", "speed", "lower", "upper", "classes"])]
     pub(super) scribbles: Option<PathBuf>,
-    /// Further images on the grid of IMAGE that the forest looks at.
-    #[arg(long, value_name = "FILE", requires = "scribbles")]
-    channel: Vec<PathBuf>,
     /// Number of trees.
     #[arg(long, value_name = "N", default_value_t = 50, requires = "scribbles")]
     trees: usize,
@@ -42,24 +39,21 @@ impl ScribbleOptions {
         on_grid(labels, chosen.image.geometry(), path).map(Some)
     }
 
-    /// The speed by the forest that learns from these scribbles.
+    /// The speed by the forest that learns from these scribbles and images on one grid.
     pub(super) fn speed(
         &self,
-        image: &Volume<f32>,
+        images: &[&Volume<f32>],
         scribbles: &LabelMap,
         foreground: &[u32],
     ) -> anyhow::Result<Volume<f32>> {
         let params = ForestParams::default()
             .with_trees(self.trees)
-            .with_radius(radius(image.geometry(), self.patch))
+            .with_radius(radius(scribbles.geometry(), self.patch))
             .with_position(self.place)
             .with_seed(self.forest_seed);
         let learning = params.check().map_err(wrong_value)?;
-        let read = self.channel.iter().map(|path| on_grid(read_image(path)?.cast(), image.geometry(), path));
-        let channels = read.collect::<anyhow::Result<Vec<Volume<f32>>>>()?;
-        let images: Vec<&Volume<f32>> = std::iter::once(image).chain(&channels).collect();
         require(!foreground.contains(&0), "--foreground names labels of the scribbles, and 0 is none")?;
-        Ok(learning.learn(&images, scribbles)?.speed(&images, foreground)?)
+        Ok(learning.learn(images, scribbles)?.speed(images, foreground)?)
     }
 }
 
