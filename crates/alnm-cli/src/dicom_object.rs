@@ -174,7 +174,7 @@ pub(crate) fn write_lesion(
         }
         ObjectKind::Rtstruct => {
             let params = StructureSetParams::default()
-                .with_regions((1..).zip(&labels).map(|(number, &label)| MaskRegion::new(number, label, name(label))));
+                .with_regions((1..).zip(&labels).map(|(number, &label)| MaskRegion::new(label, number, name(label))));
             params.check()?.write(output, mask, &source)?;
         }
         ObjectKind::Map | ObjectKind::Page => {

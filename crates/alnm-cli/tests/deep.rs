@@ -3,7 +3,7 @@
 // A file that cannot be written must end the test, also in its helpers.
 #![allow(clippy::unwrap_used)]
 
-mod mean_network;
+mod small_network;
 
 use std::path::Path;
 use std::process::Command;
@@ -15,7 +15,7 @@ use alnm_deep::{
 use alnm_imaging::{Geometry, Image, Volume, read_image, write_image, write_mask};
 use ndarray::Array3;
 
-use mean_network::mean_network;
+use small_network::mean_network;
 
 fn alnm(folder: &Path, arguments: &str) -> (Option<i32>, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_alnm"))

@@ -15,7 +15,7 @@ use lines::{LINES, WAITING, WRITING, folder};
 
 #[path = "manners/lines.rs"]
 mod lines;
-mod mean_network;
+mod small_network;
 
 /// A command without settings of whoever runs the tests.
 fn bare(program: &str, folder: &Path) -> Command {

@@ -7,7 +7,7 @@ use alnm_imaging::{Geometry, Image, Volume, write_image, write_mask};
 use alnm_models::{FeatureTable, Labels, LogisticModel, LogisticParams, RiskModel, Variable};
 use ndarray::{Array2, Array3};
 
-use super::mean_network::mean_network;
+use super::small_network::mean_network;
 
 /// Command lines as a shell takes them, by the command that they are of.
 pub(crate) const LINES: &[&str] = &[

@@ -188,17 +188,18 @@ pub(super) fn layer_normalised(
     }
     let none = vec![0.0; if bias.is_some() { 0 } else { size }];
     let bias = bias.unwrap_or(&none);
-    let normalise = #[inline(always)]
-    |row: &mut [f32]| {
-        let (mean, variance) = mean_and_variance(row);
-        let (mean, inverse) = (mean as f32, (1.0 / (variance + f64::from(epsilon)).sqrt()) as f32);
-        for (value, (scale, bias)) in row.iter_mut().zip(scale.iter().zip(bias)) {
-            *value = (*value - mean) * inverse * scale + bias;
-        }
-    };
     let rows = floats.stored_mut().par_chunks_mut(size.max(1)).with_min_len((4096 / size.max(1)).max(1));
-    rows.for_each(|row| compiled_for(workspace.instructions, || normalise(row)));
+    rows.for_each(|row| compiled_for(workspace.instructions, || normalise_row(row, scale, bias, epsilon)));
     Ok(floats)
+}
+
+#[inline(always)]
+fn normalise_row(row: &mut [f32], scale: &[f32], bias: &[f32], epsilon: f32) {
+    let (mean, variance) = mean_and_variance(row);
+    let (mean, inverse) = (mean as f32, (1.0 / (variance + f64::from(epsilon)).sqrt()) as f32);
+    for (value, (scale, bias)) in row.iter_mut().zip(scale.iter().zip(bias)) {
+        *value = (*value - mean) * inverse * scale + bias;
+    }
 }
 
 /// How neighbouring channels damp each other.

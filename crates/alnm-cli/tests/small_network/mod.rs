@@ -1,4 +1,6 @@
-//! A network small enough to be written by a test.
+//! Networks small enough to be written by a test.
+
+#![allow(dead_code, reason = "each test takes what it needs")]
 
 /// A field of a message, as Protocol Buffers write it; the content is short.
 pub(crate) fn field(number: u8, content: &[u8]) -> Vec<u8> {
