@@ -301,7 +301,7 @@ fn a_volume_is_segmented_as_step_by_step() {
     assert_eq!(labels.geometry(), channels[0].geometry());
 
     let one = segmentation.run(&network, &channels[..1], &mut goes_on).unwrap_err().to_string();
-    assert_eq!(one, "the shape of the channels of the volume is [1]; it must be 2");
+    assert_eq!(one, "number of channels is 1; it must be 2");
     let other = waves([20, 16, 11], 0.0);
     let apart = segmentation.run(&network, &[channels[0].clone(), other], &mut goes_on).unwrap_err().to_string();
     assert!(apart.contains("the two grids differ"), "{apart}");

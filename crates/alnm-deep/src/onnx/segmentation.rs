@@ -147,8 +147,8 @@ impl VolumeSegmentation {
     /// plane.
     ///
     /// # Errors
-    /// [`DeepError::Shape`] without a channel, for another number of channels than the network takes, or an output of
-    /// other voxels than the window's; [`DeepError::Imaging`] for channels on different grids or with values that are
+    /// [`DeepError::Parameter`] without a channel, or for another number of channels than the network takes;
+    /// [`DeepError::Shape`] for an output of other voxels than the window's; [`DeepError::Imaging`] for channels on different grids or with values that are
     /// not finite; [`DeepError::NotFinite`] for outputs that are not finite; [`DeepError::Stopped`] when the observer
     /// stops the work; those of [`OnnxNetwork::run`].
     pub fn run(
@@ -176,7 +176,7 @@ impl VolumeSegmentation {
         let wanted = shape.get(1).copied().flatten();
         let Some(first) = channels.first().filter(|_| wanted.is_none_or(|wanted| wanted == channels.len())) else {
             let expected = wanted.map_or_else(|| "at least one".to_owned(), |wanted| wanted.to_string());
-            return Err(DeepError::Shape { operation: "channels of the volume", got: vec![channels.len()], expected });
+            return Err(DeepError::parameter("number of channels", channels.len(), expected));
         };
         for channel in channels {
             if let Some(difference) = first.geometry().difference(channel.geometry(), SAME_GRID) {
