@@ -148,9 +148,9 @@ impl VolumeSegmentation {
     ///
     /// # Errors
     /// [`DeepError::Parameter`] without a channel, or for another number of channels than the network takes;
-    /// [`DeepError::Shape`] for an output of other voxels than the window's; [`DeepError::Imaging`] for channels on different grids or with values that are
-    /// not finite; [`DeepError::NotFinite`] for outputs that are not finite; [`DeepError::Stopped`] when the observer
-    /// stops the work; those of [`OnnxNetwork::run`].
+    /// [`DeepError::Shape`] for an output of other voxels than the window's; [`DeepError::Imaging`] for channels on
+    /// different grids or with values that are not finite; [`DeepError::NotFinite`] for outputs that are not finite;
+    /// [`DeepError::Stopped`] when the observer stops the work; those of [`OnnxNetwork::run`].
     pub fn run(
         &self,
         network: &OnnxNetwork,
