@@ -2,6 +2,7 @@
 
 use crate::error::{Result, StatsError};
 use crate::linear::solve_symmetric;
+use crate::logit::expit;
 
 /// Maximum likelihood of a logistic model with an intercept, an offset and a few covariates.
 pub(super) struct LogisticFit {
