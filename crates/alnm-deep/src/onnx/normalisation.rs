@@ -188,8 +188,7 @@ pub(super) fn layer_normalised(
     }
     let none = vec![0.0; if bias.is_some() { 0 } else { size }];
     let bias = bias.unwrap_or(&none);
-    let normalise = #[inline(always)]
-    |row: &mut [f32]| {
+    let normalise = |row: &mut [f32]| {
         let (mean, variance) = mean_and_variance(row);
         let (mean, inverse) = (mean as f32, (1.0 / (variance + f64::from(epsilon)).sqrt()) as f32);
         for (value, (scale, bias)) in row.iter_mut().zip(scale.iter().zip(bias)) {

@@ -189,7 +189,7 @@ impl VolumeSegmentation {
 
     /// The channels as the network sees them (channel, z, y, x).
     fn input(&self, channels: &[Volume<f32>], trained: &Geometry) -> Result<Array4<f32>> {
-        let (depth, height, width) = trained.shape();
+        let [depth, height, width] = trained.shape();
         let mut input = Array4::zeros((channels.len(), depth, height, width));
         for (channel, mut into) in channels.iter().zip(input.outer_iter_mut()) {
             let mut channel = on(channel, trained, Interpolator::BSpline, 0.0)?;
