@@ -10,10 +10,10 @@ use anyhow::Context;
 use clap::ValueEnum;
 use serde::Serialize;
 
-use crate::exit::{wrong_use, wrong_value};
+use crate::exit::{Ending, as_told, wrong_use, wrong_value};
 use crate::input::{ChosenImage, MaskDrawing, SeriesChoice, noted, open};
 use crate::interrupt::while_writing;
-use crate::messages::{inform, warn};
+use crate::messages::{error, inform};
 use crate::options::{ResultFormat, ResultOptions};
 use crate::output::refuse_stream;
 use crate::progress::Counted;
@@ -119,12 +119,14 @@ impl AgreementCommand {
         let others =
             self.others.iter().map(|path| self.read(path, like.as_ref())).collect::<anyhow::Result<Vec<_>>>()?;
         let mut found = Vec::with_capacity(others.len());
+        let mut absent = 0;
         let progress = Counted::start("comparisons", others.len());
         for (path, other) in self.others.iter().zip(&others) {
             let agreement = comparison.compare(&reference, other).with_context(|| path.display().to_string())?;
             let is_absent = |found: &&LabelAgreement| found.overlap.reference_voxels + found.overlap.other_voxels == 0;
             for LabelAgreement { label, .. } in agreement.labels.iter().filter(is_absent) {
-                warn(format_args!(
+                absent += 1;
+                error(format_args!(
                     "neither {} nor {} has a voxel of label {label}",
                     self.reference.display(),
                     path.display()
@@ -134,6 +136,10 @@ impl AgreementCommand {
             progress.advance();
         }
         progress.finish();
+        let compared: usize = found.iter().map(|(_, labels)| labels.len()).sum();
+        if absent > 0 && absent == compared {
+            return Err(as_told(Ending::Failed));
+        }
         let rows: Vec<Row<'_>> = found.iter().flat_map(|(path, labels)| self.rows(path, labels)).collect();
         self.result.write(&match self.result.format() {
             ResultFormat::Text => text_table(&rows),
@@ -141,7 +147,8 @@ impl AgreementCommand {
             ResultFormat::Json => format!("{}\n", serde_json::to_string_pretty(&rows)?),
         })?;
         let all: Vec<&LabelMap> = [&reference].into_iter().chain(&others).collect();
-        self.combine(&all)
+        self.combine(&all)?;
+        if absent > 0 { Err(as_told(Ending::PartlyDone)) } else { Ok(()) }
     }
 
     fn read(&self, path: &Path, like: Option<&ChosenImage>) -> anyhow::Result<LabelMap> {
@@ -174,9 +181,10 @@ impl AgreementCommand {
 
     fn combine(&self, outlines: &[&LabelMap]) -> anyhow::Result<()> {
         let (Some(consensus), Some(out)) = (self.consensus, &self.consensus_out) else { return Ok(()) };
-        let _whole = while_writing();
         if consensus == Consensus::Majority {
-            return Ok(write_mask(out, &majority_vote(outlines, 0)?)?);
+            let vote = majority_vote(outlines, 0)?;
+            let _whole = while_writing();
+            return Ok(write_mask(out, &vote)?);
         }
         let label = self.labels.first().copied().unwrap_or(1);
         let found = StapleParams::default().with_label(label).check()?.estimate(outlines)?;
@@ -184,6 +192,7 @@ impl AgreementCommand {
             let (sensitivity, specificity) = (rater.sensitivity, rater.specificity);
             inform(format_args!("{}: sensitivity {sensitivity:.4}, specificity {specificity:.4}", path.display()));
         }
+        let _whole = while_writing();
         write_mask(out, &found.mask(0.5).map(|&voxel| voxel * label))?;
         if let Some(path) = &self.probability_out {
             let probability: Volume<f32> = found.probability.map(|&probability| probability as f32);

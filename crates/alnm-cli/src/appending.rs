@@ -19,6 +19,9 @@ use crate::output::{is_standard_stream, require_folder_of};
 /// How the list of a JSON table begins and ends, and what stands between two objects.
 const JSON: (&[u8], &[u8], &[u8]) = (b"[\n", b"\n]\n", b",\n");
 
+/// How much of a file is looked at to see what it holds.
+const LOOKED_AT: u64 = 1 << 20;
+
 /// What a table is added to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TableKind {
@@ -28,6 +31,16 @@ pub(crate) enum TableKind {
     JsonList,
     /// Lines of text.
     Lines,
+}
+
+impl TableKind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Csv => "CSV table",
+            Self::JsonList => "list of JSON",
+            Self::Lines => "lines of text",
+        }
+    }
 }
 
 /// How a table came into its file.
@@ -52,6 +65,7 @@ pub(crate) fn check(path: &Path, kind: TableKind) -> Result<()> {
 pub(crate) fn append_to(path: &Path, kind: TableKind, table: &[u8]) -> Result<()> {
     let _whole = crate::interrupt::while_writing();
     let appended = append(path, kind, table).with_context(|| format!("cannot write {}", path.display()))?;
+    crate::interrupt::keeps(format!("the table is added to {}; the same command would add it again", path.display()));
     if appended == Appended::AfterOtherColumns {
         messages::warn(format_args!(
             "{} held a table with other columns; this one follows it, with a line of its own for their names",
@@ -107,7 +121,8 @@ fn add(file: &mut File, kind: TableKind, table: &[u8]) -> Result<Appended> {
         }
         _ => (end, table.to_vec(), Appended::Joined),
     };
-    let mut tail = vec![0; usize::try_from(end - kept)?];
+    let length = file.seek(SeekFrom::End(0))?;
+    let mut tail = vec![0; usize::try_from(length - kept)?];
     file.seek(SeekFrom::Start(kept))?;
     file.read_exact(&mut tail)?;
     if let Err(error) = replace_end(file, kept, &added) {
@@ -131,9 +146,16 @@ fn first_line(table: &[u8]) -> &[u8] {
     table.iter().position(|&byte| byte == b'\n').map_or(table, |end| &table[..=end])
 }
 
-/// The length of a file that a table of this kind can be added to.
+/// How much of a file that tables can be added to stays as it is: all of it, or nothing of an empty list.
 fn end_of(file: &mut File, kind: TableKind) -> Result<u64> {
     let end = file.seek(SeekFrom::End(0))?;
+    let mut start = Vec::new();
+    file.rewind()?;
+    (&*file).take(LOOKED_AT).read_to_end(&mut start)?;
+    let begins_list = start.trim_ascii_start().starts_with(b"[");
+    if kind == TableKind::JsonList && is_empty_list(&start) && start.len() as u64 == end {
+        return Ok(0);
+    }
     let closing = if kind == TableKind::JsonList { JSON.1 } else { b"\n" };
     let mut tail = vec![0; closing.len().min(usize::try_from(end)?)];
     file.seek(SeekFrom::Start(end - tail.len() as u64))?;
@@ -143,7 +165,36 @@ fn end_of(file: &mut File, kind: TableKind) -> Result<u64> {
         "the end of the file is {:?}, not that of a whole table; repair the file or name another one",
         String::from_utf8_lossy(&tail)
     );
+    let is_of_kind = match kind {
+        _ if end == 0 => true,
+        TableKind::Csv => looks_like_csv(&start),
+        TableKind::JsonList => begins_list,
+        TableKind::Lines => !begins_list && !looks_like_csv(&start),
+    };
+    ensure!(is_of_kind, "the file holds no {}; name another file, or the format that it has", kind.name());
     Ok(end)
+}
+
+/// Whether a text is a list of JSON without any object.
+fn is_empty_list(text: &[u8]) -> bool {
+    let inside = text.trim_ascii().strip_prefix(b"[").and_then(|rest| rest.strip_suffix(b"]"));
+    inside.is_some_and(|inside| inside.trim_ascii().is_empty())
+}
+
+/// Whether the start of a file looks like that of a CSV table: several names, and as many cells in the next row.
+fn looks_like_csv(start: &[u8]) -> bool {
+    // A path in lines of results may hold commas.
+    if start.starts_with(b"Case-") && first_line(start).windows(2).any(|pair| pair == b": ") {
+        return false;
+    }
+    let mut rows = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(start).into_byte_records();
+    let mut cells = || rows.next().and_then(Result::ok).map(|row| row.len());
+    match (cells(), cells()) {
+        (Some(names), None) => names > 1,
+        // What was looked at may end in the second row.
+        (Some(names), Some(cells)) => names > 1 && (cells == names || start.len() as u64 == LOOKED_AT),
+        (None, _) => false,
+    }
 }
 
 #[cfg(test)]
@@ -166,6 +217,11 @@ mod tests {
         let (table, _) = appended(TableKind::JsonList, &["[\n  1\n]\n", "[\n  2,\n  3\n]\n"]);
         assert_eq!(serde_json::from_str::<Vec<u8>>(&table).unwrap(), [1, 2, 3]);
         assert_eq!(appended(TableKind::Lines, &["x: 1\n", "x: 2\n"]).0, "x: 1\nx: 2\n");
+        for empty in ["[]", " [ \n]\n", ""] {
+            let (table, how) = appended(TableKind::JsonList, &[empty, "[\n  1\n]\n", "[\n  2\n]\n"]);
+            assert_eq!(serde_json::from_str::<Vec<u8>>(&table).unwrap(), [1, 2], "{empty:?}: {table}");
+            assert_eq!(how, [Appended::Joined; 3]);
+        }
     }
 
     #[test]
@@ -176,6 +232,20 @@ mod tests {
             std::fs::write(&path, there).unwrap();
             let refused = append(&path, kind, b"new\n").unwrap_err().to_string();
             assert!(refused.contains("not that of a whole table"), "{refused}");
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), there);
+        }
+        for (kind, there) in [
+            (TableKind::Csv, "Case-1_Image: a.nrrd\nCase-1_Mask: b.nrrd\n"),
+            (TableKind::Csv, "Case-1_Image: a, b.nrrd\nCase-1_Mask: a, b.nrrd\n"),
+            (TableKind::Csv, "first, second\nthird\n"),
+            (TableKind::Csv, "[\n{}\n]\n"),
+            (TableKind::JsonList, "a\n]\n"),
+            (TableKind::Lines, "a,b\n1,2\n"),
+            (TableKind::Lines, "[\n{}\n]\n"),
+        ] {
+            std::fs::write(&path, there).unwrap();
+            let refused = append(&path, kind, b"new\n").unwrap_err().to_string();
+            assert!(refused.contains("the file holds no "), "{there:?}: {refused}");
             assert_eq!(std::fs::read_to_string(&path).unwrap(), there);
         }
         std::fs::write(&path, "").unwrap();

@@ -5,9 +5,9 @@ use std::sync::OnceLock;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::input::{SeriesChoice, is_stream, is_text, read_text};
+use crate::input::{SeriesChoice, is_stream, is_text};
 use crate::options::RegionOptions;
-use crate::separators::reader;
+use crate::separators::{SeparatedRow, SeparatedTable, columns, read_table_text, table};
 
 /// The columns that every list has.
 const REQUIRED: [&str; 2] = ["Image", "Mask"];
@@ -57,7 +57,7 @@ impl ListedCase {
             let wrong = |text: &str| {
                 format!("{}, line {}: {name} {text} is no whole number; correct the cell", list.display(), self.line)
             };
-            self.field(name).map(|text| text.parse().with_context(|| wrong(text))).transpose()
+            self.field(name).map(|text| whole_number(text).with_context(|| wrong(text))).transpose()
         };
         let region = match (self.field("Roi"), number("Label")?) {
             (Some(name), _) => RegionOptions { roi: Some(name.to_owned()), ..RegionOptions::default() },
@@ -81,10 +81,8 @@ pub(crate) fn is_list(path: &Path) -> bool {
     if LIST_SUFFIXES.iter().any(|of_list| suffix.eq_ignore_ascii_case(of_list)) {
         return true;
     }
-    let has_column = |text: &str| {
-        let headers = reader(text).headers().cloned();
-        headers.is_ok_and(|headers| headers.iter().any(|header| header.eq_ignore_ascii_case(REQUIRED[0])))
-    };
+    let has_column =
+        |text: &str| columns(text).is_some_and(|names| names.iter().any(|name| name.eq_ignore_ascii_case(REQUIRED[0])));
     // What cannot be read is told by whoever reads it.
     is_stream(path) && *STREAM_IS_LIST.get_or_init(|| is_text(path, has_column).unwrap_or(false))
 }
@@ -97,57 +95,76 @@ pub(crate) enum Masks {
     Unused,
 }
 
-/// The names of columns: those that are known as they are known, others as they are.
-fn named(headers: &csv::StringRecord) -> Vec<String> {
-    let known = |header: &str| KNOWN.iter().find(|known| known.eq_ignore_ascii_case(header)).copied();
-    headers.iter().map(|header| known(header).unwrap_or(header).to_owned()).collect()
+/// The name of a column: one that is known as it is known, another as it is.
+fn named(column: &str) -> String {
+    KNOWN.iter().find(|known| known.eq_ignore_ascii_case(column)).copied().unwrap_or(column).to_owned()
+}
+
+/// The whole number in a cell, also where a program wrote it with decimals, as 1.0.
+pub(crate) fn whole_number<T: std::str::FromStr>(text: &str) -> Option<T> {
+    let whole = match text.split_once('.') {
+        Some((whole, decimals)) if decimals.bytes().all(|digit| digit == b'0') => whole,
+        _ => text,
+    };
+    whole.parse().ok()
 }
 
 /// Reads a CSV file with the columns Image and Mask, whose paths are relative to the folder of the file; further
-/// columns are kept.
+/// columns are kept. A list without any case is refused.
 pub(crate) fn read_list(path: &Path, masks: Masks) -> Result<CaseList> {
     let shown = path.display();
-    let reading = || format!("cannot read {shown}");
-    let text = read_text(path)?;
-    let mut reader = reader(&text);
-    let headers = named(reader.headers().with_context(reading)?);
+    let text = read_table_text(path)?;
+    let SeparatedTable { columns, rows } = table(&text).with_context(|| format!("cannot read {shown}"))?;
+    let columns: Vec<String> = columns.iter().map(|column| named(column)).collect();
     let required = if masks == Masks::Needed { &REQUIRED[..] } else { &REQUIRED[..1] };
     for required in required {
         ensure!(
-            headers.iter().any(|header| header == required),
+            columns.iter().any(|column| column == required),
             "{shown} has no column {required}; a list of cases has the columns Image and Mask, separated by commas, \
              semicolons or tabs"
         );
     }
-    let twice = headers.iter().enumerate().find(|&(place, header)| headers.iter().take(place).any(|h| h == header));
-    if let Some((_, header)) = twice.filter(|(_, header)| !header.is_empty()) {
-        bail!("{shown} has the column {header} twice; give each column a name of its own");
+    let twice = columns.iter().enumerate().find(|&(place, column)| columns.iter().take(place).any(|c| c == column));
+    if let Some((_, column)) = twice.filter(|(_, column)| !column.is_empty()) {
+        bail!("{shown} has the column {column} twice; give each column a name of its own");
     }
     let folder = path.parent().unwrap_or(Path::new(""));
     let (mut cases, mut incomplete) = (Vec::new(), Vec::new());
-    for record in reader.records() {
-        let record = record.with_context(reading)?;
-        let line = record.position().map_or(0, csv::Position::line);
-        let column = |(name, text): (&str, &str)| {
-            let is_path = REQUIRED.contains(&name) && !text.is_empty();
-            let text = if is_path { folder.join(text).to_string_lossy().into_owned() } else { text.to_owned() };
-            (name.to_owned(), text)
-        };
-        let columns: Vec<(String, String)> =
-            headers.iter().map(String::as_str).zip(record.iter()).map(column).collect();
-        let path = |name: &str| {
-            let column = headers.iter().position(|header| header == name)?;
-            record.get(column).filter(|text| !text.is_empty()).map(|text| folder.join(text))
-        };
-        let mask = path("Mask").filter(|_| masks == Masks::Needed);
-        match path("Image") {
-            Some(image) if mask.is_some() || masks == Masks::Unused => {
-                cases.push(ListedCase { image, mask, columns, line });
-            }
-            _ => incomplete.push(line),
+    for row in rows {
+        let line = row.line;
+        match listed_case(&columns, row, folder, masks) {
+            Some(case) => cases.push(case),
+            None => incomplete.push(line),
         }
     }
+    let lacking = if masks == Masks::Needed { "an image or a mask" } else { "an image" };
+    match incomplete.as_slice() {
+        _ if !cases.is_empty() => {}
+        [] => bail!("{shown} holds no case; a row for each is needed"),
+        [line] => bail!("{shown} holds no complete case: line {line} lacks {lacking}"),
+        lines => bail!("{shown} holds no complete case: lines {lines:?} lack {lacking}"),
+    }
     Ok(CaseList { cases, incomplete })
+}
+
+/// The case of a row; none where it lacks an image, or a mask that is needed.
+fn listed_case(columns: &[String], row: SeparatedRow, folder: &Path, masks: Masks) -> Option<ListedCase> {
+    let path = |name: &str| {
+        let place = columns.iter().position(|column| column == name)?;
+        row.cells.get(place).filter(|text| !text.is_empty()).map(|text| folder.join(text))
+    };
+    let image = path("Image")?;
+    let mask = path("Mask").filter(|_| masks == Masks::Needed);
+    if mask.is_none() && masks == Masks::Needed {
+        return None;
+    }
+    let column = |(name, text): (&String, String)| {
+        let is_path = REQUIRED.contains(&name.as_str()) && !text.is_empty();
+        let text = if is_path { folder.join(text).to_string_lossy().into_owned() } else { text };
+        (name.clone(), text)
+    };
+    let columns = columns.iter().zip(row.cells).map(column).collect();
+    Some(ListedCase { image, mask, columns, line: row.line })
 }
 
 /// Images with their masks from a folder, in the order of their names: `NAME_image.EXT` with `NAME_mask.EXT`.
@@ -194,7 +211,14 @@ mod tests {
         assert_eq!(without_masks.cases[0].mask, None);
 
         assert!(read_list(&path, Masks::Needed).unwrap_err().to_string().contains("cases.csv has no column Mask"));
-        std::fs::write(&path, "ID,Image,Mask,ID\n").unwrap();
-        assert!(read_list(&path, Masks::Needed).unwrap_err().to_string().contains("cases.csv has the column ID twice"));
+        let refused = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            read_list(&path, Masks::Needed).unwrap_err().to_string()
+        };
+        assert!(refused("ID,Image,Mask,ID\n").contains("cases.csv has the column ID twice"));
+        assert!(refused("Image,Mask\n").contains("cases.csv holds no case"));
+        assert!(refused("Image,Mask\ni.nrrd\n,m.nrrd\n").contains("lines [2, 3] lack an image or a mask"));
+        assert_eq!(["1", "1.0", "1.", "1.5", "x", "-1"].map(whole_number::<u32>)[..3], [Some(1); 3]);
+        assert_eq!(["1.5", "x", "-1", "1e0"].map(whole_number::<u32>), [None; 4]);
     }
 }

@@ -14,6 +14,7 @@ use serde::Deserialize;
 
 use crate::exit::wrong_use;
 use crate::input::{MaskDrawing, SeriesChoice, Tell, noted};
+use crate::interrupt::while_writing;
 use crate::output::warn;
 
 /// What kind of object a file becomes.
@@ -122,7 +123,9 @@ impl ObjectOptions {
                     None => regions.iter().map(|region| Segment::new(region.label, name_of(region))).collect(),
                 };
                 let params = SegmentationParams::default().with_kind(kind.segmentation_kind()).with_series(series);
-                params.with_segments(segments).check()?.write(output, &labels, &source)?;
+                let params = params.with_segments(segments).check()?;
+                let _whole = while_writing();
+                params.write(output, &labels, &source)?;
             }
             ObjectKind::Rtstruct => {
                 let Mask { labels, regions } = Mask::read(input, &source)?;
@@ -132,17 +135,22 @@ impl ObjectOptions {
                 };
                 let named = regions.iter().map(|region| MaskRegion::new(region.label, region.number, name_of(region)));
                 let params = StructureSetParams::default().with_regions(named).with_holes(holes).with_series(series);
-                params.check()?.write(output, &labels, &source)?;
+                let params = params.check()?;
+                let _whole = while_writing();
+                params.write(output, &labels, &source)?;
             }
             ObjectKind::Map => {
                 let map = crate::input::open(input.input)?.read_image()?.cast::<f32>();
                 let explanation = input.description.unwrap_or("Value");
-                ParametricMapParams::new(explanation).with_series(series).check()?.write(output, &map, &source)?;
+                let params = ParametricMapParams::new(explanation).with_series(series).check()?;
+                let _whole = while_writing();
+                params.write(output, &map, &source)?;
             }
             ObjectKind::Page => {
                 let bytes =
                     std::fs::read(input.input).with_context(|| format!("cannot read {}", input.input.display()))?;
                 let page = ColourPage::from_pixmap(&bytes).with_context(|| input.input.display().to_string())?;
+                let _whole = while_writing();
                 page.write(output, &source, &series)?;
             }
         }
@@ -164,6 +172,7 @@ pub(crate) fn write_lesion(
     labels.dedup();
     let name = |label: u32| if labels == [1] { "Lesion".to_owned() } else { format!("label {label}") };
     let source = source_images(series, choice, &|odd| warn(odd))?;
+    let _whole = while_writing();
     match kind {
         ObjectKind::Seg | ObjectKind::FractionalSeg | ObjectKind::LabelmapSeg => {
             let params = SegmentationParams::default().with_kind(kind.segmentation_kind());

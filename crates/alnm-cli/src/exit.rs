@@ -3,6 +3,7 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use crate::interrupt;
 use crate::messages::reasons;
 
 /// How a command ended.
@@ -13,11 +14,12 @@ pub(crate) enum Ending {
     WrongUse,
     PartlyDone,
     Interrupted,
+    Terminated,
 }
 
 /// All endings with the words for them: short ones for the help of each command, longer ones for `alnm help
 /// exit-codes`.
-const TABLE: [(Ending, &str, &str); 5] = [
+const TABLE: [(Ending, &str, &str); 6] = [
     (Ending::Done, "done", "All that was asked for is done, also where warnings were given."),
     (
         Ending::Failed,
@@ -32,15 +34,16 @@ const TABLE: [(Ending, &str, &str); 5] = [
     ),
     (
         Ending::PartlyDone,
-        "some cases of a batch failed",
-        "The others are done and written; messages name those that failed. With --keep-going it is 0, as with \
-         PyRadiomics.",
+        "done in part",
+        "Some cases of a batch, or some regions of a case, failed. The others are done and written; messages name those \
+         that failed. With --keep-going it is 0, as with PyRadiomics.",
     ),
     (
         Ending::Interrupted,
         "interrupted",
         "Ctrl-C. A message says what is kept. Files that were being written are there as a whole or not at all.",
     ),
+    (Ending::Terminated, "terminated", "SIGTERM, as `timeout` and batch systems send it; otherwise as after Ctrl-C."),
 ];
 
 impl Ending {
@@ -52,6 +55,7 @@ impl Ending {
             Self::PartlyDone => 4,
             // 128 and the number of the signal, as shells have it.
             Self::Interrupted => 130,
+            Self::Terminated => 143,
         }
     }
 }
@@ -115,9 +119,9 @@ pub(crate) fn interrupted(message: impl Into<String>) -> anyhow::Error {
     EndingError { ending: Ending::Interrupted, message: message.into() }.into()
 }
 
-/// The command failed, and a message has said why.
-fn failed_as_told() -> anyhow::Error {
-    EndingError { ending: Ending::Failed, message: String::new() }.into()
+/// The command ends like this, and messages have said why.
+pub(crate) fn as_told(ending: Ending) -> anyhow::Error {
+    EndingError { ending, message: String::new() }.into()
 }
 
 /// What a batch ends with, of which so many cases of `all` failed and were named by messages. `what` are the cases:
@@ -125,7 +129,7 @@ fn failed_as_told() -> anyhow::Error {
 pub(crate) fn of_batch(failed: usize, all: usize, what: &str) -> anyhow::Result<()> {
     match failed {
         0 => Ok(()),
-        _ if all == 1 => Err(failed_as_told()),
+        _ if all == 1 => Err(as_told(Ending::Failed)),
         _ if failed == all => anyhow::bail!("all {all} {what} failed"),
         _ => Err(partly_done(format!("{failed} of {all} {what} failed"))),
     }
@@ -133,6 +137,14 @@ pub(crate) fn of_batch(failed: usize, all: usize, what: &str) -> anyhow::Result<
 
 /// How the command ends that fails with this error.
 pub(crate) fn ending_of(error: &anyhow::Error) -> Ending {
+    match ending_in(error) {
+        Ending::Interrupted if interrupt::is_terminated() => Ending::Terminated,
+        ending => ending,
+    }
+}
+
+/// The ending that an error tells.
+fn ending_in(error: &anyhow::Error) -> Ending {
     if let Some(error) = error.chain().find_map(|cause| cause.downcast_ref::<EndingError>()) {
         return error.ending;
     }

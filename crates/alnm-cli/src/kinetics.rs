@@ -19,12 +19,12 @@ use rayon::prelude::*;
 
 use crate::dynamic::{ChosenSeries, DynamicInput};
 use crate::exit::{require, wrong_use, wrong_value};
-use crate::input::{MaskChoice, read_image, read_text};
+use crate::input::{MaskChoice, read_image};
 use crate::interrupt;
 use crate::messages::inform;
 use crate::output::{Activity, Overwriting, refuse_stream, warn, write_file};
 use crate::progress::Counted;
-use crate::separators::reader;
+use crate::separators::{SeparatedRow, SeparatedTable, read_table_text, table};
 
 /// The maps that are written where none are named.
 const USUAL_MAPS: [KineticMap; 9] = [
@@ -184,7 +184,10 @@ impl Kinetics {
         let regions =
             mask.as_ref().map(|mask| RegionTables::of(&kinetics, &series, mask, tofts.as_ref())).transpose()?;
         activity.next("writing");
-        interrupt::keeps(format!("maps that are written are kept in {}", self.out.display()));
+        interrupt::keeps(format!(
+            "maps that are written are kept in {}; the same command replaces them with --force",
+            self.out.display()
+        ));
         std::fs::create_dir_all(&self.out).with_context(|| format!("cannot make {}", self.out.display()))?;
         self.write_maps(&maps, tofts.as_ref())?;
         if let Some(regions) = &regions {
@@ -265,9 +268,10 @@ impl Kinetics {
             Suffix::Nrrd => "nrrd",
             Suffix::Mha => "mha",
         };
-        Ok(files
-            .par_iter()
-            .try_for_each(|(name, image)| write_image(self.out.join(format!("{name}.{suffix}")), image))?)
+        files.par_iter().try_for_each(|(name, image)| {
+            let _whole = interrupt::while_writing();
+            Ok(write_image(self.out.join(format!("{name}.{suffix}")), image)?)
+        })
     }
 }
 
@@ -313,22 +317,19 @@ impl ToftsOptions {
 /// Reads the columns seconds and plasma of a CSV file.
 fn read_input_function(path: &Path) -> Result<InputFunction> {
     let shown = path.display();
-    let text = read_text(path)?;
-    let mut reader = reader(&text);
-    let headers = reader.headers().with_context(|| format!("cannot read {shown}"))?.clone();
-    let column = |name: &str| {
-        let place = headers.iter().position(|header| header.eq_ignore_ascii_case(name));
+    let text = read_table_text(path)?;
+    let SeparatedTable { columns, rows } = table(&text).with_context(|| format!("cannot read {shown}"))?;
+    let place = |name: &str| {
+        let place = columns.iter().position(|column| column.eq_ignore_ascii_case(name));
         place.with_context(|| {
             format!("{shown} has no column {name}; an input function has the columns seconds and plasma")
         })
     };
-    let (seconds, plasma) = (column("seconds")?, column("plasma")?);
+    let (seconds, plasma) = (place("seconds")?, place("plasma")?);
     let (mut times, mut concentrations) = (Vec::new(), Vec::new());
-    for record in reader.records() {
-        let record = record.with_context(|| format!("cannot read {shown}"))?;
-        let line = record.position().map_or(0, csv::Position::line);
+    for SeparatedRow { cells, line } in &rows {
         let number = |place: usize| {
-            let text = record.get(place).unwrap_or_default().trim();
+            let text = cells.get(place).map_or("", String::as_str);
             text.parse::<f64>().with_context(|| format!("{shown}, line {line}: {text:?} is no number"))
         };
         times.push(number(seconds)?);

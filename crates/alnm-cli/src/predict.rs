@@ -14,7 +14,7 @@ use crate::input::read_text;
 use crate::messages;
 use crate::options::{IntervalLevel, ResultFormat, ResultOptions};
 use crate::output::Overwriting;
-use crate::separators::reader;
+use crate::separators::{SeparatedRow, SeparatedTable, read_table_text, table as table_of};
 
 /// Risk of patients by a fitted model: with its interval, what each value adds, and a warning where the model never saw
 /// such a value.
@@ -202,7 +202,7 @@ pub(crate) struct PatientCells {
 
 /// Reads a file of patients: CSV, or JSON with an object or a list of them.
 pub(crate) fn read_cells(path: &Path) -> Result<PatientCells> {
-    let text = read_text(path)?;
+    let text = read_table_text(path)?;
     if text.trim_start().starts_with(['{', '[']) { from_json(&text) } else { from_csv(&text) }
 }
 
@@ -226,21 +226,17 @@ fn place(columns: &[String], name: &str, unit: &str) -> Result<usize> {
 }
 
 fn from_csv(text: &str) -> Result<PatientCells> {
-    let mut reader = reader(text);
-    let columns = reader.headers()?.iter().map(str::to_owned).collect();
-    let columns: Vec<String> = columns;
-    let of_row = |row: csv::Result<csv::StringRecord>| -> Result<Vec<String>> {
-        let row = row?;
+    let SeparatedTable { columns, rows } = table_of(text)?;
+    let of_row = |SeparatedRow { cells, line }: SeparatedRow| -> Result<Vec<String>> {
         ensure!(
-            row.len() == columns.len(),
-            "line {} has {} cells and the first line {}; give each patient a cell for each column",
-            row.position().map_or(0, csv::Position::line),
-            row.len(),
+            cells.len() == columns.len(),
+            "line {line} has {} cells and the first line {}; give each patient a cell for each column",
+            cells.len(),
             columns.len()
         );
-        Ok(row.iter().map(str::to_owned).collect())
+        Ok(cells)
     };
-    let rows = reader.records().map(of_row).collect::<Result<_>>()?;
+    let rows = rows.into_iter().map(of_row).collect::<Result<_>>()?;
     Ok(PatientCells { columns, rows })
 }
 

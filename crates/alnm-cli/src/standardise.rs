@@ -150,6 +150,11 @@ impl Standardise {
 impl Learn {
     fn run(self) -> Result<()> {
         self.overwriting.check_files([self.output.as_path()])?;
+        // Where images are named, clap does not ask for the mean, which conflicts with them.
+        require(
+            self.standard_deviation.is_none() || self.mean.is_some(),
+            "--standard-deviation needs --mean, and both stand instead of images",
+        )?;
         self.threads.start()?;
         let images = self.training_images()?;
         let standard = self.learned(&images)?;

@@ -30,7 +30,7 @@ pub enum Warning {
         bins: usize,
         /// What sets the width of bins: `binWidth`, or `fixed_bin_size` in the IBSI profile.
         setting: &'static str,
-        /// A width that gives 64 bins, where bins have a fixed width.
+        /// A width that gives 64 bins, where bins have a fixed width; 0 where all grey values are equal.
         suggested_width: Option<f64>,
     },
     /// A feature that PyRadiomics knows but does not compute; another feature has the same value.
@@ -79,6 +79,9 @@ impl fmt::Display for Warning {
                     formatter,
                     "LoG with sigma {sigma:?} mm was skipped: an image of {size:?} voxels is too small for it"
                 )
+            }
+            Self::UnusualBinNumber { image, suggested_width: Some(0.0), .. } => {
+                write!(formatter, "{image}: all grey values of the region are equal, so it has no texture")
             }
             Self::UnusualBinNumber { image, bins, setting, suggested_width: Some(width) } => {
                 write!(
@@ -135,6 +138,19 @@ fn three_digits(number: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_region_without_contrast_gets_no_width_of_bins() {
+        let of_width = |width| Warning::UnusualBinNumber {
+            image: "original".to_owned(),
+            bins: 2,
+            setting: "binWidth",
+            suggested_width: Some(width),
+        };
+        let text = "original: all grey values of the region are equal, so it has no texture";
+        assert_eq!(of_width(0.0).to_string(), text);
+        assert!(of_width(0.5).to_string().ends_with("a binWidth of 0.5 would give 64"));
+    }
 
     #[test]
     fn advice_has_the_digits_that_it_needs() {

@@ -263,7 +263,7 @@ fn override_setting(parameters: &mut Parameters, setting: &str) -> Result<()> {
     let readings = [
         value.parse().ok().map(SettingValue::Integer),
         value.parse().ok().map(SettingValue::Float),
-        Some(SettingValue::Bool(value == "1" || value.eq_ignore_ascii_case("true"))),
+        truth(value).map(SettingValue::Bool),
         numbers.map(SettingValue::List),
         integers.map(SettingValue::List),
         Some(SettingValue::List(value.split(',').map(|item| SettingValue::Text(item.trim().to_owned())).collect())),
@@ -277,4 +277,31 @@ fn override_setting(parameters: &mut Parameters, setting: &str) -> Result<()> {
         }
     }
     Err(refused)
+}
+
+/// True or false as a setting of the command line has it; none of any other word.
+fn truth(value: &str) -> Option<bool> {
+    match value.to_ascii_lowercase().as_str() {
+        "1" | "true" => Some(true),
+        "0" | "false" => Some(false),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_is_true_or_false_or_refused() {
+        for (value, expected) in [("true", true), ("True", true), ("1", true), ("FALSE", false), ("0", false)] {
+            let mut parameters = Parameters::default();
+            override_setting(&mut parameters, &format!("force2D:{value}")).unwrap();
+            assert_eq!(parameters.settings().force_2d, expected, "{value}");
+        }
+        for wrong in ["yes", "on", "maybe", "t", "2", "", "true,false"] {
+            let refused = override_setting(&mut Parameters::default(), &format!("force2D:{wrong}")).unwrap_err();
+            assert!(refused.to_string().contains("it must be true or false"), "{wrong}: {refused}");
+        }
+    }
 }

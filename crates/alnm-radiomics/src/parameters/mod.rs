@@ -236,29 +236,49 @@ impl Parameters {
     /// # Errors
     /// As [`Parameters::from_file`].
     pub fn from_yaml(text: &str) -> Result<Self> {
+        let (parameters, faults) = Self::from_yaml_leaving_out(text)?;
+        match faults.into_iter().next() {
+            Some(fault) => Err(fault.into()),
+            None => Ok(parameters),
+        }
+    }
+
+    /// As [`Parameters::from_yaml`], but keys and names that do not exist and values that are not allowed are left out,
+    /// as PyRadiomics leaves out unknown settings. They are returned in the order of the text.
+    ///
+    /// ```
+    /// use alnm_radiomics::Parameters;
+    /// let (parameters, left_out) = Parameters::from_yaml_leaving_out("setting: {binWidht: 3, binWidth: 10}")?;
+    /// assert_eq!(parameters.settings().bin_width, 10.0);
+    /// assert!(left_out[0].to_string().contains("unknown key `binWidht`"));
+    /// # Ok::<(), alnm_radiomics::RadiomicsError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ParameterError::Syntax`] for a text that is no YAML, [`ParameterError::Value`] where it holds no map.
+    pub fn from_yaml_leaving_out(text: &str) -> Result<(Self, Vec<ParameterError>)> {
         let document = document::parse(text)?;
         let feature_classes = FeatureClass::ALL.into_iter().map(|class| (class, Selection::Default)).collect();
         let mut parameters = Self { feature_classes, ..Self::default() };
+        let mut faults = Vec::new();
         for (key, value) in document.entries("the parameters")? {
-            match key.name.as_str() {
-                "setting" => parameters.read_settings(value, SettingGroup::Setting)?,
-                "voxelSetting" => parameters.read_settings(value, SettingGroup::VoxelSetting)?,
-                "imageType" => parameters.read_image_types(value)?,
-                "featureClass" => parameters.read_feature_classes(value)?,
-                _ => {
-                    return Err(ParameterError::unknown(
-                        &key.name,
-                        key.line,
-                        "key",
-                        "the parameters",
-                        ["setting", "voxelSetting", "imageType", "featureClass"],
-                    )
-                    .into());
-                }
-            }
+            let read = match key.name.as_str() {
+                "setting" => parameters.read_settings(value, SettingGroup::Setting, &mut faults),
+                "voxelSetting" => parameters.read_settings(value, SettingGroup::VoxelSetting, &mut faults),
+                "imageType" => parameters.read_image_types(value, &mut faults),
+                "featureClass" => parameters.read_feature_classes(value, &mut faults),
+                _ => Err(ParameterError::unknown(
+                    &key.name,
+                    key.line,
+                    "key",
+                    "the parameters",
+                    ["setting", "voxelSetting", "imageType", "featureClass"],
+                )),
+            };
+            faults.extend(read.err());
         }
         parameters.settle()?;
-        Ok(parameters)
+        Ok((parameters, faults))
     }
 
     /// The parameters of PyRadiomics as the text of a parameter file. Read again, it gives equal parameters. A profile
@@ -376,30 +396,37 @@ impl Parameters {
         self.image_types.iter_mut().try_for_each(|image| image.settle(&self.settings))
     }
 
-    fn read_settings(&mut self, part: Located, group: SettingGroup) -> Result<(), ParameterError> {
+    fn read_settings(
+        &mut self,
+        part: Located,
+        group: SettingGroup,
+        faults: &mut Vec<ParameterError>,
+    ) -> Result<(), ParameterError> {
         for (key, value) in part.entries(group.name())? {
-            self.assign(group, &key, value.node)?;
+            faults.extend(self.assign(group, &key, value.node).err());
         }
         Ok(())
     }
 
-    fn read_image_types(&mut self, part: Located) -> Result<(), ParameterError> {
+    fn read_image_types(&mut self, part: Located, faults: &mut Vec<ParameterError>) -> Result<(), ParameterError> {
         let mut image_types = Vec::new();
         for (key, value) in part.entries("imageType")? {
-            let image_type = ImageType::from_name(&key.name).ok_or_else(|| {
-                ParameterError::unknown(
-                    &key.name,
-                    key.line,
-                    "image type",
-                    "imageType",
-                    ImageType::ALL.map(ImageType::name),
-                )
-            })?;
+            let Some(image_type) = ImageType::from_name(&key.name) else {
+                let known = ImageType::ALL.map(ImageType::name);
+                faults.push(ParameterError::unknown(&key.name, key.line, "image type", "imageType", known));
+                continue;
+            };
             let mut overrides = Vec::new();
             let mut checked = Settings::default();
-            for (key, value) in value.entries(image_type.name())? {
-                settings::set(&mut checked, SettingGroup::Setting, &key, &value.node)?;
-                overrides.push((key.name, value.node));
+            let entries = value.entries(image_type.name()).unwrap_or_else(|fault| {
+                faults.push(fault);
+                Vec::new()
+            });
+            for (key, value) in entries {
+                match settings::set(&mut checked, SettingGroup::Setting, &key, &value.node) {
+                    Ok(()) => overrides.push((key.name, value.node)),
+                    Err(fault) => faults.push(fault),
+                }
             }
             image_types.push(ImageTypeParameters { image_type, overrides, settings: Settings::default() });
         }
@@ -409,20 +436,34 @@ impl Parameters {
         Ok(())
     }
 
-    fn read_feature_classes(&mut self, part: Located) -> Result<(), ParameterError> {
+    fn read_feature_classes(&mut self, part: Located, faults: &mut Vec<ParameterError>) -> Result<(), ParameterError> {
         let mut classes = Vec::new();
         for (key, value) in part.entries("featureClass")? {
-            let class = FeatureClass::from_name(&key.name).ok_or_else(|| {
-                ParameterError::unknown(
-                    &key.name,
-                    key.line,
-                    "feature class",
-                    "featureClass",
-                    FeatureClass::ALL.map(FeatureClass::name),
-                )
-            })?;
+            let Some(class) = FeatureClass::from_name(&key.name) else {
+                let known = FeatureClass::ALL.map(FeatureClass::name);
+                faults.push(ParameterError::unknown(&key.name, key.line, "feature class", "featureClass", known));
+                continue;
+            };
             let line = value.line;
-            classes.push((class, selection(class, feature_names(class, value)?, line)?));
+            let names = match feature_names(class, value) {
+                Ok(names) => names,
+                Err(fault) => {
+                    faults.push(fault);
+                    continue;
+                }
+            };
+            let is_default = names.is_empty();
+            let known = names.into_iter().filter(|name| match selection(class, vec![name.clone()], line) {
+                Ok(_) => true,
+                Err(fault) => {
+                    faults.push(fault);
+                    false
+                }
+            });
+            let known: Vec<String> = known.collect();
+            if is_default || !known.is_empty() {
+                classes.push((class, selection(class, known, line)?));
+            }
         }
         if !classes.is_empty() {
             self.feature_classes = classes;
