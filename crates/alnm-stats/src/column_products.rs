@@ -1,8 +1,8 @@
 //! Products of all pairs of columns, xᵀx and xᵀwx, with the processor's vector instructions.
 //!
-//! Every product is summed in [`LANES`] interleaved parts, which are added in one fixed order, and the rows that are
-//! left over after them, as [`crate::linear::dot`] does: wherever two columns stand, and whatever the processor and the
-//! number of threads, their product has the same bits.
+//! Every product is summed in [`LANES`] interleaved parts, which are added in one fixed order, and the rows that are left
+//! over after them, as [`crate::linear::dot`] does: wherever two columns stand, and whatever the processor and the number
+//! of threads, their product has the same bits.
 
 #[cfg(feature = "inference")]
 mod all_pairs;
@@ -17,34 +17,10 @@ const LANES: usize = 8;
 /// Columns of one tile of products.
 const TILE: (usize, usize) = (2, 3);
 
-/// The interleaved parts of the sums of a tile: products of each of two columns with each of three.
-type Parts = [[[f64; LANES]; TILE.1]; TILE.0];
-
-const NO_PARTS: Parts = [[[0.0; LANES]; TILE.1]; TILE.0];
-
 /// A matrix that is filled tile by tile.
 trait InTiles {
-    /// Fills it by sums to which `add` adds the products of rows of two and of three columns, a multiple of [`LANES`]
-    /// rows.
-    fn fill(self, add: impl Fn([&[f64]; TILE.0], [&[f64]; TILE.1], &mut Parts));
-}
-
-/// Rows of columns of so many rows that are summed in interleaved parts.
-fn whole(rows: usize) -> usize {
-    rows / LANES * LANES
-}
-
-/// The products of a tile from their parts and the columns' last rows, which are not among them.
-fn of_parts(parts: &Parts, a: [&[f64]; TILE.0], b: [&[f64]; TILE.1]) -> [[f64; TILE.1]; TILE.0] {
-    let mut products = [[0.0; TILE.1]; TILE.0];
-    for i in 0..TILE.0 {
-        for j in 0..TILE.1 {
-            let start = whole(a[i].len());
-            let rest: f64 = a[i][start..].iter().zip(&b[j][start..]).map(|(x, y)| x * y).sum();
-            products[i][j] = parts[i][j].iter().sum::<f64>() + rest;
-        }
-    }
-    products
+    /// Fills it with tiles that `tile` computes: products of each of two columns with each of three.
+    fn fill(self, tile: impl Fn([&[f64]; 2], [&[f64]; 3]) -> [[f64; 3]; 2]);
 }
 
 /// Fills a matrix with the widest vectors that the processor has.
@@ -67,7 +43,7 @@ impl<M: InTiles> pulp::WithSimd for ByPulp<M> {
     fn with_simd<S: Simd>(self, simd: S) {
         self.0.fill(
             #[inline(always)]
-            |a, b, parts| add_to_tile(simd, a, b, parts),
+            |a, b| tile(simd, a, b),
         );
     }
 }
@@ -80,47 +56,49 @@ mod wide {
         __m512d, _mm512_add_pd, _mm512_loadu_pd, _mm512_mul_pd, _mm512_setzero_pd, _mm512_storeu_pd,
     };
 
-    use super::{InTiles, LANES, Parts, TILE};
+    use super::{InTiles, LANES};
 
     /// Fills a matrix. The processor must have AVX-512F.
     pub(super) fn fill(matrix: impl InTiles) {
         #[target_feature(enable = "avx512f")]
         fn inside(matrix: impl InTiles) {
-            matrix.fill(|a, b, parts| add_to_tile(a, b, parts));
+            matrix.fill(|a, b| tile(a, b));
         }
         assert!(std::arch::is_x86_feature_detected!("avx512f"), "the processor must have AVX-512F");
         // SAFETY: the processor has AVX-512F, as was just asserted.
         unsafe { inside(matrix) }
     }
 
-    /// As [`super::add_to_tile`], with the same order of sums.
+    /// As [`super::tile`], with the same order of sums.
     #[target_feature(enable = "avx512f")]
     #[inline]
-    fn add_to_tile(a: [&[f64]; TILE.0], b: [&[f64]; TILE.1], parts: &mut Parts) {
-        let [a0, a1] = a.map(|column| column.as_chunks::<LANES>().0);
-        let [b0, b1, b2] = b.map(|column| column.as_chunks::<LANES>().0);
+    fn tile(a: [&[f64]; 2], b: [&[f64]; 3]) -> [[f64; 3]; 2] {
+        let (a0, rest_of_a0) = a[0].as_chunks::<LANES>();
+        let (a1, rest_of_a1) = a[1].as_chunks::<LANES>();
+        let (b0, rest_of_b0) = b[0].as_chunks::<LANES>();
+        let (b1, rest_of_b1) = b[1].as_chunks::<LANES>();
+        let (b2, rest_of_b2) = b[2].as_chunks::<LANES>();
         let blocks = a0.len();
         let (a1, b0, b1, b2) = (&a1[..blocks], &b0[..blocks], &b1[..blocks], &b2[..blocks]);
-        let mut sums = [[_mm512_setzero_pd(); TILE.1]; TILE.0];
-        for i in 0..TILE.0 {
-            for j in 0..TILE.1 {
-                sums[i][j] = load(&parts[i][j]);
-            }
-        }
+        let mut parts = [[_mm512_setzero_pd(); 3]; 2];
         for k in 0..blocks {
             let a = [load(&a0[k]), load(&a1[k])];
             let b = [load(&b0[k]), load(&b1[k]), load(&b2[k])];
-            for i in 0..TILE.0 {
-                for j in 0..TILE.1 {
-                    sums[i][j] = _mm512_add_pd(sums[i][j], _mm512_mul_pd(a[i], b[j]));
+            for i in 0..2 {
+                for j in 0..3 {
+                    parts[i][j] = _mm512_add_pd(parts[i][j], _mm512_mul_pd(a[i], b[j]));
                 }
             }
         }
-        for i in 0..TILE.0 {
-            for j in 0..TILE.1 {
-                store(sums[i][j], &mut parts[i][j]);
+        let (rest_of_a, rest_of_b) = ([rest_of_a0, rest_of_a1], [rest_of_b0, rest_of_b1, rest_of_b2]);
+        let mut products = [[0.0; 3]; 2];
+        for i in 0..2 {
+            for j in 0..3 {
+                let tail: f64 = rest_of_a[i].iter().zip(rest_of_b[j]).map(|(x, y)| x * y).sum();
+                products[i][j] = lanes(parts[i][j]).iter().sum::<f64>() + tail;
             }
         }
+        products
     }
 
     #[target_feature(enable = "avx512f")]
@@ -132,9 +110,11 @@ mod wide {
 
     #[target_feature(enable = "avx512f")]
     #[inline]
-    fn store(vector: __m512d, numbers: &mut [f64; LANES]) {
-        // SAFETY: the reference is to eight numbers, as many as are stored; they need not be aligned.
+    fn lanes(vector: __m512d) -> [f64; LANES] {
+        let mut numbers = [0.0; LANES];
+        // SAFETY: there is room for eight numbers, as many as are stored; it need not be aligned.
         unsafe { _mm512_storeu_pd(numbers.as_mut_ptr(), vector) };
+        numbers
     }
 }
 
@@ -160,10 +140,9 @@ struct Weighted<'a> {
 
 impl InTiles for Weighted<'_> {
     #[inline(always)]
-    fn fill(self, add: impl Fn([&[f64]; TILE.0], [&[f64]; TILE.1], &mut Parts)) {
+    fn fill(self, tile: impl Fn([&[f64]; 2], [&[f64]; 3]) -> [[f64; 3]; 2]) {
         let Self { columns, weights, products } = self;
         let size = columns.len();
-        let summed = whole(weights.len());
         let mut weighted = [vec![0.0; weights.len()], vec![0.0; weights.len()]];
         for i in (0..size).step_by(TILE.0) {
             let rows = [i, (i + 1).min(size - 1)];
@@ -174,10 +153,8 @@ impl InTiles for Weighted<'_> {
             }
             for j in (0..=rows[1]).step_by(TILE.1) {
                 let others = [j, rows[1].min(j + 1), rows[1].min(j + 2)];
-                let (left, right) = ([&weighted[0][..], &weighted[1][..]], others.map(|k| &columns[k][..]));
-                let mut parts = NO_PARTS;
-                add(left.map(|column| &column[..summed]), right.map(|column| &column[..summed]), &mut parts);
-                for (row, of_row) in rows.iter().zip(of_parts(&parts, left, right)) {
+                let tile = tile([&weighted[0], &weighted[1]], others.map(|k| &columns[k][..]));
+                for (row, of_row) in rows.iter().zip(tile) {
                     for (other, product) in others.iter().zip(of_row) {
                         if other <= row {
                             products[row * size + other] = product;
@@ -189,32 +166,36 @@ impl InTiles for Weighted<'_> {
     }
 }
 
-/// Adds the products of each of two columns with each of three. Each number that is loaded serves two products or three.
+/// Products of each of two columns with each of three. Each number that is loaded serves two products or three.
 #[inline(always)]
-fn add_to_tile<S: Simd>(simd: S, a: [&[f64]; TILE.0], b: [&[f64]; TILE.1], parts: &mut Parts) {
+fn tile<S: Simd>(simd: S, a: [&[f64]; 2], b: [&[f64]; 3]) -> [[f64; 3]; 2] {
     let width = LANES / S::F64_LANES;
-    let [a0, a1] = a.map(|column| S::as_simd_f64s(column).0);
+    let whole = a[0].len() / LANES * LANES;
+    let [a0, a1] = a.map(|a| S::as_simd_f64s(&a[..whole]).0);
     let a1 = &a1[..a0.len()];
-    let [b0, b1, b2] = b.map(|column| &S::as_simd_f64s(column).0[..a0.len()]);
-    let mut sums = [[[simd.splat_f64s(0.0); LANES]; TILE.1]; TILE.0];
-    for (sums, parts) in sums.as_flattened_mut().iter_mut().zip(parts.as_flattened()) {
-        sums[..width].copy_from_slice(S::as_simd_f64s(parts).0);
-    }
+    let [b0, b1, b2] = b.map(|b| &S::as_simd_f64s(&b[..whole]).0[..a0.len()]);
+    let mut parts = [[[simd.splat_f64s(0.0); LANES]; 3]; 2];
     for start in (0..a0.len()).step_by(width) {
         let block = start..start + width;
         let a = [&a0[block.clone()], &a1[block.clone()]];
         let b = [&b0[block.clone()], &b1[block.clone()], &b2[block]];
         for k in 0..width {
-            for i in 0..TILE.0 {
-                for j in 0..TILE.1 {
-                    sums[i][j][k] = simd.add_f64s(sums[i][j][k], simd.mul_f64s(a[i][k], b[j][k]));
+            for i in 0..2 {
+                for j in 0..3 {
+                    parts[i][j][k] = simd.add_f64s(parts[i][j][k], simd.mul_f64s(a[i][k], b[j][k]));
                 }
             }
         }
     }
-    for (parts, sums) in parts.as_flattened_mut().iter_mut().zip(sums.as_flattened()) {
-        S::as_mut_simd_f64s(parts).0.copy_from_slice(&sums[..width]);
+    let mut products = [[0.0; 3]; 2];
+    for i in 0..2 {
+        for j in 0..3 {
+            let tail: f64 = a[i][whole..].iter().zip(&b[j][whole..]).map(|(x, y)| x * y).sum();
+            let lanes: &[f64] = pulp::bytemuck::cast_slice(&parts[i][j][..width]);
+            products[i][j] = lanes.iter().sum::<f64>() + tail;
+        }
     }
+    products
 }
 
 #[cfg(test)]
@@ -256,15 +237,9 @@ mod tests {
     }
 
     impl InTiles for OneTile<'_> {
-        fn fill(self, add: impl Fn([&[f64]; TILE.0], [&[f64]; TILE.1], &mut Parts)) {
+        fn fill(self, tile: impl Fn([&[f64]; 2], [&[f64]; 3]) -> [[f64; 3]; 2]) {
             let column = |k: usize| &self.columns[k][..];
-            let (left, right) = ([column(0), column(1)], [column(2), column(3), column(4)]);
-            let mut parts = NO_PARTS;
-            // In two steps, which change no bit.
-            for rows in [0..24, 24..whole(left[0].len())] {
-                add(left.map(|column| &column[rows.clone()]), right.map(|column| &column[rows.clone()]), &mut parts);
-            }
-            *self.products = of_parts(&parts, left, right);
+            *self.products = tile([column(0), column(1)], [column(2), column(3), column(4)]);
         }
     }
 

@@ -3,17 +3,10 @@
 use ndarray::parallel::prelude::*;
 use ndarray::{Array2, ArrayViewMut2, Axis};
 
-use super::{InTiles, NO_PARTS, Parts, TILE, by_widest_vectors, of_parts, whole};
+use super::{InTiles, TILE, by_widest_vectors};
 
-/// Bytes of the columns that a thread keeps in its second-level cache while all others pass by.
-const BLOCK_BYTES: usize = 256 << 10;
-/// Tiles side by side whose columns are summed some rows at a time, so that these rows stay in the first-level cache: eight
-/// columns by twelve.
-const TILES: (usize, usize) = (4, 4);
-/// Columns of a group of tiles.
-const GROUP: (usize, usize) = (TILES.0 * TILE.0, TILES.1 * TILE.1);
-/// Rows that are summed at a time: 1 KiB of a column.
-const ROWS: usize = 128;
+/// Bytes of the columns that a thread keeps at hand while all others pass by.
+const BLOCK_BYTES: usize = 512 << 10;
 /// Rows and columns of a block that is mirrored by one thread.
 const MIRRORED: usize = 64;
 
@@ -22,7 +15,7 @@ pub(crate) fn of_all_pairs(columns: &[Vec<f64>], finish: impl Fn(f64) -> f64 + S
     let p = columns.len();
     let mut products = Array2::zeros((p, p));
     let bytes = columns.first().map_or(0, Vec::len).max(1) * size_of::<f64>();
-    let block = (BLOCK_BYTES / bytes).clamp(GROUP.0, 256).next_multiple_of(GROUP.0);
+    let block = (BLOCK_BYTES / bytes).clamp(TILE.0, 256).next_multiple_of(TILE.0);
     products.axis_chunks_iter_mut(Axis(0), block).into_par_iter().enumerate().for_each(|(number, rows)| {
         by_widest_vectors(LowerRows { columns, first: number * block, rows, finish: &finish });
     });
@@ -41,47 +34,20 @@ struct LowerRows<'a, F> {
 
 impl<F: Fn(f64) -> f64> InTiles for LowerRows<'_, F> {
     #[inline(always)]
-    fn fill(mut self, add: impl Fn([&[f64]; TILE.0], [&[f64]; TILE.1], &mut Parts)) {
-        let end = self.first + self.rows.nrows();
-        for column in (0..end).step_by(GROUP.1) {
-            // Groups of rows before the first that reaches the diagonal hold nothing below it.
-            let start = column.saturating_sub(self.first) / GROUP.0 * GROUP.0;
-            for row in (self.first + start..end).step_by(GROUP.0) {
-                self.fill_group([row, column], &add);
-            }
-        }
-    }
-}
-
-impl<F: Fn(f64) -> f64> LowerRows<'_, F> {
-    /// Fills what lies below the diagonal of a group of tiles from a row and a column on.
-    #[inline(always)]
-    fn fill_group(&mut self, [row, column]: [usize; 2], add: &impl Fn([&[f64]; TILE.0], [&[f64]; TILE.1], &mut Parts)) {
+    fn fill(mut self, tile: impl Fn([&[f64]; 2], [&[f64]; 3]) -> [[f64; 3]; 2]) {
         let last = self.first + self.rows.nrows() - 1;
-        let mut parts = [[NO_PARTS; TILES.1]; TILES.0];
-        let tiles = || (0..TILES.0).flat_map(|i| (0..TILES.1).map(move |j| (i, j)));
-        // Columns beyond the last are the last again.
-        let rows = |i: usize| std::array::from_fn::<_, { TILE.0 }, _>(|k| last.min(row + i * TILE.0 + k));
-        let columns = |j: usize| std::array::from_fn::<_, { TILE.1 }, _>(|k| last.min(column + j * TILE.1 + k));
-        let is_wanted = |&(i, j): &(usize, usize)| {
-            row + i * TILE.0 <= last && column + j * TILE.1 <= last.min(row + (i + 1) * TILE.0 - 1)
-        };
-        let all = whole(self.columns[last].len());
-        for start in (0..all).step_by(ROWS) {
-            let summed = start..all.min(start + ROWS);
-            for (i, j) in tiles().filter(is_wanted) {
-                let left = rows(i).map(|k| &self.columns[k][summed.clone()]);
-                add(left, columns(j).map(|k| &self.columns[k][summed.clone()]), &mut parts[i][j]);
-            }
-        }
-        for (i, j) in tiles().filter(is_wanted) {
-            let (left, right) = (rows(i), columns(j));
-            let column_of = |k: usize| &self.columns[k][..];
-            let products = of_parts(&parts[i][j], left.map(column_of), right.map(column_of));
-            for (row, products) in left.iter().zip(products) {
-                for (column, product) in right.iter().zip(products) {
-                    if column <= row {
-                        self.rows[[row - self.first, *column]] = (self.finish)(product);
+        for j in (0..=last).step_by(TILE.1) {
+            // Columns beyond the last are the last again.
+            let right = [j, last.min(j + 1), last.min(j + 2)];
+            let start = (j.saturating_sub(self.first)) / TILE.0 * TILE.0;
+            for i in (start..self.rows.nrows()).step_by(TILE.0) {
+                let left = [self.first + i, last.min(self.first + i + 1)];
+                let tile = tile(left.map(|k| &self.columns[k][..]), right.map(|k| &self.columns[k][..]));
+                for (row, products) in left.iter().zip(tile) {
+                    for (column, product) in right.iter().zip(products) {
+                        if column <= row {
+                            self.rows[[row - self.first, *column]] = (self.finish)(product);
+                        }
                     }
                 }
             }
@@ -89,8 +55,8 @@ impl<F: Fn(f64) -> f64> LowerRows<'_, F> {
     }
 }
 
-/// Copies what lies below the diagonal to above it: the lower left quarter to the upper right one, then within the
-/// other two.
+/// Copies what lies below the diagonal to above it: the lower left quarter to the upper right one, then within the other
+/// two.
 fn mirror(matrix: ArrayViewMut2<'_, f64>) {
     let p = matrix.nrows();
     if p < 2 {
