@@ -39,6 +39,14 @@ fn is_standard_input(path: &Path) -> bool {
     path.to_str() == Some("-")
 }
 
+/// Refuses `-` where a command reads `what` from files alone.
+pub(crate) fn refuse_standard_input(path: &Path, what: &str) -> anyhow::Result<()> {
+    if is_standard_input(path) {
+        return Err(wrong_use(format!("standard input (-) is not read as {what} here; name a file")));
+    }
+    Ok(())
+}
+
 /// What is read of a stream.
 fn stream(path: &Path) -> anyhow::Result<Box<dyn Read>> {
     let mut looked_at = LOOKED_AT.lock().unwrap_or_else(PoisonError::into_inner);
