@@ -14,7 +14,7 @@ use crate::exit::{Ending, as_told, wrong_use, wrong_value};
 use crate::input::{ChosenImage, MaskDrawing, SeriesChoice, noted, open};
 use crate::interrupt::while_writing;
 use crate::messages::{error, inform};
-use crate::options::{ResultFormat, ResultOptions};
+use crate::options::{List, ResultFormat, ResultOptions, millimetres};
 use crate::output::refuse_stream;
 use crate::progress::Counted;
 
@@ -36,8 +36,8 @@ pub(crate) struct AgreementCommand {
     #[arg(value_name = "OTHER", required = true)]
     others: Vec<PathBuf>,
     /// Labels to compare; by default all that occur in either mask.
-    #[arg(short, long, visible_alias = "label", value_name = "N,N,...", value_delimiter = ',', num_args = 1)]
-    labels: Vec<u32>,
+    #[arg(short, long, visible_alias = "label", value_name = "N,N,...", num_args = 1)]
+    labels: Vec<List<u32>>,
     /// Region of each mask by name; it becomes the label 1.
     #[arg(long, value_name = "NAME", conflicts_with = "labels")]
     roi: Option<String>,
@@ -52,7 +52,7 @@ pub(crate) struct AgreementCommand {
     #[command(flatten)]
     drawing: MaskDrawing,
     /// Distance in mm up to which surfaces agree, for the surface Dice.
-    #[arg(long, value_name = "MM", default_value_t = 1.0)]
+    #[arg(long, value_name = "MM", value_parser = millimetres, default_value = "1")]
     tolerance: f64,
     /// Percentile of the robust distances.
     #[arg(long, value_name = "X", default_value_t = 95.0)]
@@ -108,7 +108,7 @@ impl AgreementCommand {
         }
         self.threads.start()?;
         let comparison = OutlineComparisonParams::default()
-            .with_labels(self.labels.clone())
+            .with_labels(self.labels())
             .with_tolerance(self.tolerance)
             .with_percentile(self.percentile)
             .with_per_slice(self.slices)
@@ -160,6 +160,11 @@ impl AgreementCommand {
         Ok(noted(params.check()?.read_with_notes(open(path)?)?))
     }
 
+    /// The labels that are asked for.
+    fn labels(&self) -> Vec<u32> {
+        self.labels.iter().flat_map(|List(labels)| labels).copied().collect()
+    }
+
     fn region(&self) -> Option<RegionChoice> {
         self.roi.as_deref().map(RegionChoice::from).or(self.roi_number.map(RegionChoice::from))
     }
@@ -186,7 +191,7 @@ impl AgreementCommand {
             let _whole = while_writing();
             return Ok(write_mask(out, &vote)?);
         }
-        let label = self.labels.first().copied().unwrap_or(1);
+        let label = self.labels().first().copied().unwrap_or(1);
         let found = StapleParams::default().with_label(label).check()?.estimate(outlines)?;
         for (path, rater) in [&self.reference].into_iter().chain(&self.others).zip(&found.raters) {
             let (sensitivity, specificity) = (rater.sensitivity, rater.specificity);

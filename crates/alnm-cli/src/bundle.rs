@@ -4,10 +4,13 @@ mod apply;
 mod rows;
 mod validate;
 
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use alnm_study::{Progress, StudyEvent, StudyObserver};
+use alnm_study::{Bundle, Progress, StudyEvent, StudyObserver};
+
+use anyhow::Context;
 
 use crate::exit::interrupted;
 use crate::interrupt;
@@ -16,6 +19,12 @@ use crate::progress::Counted;
 
 pub(crate) use apply::Apply;
 pub(crate) use validate::Validate;
+
+/// Reads a bundle; what is missing or no bundle is called one.
+fn read_bundle(path: &Path) -> anyhow::Result<Bundle> {
+    std::fs::metadata(path).with_context(|| format!("cannot read the bundle {}", path.display()))?;
+    Bundle::read(path).with_context(|| format!("{} is no bundle of a study", path.display()))
+}
 
 /// Progress as all commands show it. Ctrl-C stops the work at the next safe point, a second one ends the process.
 pub(crate) fn progress() -> Progress {

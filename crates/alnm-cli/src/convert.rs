@@ -7,15 +7,15 @@ use alnm_imaging::dicom::{
 };
 use alnm_imaging::file::Source;
 use alnm_imaging::mask::{MaskParams, MaskProblem, RegionChoice};
-use alnm_imaging::{FileFormat, FileProblem, Geometry, Image, ImagingError};
+use alnm_imaging::{FileFormat, FileProblem, Geometry, Image, ImagingError, written_files};
 use anyhow::{Context, bail, ensure};
 
 use crate::dicom_object::{ObjectInput, ObjectKind, ObjectOptions};
 use crate::exit::require;
 use crate::input::{MaskDrawing, SeriesChoice, noted};
 use crate::interrupt;
-use crate::options::ImageOutput;
-use crate::output::{Activity, is_standard_stream, refuse_stream, warn};
+use crate::options::{ImageOutput, OutputFile};
+use crate::output::{Activity, in_folder, is_standard_stream, refuse_stream, require_folder, warn};
 use crate::progress::Counted;
 
 /// Most characters of a series' description.
@@ -23,7 +23,8 @@ const LONGEST_NAME: usize = 64;
 
 /// Write an image, a DICOM series or a mask in another format; the type of the voxels is kept.
 ///
-/// The suffix of the output says its format; a name without one is a folder for a DICOM series. Masks are asked
+/// The suffix of the output says its format: .nii, .nii.gz, .hdr, .nrrd, .nhdr, .mha or .mhd; .seg.dcm, .rtstruct.dcm,
+/// .map.dcm or .page.dcm for the series of --like. A name without one is a folder for a DICOM series. Masks are asked
 /// for by --roi, --roi-number or --like, or by a structure set or segmentation as input. A DICOM segmentation,
 /// structure set, parametric map or page belongs to the series of --like: it has its patient, study and frame of
 /// reference, refers to its images, and says that it is for research.
@@ -37,15 +38,15 @@ gunzip -c image.nii.gz | alnm convert - - --as mha > image.mha")]
 pub(crate) struct Convert {
     /// Image file, DICOM mask (RTSTRUCT, SEG) or DICOM folder; `-` is standard input.
     input: PathBuf,
-    /// File to write (.nii, .nii.gz, .hdr, .nrrd, .nhdr, .mha or .mhd; .seg.dcm, .rtstruct.dcm, .map.dcm or .page.dcm
-    /// for the series of --like), folder for a DICOM series, or `-` for standard output.
-    output: PathBuf,
+    #[command(flatten)]
+    output: OutputFile,
     #[command(flatten)]
     choice: SeriesChoice,
     /// Write every phase: into one DICOM series, or into a file each, numbered from 1 before the suffix.
     #[arg(long, conflicts_with = "phase")]
     all_phases: bool,
-    /// Write every volume of a series into a file each, numbered before the suffix as `info` numbers them.
+    /// Write every volume of a series, or of a file of four dimensions, into a file each, numbered before the suffix as
+    /// `info` numbers them.
     #[arg(long, conflicts_with_all = ["phase", "volume", "all_phases", "one_file", "series_as_phases"])]
     all_volumes: bool,
     /// With --all-phases or --series-as-phases, write one file of four dimensions instead of a file for each phase.
@@ -136,6 +137,14 @@ enum Content {
 impl Convert {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         self.threads.start()?;
+        if !is_standard_stream(&self.output) {
+            self.written.refuse_stream_format(&self.output)?;
+        }
+        let key = self.deidentify.as_deref();
+        require(
+            key.is_none_or(|key| !key.trim().is_empty()),
+            "--deidentify is empty; its key makes the new identifiers, so that nobody else can",
+        )?;
         let object = self.object.kind(&self.output)?;
         require(
             self.deidentify.is_none() || (object.is_none() && is_folder(&self.output)),
@@ -159,7 +168,7 @@ impl Convert {
                 "--phase, --all-phases, --all-volumes, --series, --series-as-phases, --volume and the like choose images; a mask is \
                  converted here",
             );
-            self.written.check([self.output.as_path()])?;
+            self.written.check([&*self.output])?;
         }
         let activity = Activity::start("reading");
         match content {
@@ -180,6 +189,7 @@ impl Convert {
                 activity.next("writing");
                 self.write(input)?;
             }
+            Content::Image(source) if self.all_volumes => self.write_volumes_of_file(&source)?,
             Content::Image(source) => {
                 let input = self.read_file(source)?;
                 activity.next("writing");
@@ -202,7 +212,7 @@ impl Convert {
             "a DICOM object has the patient of --like and a modality of its own; leave --patient-id and --modality away",
         )?;
         refuse_stream(&self.output, "DICOM object")?;
-        self.written.overwriting.check_files([self.output.as_path()])?;
+        self.written.overwriting.check_files([&*self.output])?;
         let activity = Activity::start("writing");
         let input = ObjectInput {
             input: &self.input,
@@ -255,7 +265,8 @@ impl Convert {
         }
         let is_file = !source.is_folder();
         let folder = source.dicom_folder()?;
-        let is_mask = is_file && !folder.masks().is_empty();
+        // In a folder with images a mask is one of them.
+        let is_mask = !folder.masks().is_empty() && (is_file || folder.series().is_empty());
         Ok(if is_mask { Content::Mask(folder) } else { Content::Series(folder) })
     }
 
@@ -271,9 +282,9 @@ impl Convert {
 
     fn read_file(&self, source: Source) -> anyhow::Result<Input> {
         ensure!(
-            !(self.all_phases || self.all_volumes || self.series_as_phases),
-            "--all-phases, --all-volumes and --series-as-phases need a DICOM folder or file as input; a volume of another \
-             file is chosen by --volume",
+            !(self.all_phases || self.series_as_phases),
+            "--all-phases and --series-as-phases need a DICOM folder or file as input; of another file --volume chooses a \
+             volume, and --all-volumes takes all",
         );
         Input::of_file(self.choice.read_source(source, &|odd| warn(odd))?)
     }
@@ -296,18 +307,37 @@ impl Convert {
         Ok(Input::of_series(&series, images))
     }
 
-    /// Writes each volume of a series, whatever tells it apart, before the next is read.
+    /// Writes each volume of a series, whatever tells it apart.
     fn write_volumes(&self, folder: &DicomFolder) -> anyhow::Result<()> {
+        let series = self.choice.of(folder, &|odd| warn(odd))?;
+        self.write_each(series.volumes()?.len(), |number| Ok(series.volume(number)?))
+    }
+
+    /// Writes each volume of a file of four dimensions.
+    fn write_volumes_of_file(&self, source: &Source) -> anyhow::Result<()> {
+        let count = source.try_clone()?.read_header()?.volumes;
+        self.write_each(count, |number| {
+            let choice = self.choice.with_volume(number);
+            // What is odd about the file is said once.
+            let tell = |odd: &str| {
+                if number == 1 {
+                    warn(odd);
+                }
+            };
+            choice.read_source(source.try_clone()?, &tell)
+        })
+    }
+
+    /// Writes so many volumes, each before the next is read.
+    fn write_each(&self, count: usize, read: impl Fn(usize) -> anyhow::Result<Image>) -> anyhow::Result<()> {
         refuse_stream(&self.output, "several volumes")?;
         require(!is_folder(&self.output), "--all-volumes writes files; give the output a suffix such as .nii.gz")?;
-        let series = self.choice.of(folder, &|odd| warn(odd))?;
-        let volumes = 1..=series.volumes()?.len();
-        let paths: Vec<PathBuf> = volumes.clone().map(|number| numbered(&self.output, number)).collect();
+        let paths: Vec<PathBuf> = (1..=count).map(|number| numbered(&self.output, number)).collect();
         self.written.check(paths.iter().map(PathBuf::as_path))?;
         interrupt::keeps("volumes that are written are kept");
         let progress = Counted::start("volumes", paths.len());
-        for (number, path) in volumes.zip(&paths) {
-            self.written.write(path, &series.volume(number)?)?;
+        for (number, path) in (1..).zip(&paths) {
+            self.written.write(path, &read(number)?)?;
             progress.advance();
         }
         Ok(())
@@ -315,21 +345,22 @@ impl Convert {
 
     fn write(&self, input: Input) -> anyhow::Result<()> {
         if is_folder(&self.output) {
+            require_folder(&self.output)?;
             if !is_empty_folder(&self.output) {
-                self.written.overwriting.check([self.output.as_path()])?;
+                self.written.overwriting.check([&*self.output])?;
             }
             return self.write_dicom(input);
         }
         let images = input.images.images();
         let is_numbered = self.choice.phase.is_none() && (self.all_phases || self.series_as_phases);
         let paths = match images.len() {
-            1 if !is_numbered => vec![self.output.clone()],
-            _ if is_standard_stream(&self.output) => vec![self.output.clone(); images.len()],
+            1 if !is_numbered => vec![self.output.to_path_buf()],
+            _ if is_standard_stream(&self.output) => vec![self.output.to_path_buf(); images.len()],
             count => (1..=count).map(|number| numbered(&self.output, number)).collect(),
         };
         if self.one_file {
             require(is_numbered, "--one-file needs --all-phases or --series-as-phases")?;
-            self.written.check([self.output.as_path()])?;
+            self.written.check([&*self.output])?;
             return self.written.write_volumes(&self.output, images, mean_step(input.images.times()));
         }
         if paths.len() > 1 {
@@ -448,7 +479,7 @@ fn write_typed<T: DicomVoxel>(
     let _whole = interrupt::while_writing();
     let phases: Vec<Phase<T>> = images.iter().zip(times).map(|(image, &time)| Phase::new(image.cast(), time)).collect();
     if !folder.exists() || is_empty_folder(folder) {
-        return Ok(write_series(folder, &phases, attributes)?);
+        return in_folder(folder, || Ok(write_series(folder, &phases, attributes)?));
     }
     check_is_slices(folder)?;
     // Made absolute, so that "." and ".." have a name and a parent.
@@ -484,9 +515,11 @@ fn is_slice_name(name: &str) -> bool {
     numbers.is_some_and(|(phase, slice)| is_number(phase, 2) && is_number(slice, 4))
 }
 
-/// A name without a suffix is that of a folder.
+/// A name without a suffix is that of a folder, and so is that of a folder that is there, unless its suffix is that of an
+/// image: then a file is meant.
 fn is_folder(path: &Path) -> bool {
-    !is_standard_stream(path) && (path.is_dir() || path.extension().is_none())
+    let is_there = || path.is_dir() && written_files(path).is_err();
+    !is_standard_stream(path) && (path.extension().is_none() || is_there())
 }
 
 fn is_empty_folder(path: &Path) -> bool {

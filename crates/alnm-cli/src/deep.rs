@@ -13,9 +13,9 @@ use ndarray::Array2;
 
 use crate::cases::{ListedCase, Masks, is_list, read_folder, read_list};
 use crate::exit::{of_batch, require, wrong_use};
-use crate::input::{ChosenImage, MaskDrawing, SeriesChoice};
+use crate::input::{ChosenImage, MaskDrawing, SeriesChoice, noted, open, refuse_standard_input};
 use crate::messages;
-use crate::options::{ImageOutput, RegionOptions};
+use crate::options::{ImageOutput, OutputFile, RegionOptions};
 use crate::output::{Activity, Overwriting};
 use crate::progress::Counted;
 
@@ -85,6 +85,7 @@ impl FeatureNetwork {
 impl FeatureWeights {
     fn network(&self) -> Result<FeatureNetwork> {
         if let Some(onnx) = &self.onnx {
+            refuse_standard_input(onnx, "network")?;
             let names: Vec<&str> = self.output.as_deref().into_iter().collect();
             return Ok(FeatureNetwork::Onnx(Box::new(OnnxNetwork::open_with_outputs(onnx, &names)?)));
         }
@@ -117,6 +118,7 @@ impl FeatureWeights {
 }
 
 fn network_of(weights: &Path, backbone: Option<Backbone>) -> Result<Network> {
+    refuse_standard_input(weights, "weights")?;
     let Some(backbone) = backbone else {
         return Network::load(weights)
             .context("without --backbone the weights have to be a network saved by alnm-deep");
@@ -129,7 +131,9 @@ fn network_of(weights: &Path, backbone: Option<Backbone>) -> Result<Network> {
 impl LesionChoice {
     fn crop(&self, image: &Path, mask: &Path, side: u16) -> Result<(LesionCrop, Image)> {
         let chosen = self.choice.read(image)?;
-        let outline = self.drawing.read_for(&chosen, mask, self.region.choice())?;
+        let mut params = self.drawing.for_image(&chosen);
+        params.region = self.region.choice();
+        let outline = noted(params.check()?.read_with_notes(open(mask)?)?);
         let ChosenImage { image: pixels, .. } = chosen;
         let crop = LesionCrop::of_largest_section(&pixels, &outline, self.region.label(), side.into())
             .with_context(|| format!("cannot crop {} to the lesion of {}", image.display(), mask.display()))?;
@@ -366,9 +370,8 @@ pub(crate) struct GradCam {
     /// Mask of the lesion.
     #[arg(value_name = "MASK")]
     mask: PathBuf,
-    /// File for the map.
-    #[arg(value_name = "OUT")]
-    output: PathBuf,
+    #[command(flatten)]
+    output: OutputFile,
     #[command(flatten)]
     weights: Weights,
     #[command(flatten)]
@@ -400,7 +403,7 @@ impl GradCam {
             self.stage.is_none() || self.method != Method::Occlusion,
             "--stage chooses activations, which an occlusion map does not use; leave it away",
         )?;
-        self.written.check([self.output.as_path()])?;
+        self.written.check([&*self.output])?;
         self.threads.start()?;
         let activity = Activity::start("reading");
         let network = network_of(&self.weights.weights, self.weights.backbone)?;

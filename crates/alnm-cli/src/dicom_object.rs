@@ -101,7 +101,14 @@ impl ObjectOptions {
     /// The kind of object that is asked for; none when the output is no DICOM object.
     pub(crate) fn kind(&self, output: &Path) -> anyhow::Result<Option<ObjectKind>> {
         if self.object.is_some() {
-            return Ok(self.object);
+            let suffix = output.extension().map(|suffix| suffix.to_string_lossy().to_ascii_lowercase());
+            return match suffix.as_deref() {
+                None | Some("dcm") => Ok(self.object),
+                Some(_) => Err(wrong_use(format!(
+                    "--object writes a DICOM object, and {} is the name of another file; let it end in .dcm",
+                    output.display()
+                ))),
+            };
         }
         ObjectKind::of_name(output)
     }

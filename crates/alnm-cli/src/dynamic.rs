@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::exit::{require, wrong_use};
 use crate::input::{SeriesChoice, open};
+use crate::options::List;
 use crate::output::warn;
 
 /// The phases of a dynamic series.
@@ -19,8 +20,8 @@ pub(crate) struct DynamicInput {
     #[arg(value_name = "SERIES", required = true)]
     phases: Vec<PathBuf>,
     /// Seconds from the first phase to each; needed where the files state none.
-    #[arg(long, value_name = "S,S,...", value_delimiter = ',', num_args = 1)]
-    times: Vec<f64>,
+    #[arg(long, value_name = "S,S,...", num_args = 1)]
+    times: Vec<List<f64>>,
     /// SeriesInstanceUID, where a folder holds several.
     #[arg(long, value_name = "UID")]
     series: Option<String>,
@@ -39,7 +40,12 @@ impl DynamicInput {
     /// The phases of a DICOM folder or of a file of four dimensions.
     pub(crate) fn of(path: PathBuf, times: Vec<f64>, series: Option<String>) -> Self {
         let remedy = "give a DICOM folder or a file of four dimensions that holds all phases";
-        Self { phases: vec![path], times, series, remedy }
+        Self { phases: vec![path], times: vec![List(times)], series, remedy }
+    }
+
+    /// Seconds from the first phase to each, as they are given.
+    fn times(&self) -> Vec<f64> {
+        self.times.iter().flat_map(|List(times)| times).copied().collect()
     }
 
     /// Reads all phases.
@@ -48,7 +54,7 @@ impl DynamicInput {
             [only] => self.read_one(open(only)?)?,
             several => self.read_each(several)?,
         };
-        if self.times.is_empty() {
+        if self.times().is_empty() {
             return Ok(chosen);
         }
         let (images, _) = chosen.series.into_parts();
@@ -57,13 +63,14 @@ impl DynamicInput {
 
     /// The phases at the times that are given.
     fn timed(&self, images: Vec<Image>) -> Result<DynamicSeries> {
-        if self.times.len() != images.len() {
-            let (times, phases) = (self.times.len(), images.len());
+        let times = self.times();
+        if times.len() != images.len() {
+            let (times, phases) = (times.len(), images.len());
             return Err(wrong_use(format!("--times has {times} numbers for {phases} phases; each phase needs one")));
         }
-        let is_ascending = self.times.windows(2).all(|pair| pair[0] < pair[1]);
+        let is_ascending = times.windows(2).all(|pair| pair[0] < pair[1]);
         require(is_ascending, "--times is not ascending; the phases stand in order of time")?;
-        Ok(DynamicSeries::new(images, self.times.clone())?)
+        Ok(DynamicSeries::new(images, times)?)
     }
 
     fn read_one(&self, source: Source) -> Result<ChosenSeries> {
@@ -103,7 +110,7 @@ impl DynamicInput {
 
     /// Phases whose files state no times.
     fn unknown_times(&self, images: Vec<Image>, frame_of_reference: Option<String>) -> Result<ChosenSeries> {
-        if self.times.is_empty() {
+        if self.times().is_empty() {
             bail!(
                 "the files state no times; --times gives the seconds from the first phase to each of the {}",
                 images.len()

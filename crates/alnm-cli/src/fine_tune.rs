@@ -14,6 +14,7 @@ use ndarray::Array2;
 
 use crate::deep::{LesionCase, Lesions, write_rows};
 use crate::exit::wrong_value;
+use crate::input::refuse_standard_input;
 use crate::interrupt;
 use crate::messages;
 use crate::output::Overwriting;
@@ -166,6 +167,7 @@ impl FineTune {
     pub(crate) fn run(self) -> Result<()> {
         self.overwriting.check_files([Some(self.out.as_path()), self.curves.as_deref()].into_iter().flatten())?;
         crate::output::refuse_stream(&self.out, "network")?;
+        self.weights.as_deref().map_or(Ok(()), |path| refuse_standard_input(path, "weights"))?;
         let training = self.training.params(self.backbone).check().map_err(wrong_value)?;
         self.threads.start()?;
         if let Some(folder) = &self.checkpoints {
@@ -318,6 +320,7 @@ enum Taught {
 
 impl Taught {
     fn read(path: &Path) -> Result<Self> {
+        refuse_standard_input(path, "weights")?;
         if Ensemble::is_at(path) {
             return Ok(Self::Several(Box::new(Ensemble::load(path)?)));
         }

@@ -8,6 +8,7 @@ mod text;
 use std::path::PathBuf;
 
 use anyhow::Result;
+use clap::ValueEnum;
 use rayon::prelude::*;
 
 use crate::exit::of_batch;
@@ -33,8 +34,11 @@ pub(crate) struct Info {
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// Print JSON. What is not known is null.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "format")]
     json: bool,
+    /// Form of the result.
+    #[arg(short, long, value_enum, default_value_t = Form::Text)]
+    format: Form,
     /// Read headers alone, no voxels.
     #[arg(long, conflicts_with_all = ["voxels", "histogram"])]
     headers: bool,
@@ -53,6 +57,15 @@ pub(crate) struct Info {
     histogram: Option<u16>,
     #[command(flatten)]
     threads: crate::Threads,
+}
+
+/// Form of what is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Form {
+    #[value(alias = "txt")]
+    Text,
+    /// The same as --json.
+    Json,
 }
 
 /// What is read beside headers.
@@ -85,7 +98,7 @@ impl Info {
             messages::error(reasons(error));
             failed += 1;
         }
-        if self.json {
+        if self.json || self.format == Form::Json {
             let entries = described
                 .into_iter()
                 .map(|(path, read)| read.unwrap_or_else(|error| Described::failed(&path, reasons(&error))));

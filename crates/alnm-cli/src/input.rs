@@ -16,7 +16,7 @@ use clap::ValueEnum;
 
 use crate::exit::wrong_use;
 use crate::messages::warn;
-use crate::options::RegionOptions;
+use crate::options::{RegionOptions, milliseconds};
 
 /// Where messages about odd input go.
 pub(crate) type Tell<'a> = &'a dyn Fn(&str);
@@ -37,6 +37,14 @@ pub(crate) fn is_stream(path: &Path) -> bool {
 
 fn is_standard_input(path: &Path) -> bool {
     path.to_str() == Some("-")
+}
+
+/// Refuses `-` where a command reads `what` from files alone.
+pub(crate) fn refuse_standard_input(path: &Path, what: &str) -> anyhow::Result<()> {
+    if is_standard_input(path) {
+        return Err(wrong_use(format!("standard input (-) is not read as {what} here; name a file")));
+    }
+    Ok(())
 }
 
 /// What is read of a stream.
@@ -104,7 +112,7 @@ pub(crate) struct SeriesChoice {
     #[arg(long, value_name = "N", conflicts_with = "phase")]
     pub(crate) volume: Option<usize>,
     /// Images of this echo time in ms.
-    #[arg(long, value_name = "MS")]
+    #[arg(long, value_name = "MS", value_parser = milliseconds)]
     echo: Option<f64>,
     /// Images of this b-value in s/mm².
     #[arg(long, value_name = "B")]
@@ -161,6 +169,11 @@ impl SeriesChoice {
     /// Whether an image is chosen.
     pub(crate) fn is_any(&self) -> bool {
         self.series.is_some() || self.phase.is_some() || !self.volumes().is_all()
+    }
+
+    /// The same with the volume of a number.
+    pub(crate) fn with_volume(&self, number: usize) -> Self {
+        Self { volume: Some(number), ..self.clone() }
     }
 
     fn volumes(&self) -> VolumeChoice {

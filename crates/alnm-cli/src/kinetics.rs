@@ -22,7 +22,8 @@ use crate::exit::{require, wrong_use, wrong_value};
 use crate::input::{MaskChoice, read_image};
 use crate::interrupt;
 use crate::messages::inform;
-use crate::output::{Activity, Overwriting, refuse_stream, warn, write_file};
+use crate::options::milliseconds;
+use crate::output::{Activity, Overwriting, in_folder, refuse_stream, warn, write_file};
 use crate::progress::Counted;
 use crate::separators::{SeparatedRow, SeparatedTable, read_table_text, table};
 
@@ -113,7 +114,7 @@ struct ToftsOptions {
     #[arg(long, value_name = "S|FILE", requires_all = ["repetition_time", "flip_angle"])]
     t1: Option<String>,
     /// Repetition time in milliseconds.
-    #[arg(long, value_name = "MS", requires = "t1")]
+    #[arg(long, value_name = "MS", value_parser = milliseconds, requires = "t1")]
     repetition_time: Option<f64>,
     /// Flip angle in degrees.
     #[arg(long, value_name = "DEGREES", requires = "t1")]
@@ -175,7 +176,8 @@ impl Kinetics {
         let read_mask = |path: &Path| self.region.read_on(grid, frame_of_reference.as_deref(), path);
         let mask = self.mask.as_deref().map(read_mask).transpose()?;
         let whole = mask.as_ref().map(|mask| mask.map(|&label| u32::from(label != 0)));
-        let region = whole.as_ref().map(|whole| Roi::new(whole, 1)).transpose()?;
+        let region = whole.as_ref().map(|whole| Roi::new(whole, 1)).transpose();
+        let region = region.with_context(|| self.mask.as_deref().unwrap_or(Path::new("")).display().to_string())?;
         let progress = Counted::start("rows of voxels", 0);
         let maps = kinetics.maps_with(&series, region, &kinds, &progress.observer())?;
         progress.finish();
@@ -188,12 +190,14 @@ impl Kinetics {
             "maps that are written are kept in {}; the same command replaces them with --force",
             self.out.display()
         ));
-        std::fs::create_dir_all(&self.out).with_context(|| format!("cannot make {}", self.out.display()))?;
-        self.write_maps(&maps, tofts.as_ref())?;
-        if let Some(regions) = &regions {
-            write_file(&self.out.join("regions.csv"), regions.figures.to_csv().as_bytes())?;
-            write_file(&self.out.join("curves.csv"), regions.curves.to_csv().as_bytes())?;
-        }
+        in_folder(&self.out, || {
+            self.write_maps(&maps, tofts.as_ref())?;
+            if let Some(regions) = &regions {
+                write_file(&self.out.join("regions.csv"), regions.figures.to_csv().as_bytes())?;
+                write_file(&self.out.join("curves.csv"), regions.curves.to_csv().as_bytes())?;
+            }
+            Ok(())
+        })?;
         activity.finish();
         if maps.undefined_voxels() > 0 {
             warn(format_args!(

@@ -42,6 +42,7 @@ mod study;
 mod topics;
 mod version;
 mod view;
+mod way_out;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -168,7 +169,10 @@ fn run(given: &[OsString]) -> anyhow::Result<Ending> {
     // Help is given whatever the configuration file holds.
     let defaults = Defaults::read();
     let of_file = defaults.as_ref().ok().and_then(|defaults| defaults.color);
-    let parsed = command_line().try_get_matches_from(given).and_then(|matches| Arguments::from_arg_matches(&matches));
+    let parsed = command_line().try_get_matches_from(given).and_then(|matches| {
+        way_out::set_command(&command_line(), &matches);
+        Arguments::from_arg_matches(&matches)
+    });
     let Arguments { everywhere, command } = match parsed {
         Ok(arguments) => arguments,
         Err(told) if told.kind() == ErrorKind::DisplayVersion && words.contains(&"--verbose") => {

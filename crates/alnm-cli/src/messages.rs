@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use clap::ValueEnum;
 
-use crate::progress;
+use crate::{progress, way_out};
 
 /// How grave a message is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -109,11 +109,38 @@ pub(crate) fn write_line(level: Level, text: impl Display) {
     });
 }
 
-/// An error with its causes, those left out that an earlier one already tells.
+/// An error with its causes, those left out that an earlier one already tells. What a cause is of is not said again
+/// where the words before it end with it: a file, a patient. The option that leads out of it stands at the end.
 pub(crate) fn reasons(error: &anyhow::Error) -> String {
-    error.chain().map(ToString::to_string).fold(String::new(), |told, cause| match told.as_str() {
+    let told = error.chain().map(ToString::to_string).fold(String::new(), |told, cause| match told.as_str() {
         "" => cause,
         _ if told.contains(&cause) => told,
-        _ => format!("{told}: {cause}"),
-    })
+        _ => format!("{told}: {}", without_repetition(&told, &cause)),
+    });
+    way_out::of(error).map_or(told.clone(), |options| format!("{told} ({options})"))
+}
+
+/// A cause without what it begins with and the words before it end with.
+fn without_repetition<'a>(told: &str, cause: &'a str) -> &'a str {
+    let ends_with = |begin: &str| told.strip_suffix(begin).is_some_and(|rest| rest.is_empty() || rest.ends_with(' '));
+    let begins = cause.match_indices(": ").map(|(place, _)| place);
+    let repeated = begins.filter(|&place| ends_with(&cause[..place])).last();
+    repeated.map_or(cause, |place| &cause[place + 2..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_once_is_not_said_again() {
+        let told = |causes: &[&str]| {
+            let [first, rest @ ..] = causes else { panic!("an error has a cause") };
+            reasons(&rest.iter().fold(anyhow::anyhow!("{first}"), |error, words| error.context((*words).to_owned())))
+        };
+        assert_eq!(told(&["no such file", "m.nii: no such file", "mask m.nii"]), "mask m.nii: no such file");
+        assert_eq!(told(&["a: b is 1", "patient a: b", "patient a"]), "patient a: b: a: b is 1");
+        assert_eq!(told(&["is 1", "cannot read m.nii"]), "cannot read m.nii: is 1");
+        assert_eq!(told(&["m.nii: is 1", "cannot read am.nii"]), "cannot read am.nii: m.nii: is 1");
+    }
 }

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use crate::exit::{require, wrong_value};
 use crate::input::{MaskDrawing, SeriesChoice, noted, open, read_image};
 use crate::messages::inform;
-use crate::options::{ImageOutput, RegionOptions};
+use crate::options::{ImageOutput, List, OutputFile, RegionOptions, millimetres};
 use crate::progress::Counted;
 
 /// Bins of Otsu's histogram, as in SimpleITK's tutorials on N4.
@@ -27,9 +27,8 @@ pub(crate) struct N4Command {
     /// Image file or DICOM folder; `-` is standard input.
     #[arg(value_name = "IN")]
     input: PathBuf,
-    /// File for the corrected image; `-` is standard output.
-    #[arg(value_name = "OUT")]
-    output: PathBuf,
+    #[command(flatten)]
+    output: OutputFile,
     #[command(flatten)]
     choice: SeriesChoice,
     /// Mask of the voxels to fit: an image, or a DICOM segmentation or structure set; on another grid than the image,
@@ -50,8 +49,8 @@ pub(crate) struct N4Command {
     #[arg(long, value_name = "N", default_value_t = 1)]
     shrink: usize,
     /// Most iterations on each level.
-    #[arg(long, value_name = "N,N,...", value_delimiter = ',', default_value = "50,50,50,50")]
-    iterations: Vec<usize>,
+    #[arg(long, value_name = "N,N,...", default_value = "50,50,50,50")]
+    iterations: List<usize>,
     /// Change of the field at which a level ends.
     #[arg(long, value_name = "X", default_value_t = 0.001)]
     convergence: f64,
@@ -59,7 +58,7 @@ pub(crate) struct N4Command {
     #[arg(long, value_name = "N", default_value_t = 4)]
     control_points: usize,
     /// Largest distance of the spline's knots on the first level, instead of a number of control points.
-    #[arg(long, value_name = "MM", conflicts_with = "control_points")]
+    #[arg(long, value_name = "MM", value_parser = millimetres, conflicts_with = "control_points")]
     knot_spacing: Option<f64>,
     /// Order of the spline.
     #[arg(long, value_name = "N", default_value_t = 3)]
@@ -92,10 +91,7 @@ impl N4Command {
             "--label, --roi and --roi-number choose a region of --mask; name the mask",
         )?;
         self.written.check(
-            [Some(&self.output), self.bias_field.as_ref(), self.log_bias_field.as_ref()]
-                .into_iter()
-                .flatten()
-                .map(PathBuf::as_path),
+            [Some(&*self.output), self.bias_field.as_deref(), self.log_bias_field.as_deref()].into_iter().flatten(),
         )?;
         self.threads.start()?;
         let chosen = self.choice.read(&self.input)?;
@@ -133,7 +129,7 @@ impl N4Command {
 
     fn params(&self) -> N4Params {
         N4Params::default()
-            .with_iterations(self.iterations.clone())
+            .with_iterations(self.iterations.0.clone())
             .with_convergence_threshold(self.convergence)
             .with_control_grid(match self.knot_spacing {
                 Some(distance) => ControlGrid::KnotSpacing(distance),
@@ -149,11 +145,11 @@ impl N4Command {
 
     /// Writes the files at the same time: to write them takes as long as the correction of a shrunk image.
     fn write(&self, result: N4Result) -> anyhow::Result<()> {
-        let bias_field = self.bias_field.as_ref().map(|path| (path, result.bias_field().into()));
+        let bias_field = self.bias_field.as_deref().map(|path| (path, result.bias_field().into()));
         let (corrected, log_bias_field) = result.into_parts();
-        let log_bias_field = self.log_bias_field.as_ref().map(|path| (path, log_bias_field.into()));
-        let corrected = Some((&self.output, corrected.into()));
-        let files: Vec<(&PathBuf, Image)> = [corrected, bias_field, log_bias_field].into_iter().flatten().collect();
+        let log_bias_field = self.log_bias_field.as_deref().map(|path| (path, log_bias_field.into()));
+        let corrected = Some((&*self.output, corrected.into()));
+        let files: Vec<(&Path, Image)> = [corrected, bias_field, log_bias_field].into_iter().flatten().collect();
         files.par_iter().try_for_each(|(path, image)| self.written.write(path, image))
     }
 }

@@ -10,7 +10,7 @@ use clap::ValueEnum;
 
 use crate::appending::{self, TableKind};
 use crate::defaults::Defaults;
-use crate::exit::wrong_use;
+use crate::exit::{require, wrong_use};
 use crate::messages::{self, Colours, Level};
 use crate::output::{self, Overwriting, is_standard_stream};
 
@@ -113,6 +113,7 @@ impl RegionOptions {
 /// Form of a result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ResultFormat {
+    #[value(alias = "txt")]
     Text,
     Csv,
     Json,
@@ -206,9 +207,9 @@ impl StreamFormat {
 /// How images are written: to files, or `-` to standard output.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub(crate) struct ImageOutput {
-    /// Format of an image that goes to standard output (`-`).
-    #[arg(long = "as", value_enum, value_name = "FORMAT", default_value_t = StreamFormat::Nrrd)]
-    stream: StreamFormat,
+    /// Format of an image that goes to standard output (`-`); nrrd by default. The suffix of a file says that of a file.
+    #[arg(long = "as", value_enum, value_name = "FORMAT")]
+    stream: Option<StreamFormat>,
     #[command(flatten)]
     pub(crate) overwriting: Overwriting,
 }
@@ -217,10 +218,24 @@ impl ImageOutput {
     /// Refuses, before any work is done, what cannot be written in the end; see [`Overwriting::check_images`].
     pub(crate) fn check<'a>(self, outputs: impl IntoIterator<Item = &'a Path>) -> Result<()> {
         let (streams, files): (Vec<&Path>, Vec<&Path>) = outputs.into_iter().partition(|path| is_standard_stream(path));
+        if let Some(file) = files.first().filter(|_| streams.is_empty()) {
+            self.refuse_stream_format(file)?;
+        }
         if streams.len() > 1 {
             return Err(wrong_use("standard output (-) takes one image; name a file for the others"));
         }
         self.overwriting.check_images(files)
+    }
+
+    /// Refuses --as where it would be without effect.
+    pub(crate) fn refuse_stream_format(self, file: &Path) -> Result<()> {
+        require(
+            self.stream.is_none(),
+            &format!(
+                "--as is the format of an image on standard output (-); the format of {} is that of its suffix",
+                file.display()
+            ),
+        )
     }
 
     /// Writes an image.
@@ -253,28 +268,54 @@ impl ImageOutput {
     /// What is written to a file of the format asked for, on standard output.
     fn stream(self, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
         let folder = tempfile::tempdir()?;
-        let file = folder.path().join(format!("image.{}", self.stream.suffix()));
+        let file = folder.path().join(format!("image.{}", self.stream.unwrap_or(StreamFormat::Nrrd).suffix()));
         write(&file)?;
         output::print_bytes(&std::fs::read(&file)?)
     }
 }
 
-/// Numbers from 0 along the axes x, y and z: three of them, or one for all, with commas, spaces or `x` between them and
-/// `mm` behind.
+/// The file that a command writes: by its place on the command line or, as with commands that have it, by --out.
+#[derive(Debug, Clone, clap::Args)]
+#[group(skip)]
+pub(crate) struct OutputFile {
+    /// File to write; `-` is standard output.
+    #[arg(value_name = "OUT", required_unless_present = "out")]
+    output: Option<PathBuf>,
+    /// The same as OUT.
+    #[arg(short, long, value_name = "FILE", conflicts_with = "output")]
+    out: Option<PathBuf>,
+}
+
+impl std::ops::Deref for OutputFile {
+    type Target = Path;
+
+    fn deref(&self) -> &Path {
+        // One of the two is there, or the command line was refused.
+        self.output.as_deref().or(self.out.as_deref()).unwrap_or(Path::new(""))
+    }
+}
+
+/// Numbers from 0 along the axes x, y and z: three of them, or one for all, with commas, blanks or `x` between them and
+/// `mm` behind. Two of them are for an image of two dimensions, and 0 stands for its third axis.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct PerAxis(pub(crate) [f64; 3]);
+pub(crate) struct PerAxis {
+    pub(crate) along: [f64; 3],
+    pub(crate) is_planar: bool,
+}
 
 impl std::str::FromStr for PerAxis {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let numbers = numbers(text.trim().trim_end_matches("mm"), &[',', 'x', ' '])?;
+        let List(numbers) = without_unit(text, "mm").parse::<List<Finite>>()?;
+        let numbers: Vec<f64> = numbers.into_iter().map(|Finite(number)| number).collect();
         if let Some(below) = numbers.iter().find(|number| **number < 0.0) {
             return Err(format!("{below} is below 0"));
         }
         match *numbers.as_slice() {
-            [all] => Ok(Self([all; 3])),
-            [x, y, z] => Ok(Self([x, y, z])),
+            [all] => Ok(Self { along: [all; 3], is_planar: false }),
+            [x, y] => Ok(Self { along: [x, y, 0.0], is_planar: true }),
+            [x, y, z] => Ok(Self { along: [x, y, z], is_planar: false }),
             _ => Err(format!("{} numbers are given; one or three are needed, such as 1 or 1,1,3", numbers.len())),
         }
     }
@@ -307,7 +348,8 @@ impl std::str::FromStr for Range {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        match *numbers(text, &[',', ' '])?.as_slice() {
+        let List(numbers) = text.parse::<List<Finite>>()?;
+        match *numbers.iter().map(|Finite(number)| *number).collect::<Vec<_>>().as_slice() {
             [low, high] if low < high => Ok(Self([low, high])),
             [low, high] => Err(format!("{low} is not below {high}; the smaller number comes first")),
             ref numbers => Err(format!("{} numbers are given; two are needed, such as 10,200", numbers.len())),
@@ -315,15 +357,58 @@ impl std::str::FromStr for Range {
     }
 }
 
-/// Finite numbers between separators.
-fn numbers(text: &str, separators: &[char]) -> Result<Vec<f64>, String> {
-    let parts = text.trim().split(separators).map(str::trim).filter(|part| !part.is_empty());
-    parts
-        .map(|part| {
-            let number = part.parse().ok().filter(|number: &f64| number.is_finite());
-            number.ok_or_else(|| format!("{part:?} is no number"))
-        })
-        .collect()
+/// A list as people write one: with commas between its parts or, where there is none, with `x` or blanks.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct List<T>(pub(crate) Vec<T>);
+
+impl<T: std::str::FromStr<Err: std::fmt::Display>> std::str::FromStr for List<T> {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts: Vec<&str> = match text.trim() {
+            "" => return Err("no number is given".to_owned()),
+            text if text.contains(',') => text.split(',').map(str::trim).collect(),
+            text if text.contains(['x', 'X']) => text.split(['x', 'X']).map(str::trim).collect(),
+            text => text.split_whitespace().collect(),
+        };
+        let part = |part: &str| part.parse().map_err(|error| format!("{part:?}: {error}"));
+        parts.into_iter().map(part).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+/// A number that is neither infinite nor NaN.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Finite(pub(crate) f64);
+
+impl std::str::FromStr for Finite {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().ok().filter(|number: &f64| number.is_finite()).map(Self).ok_or("this is no number")
+    }
+}
+
+/// A text without the unit behind it, which may be in capitals.
+pub(crate) fn without_unit<'a>(text: &'a str, unit: &str) -> &'a str {
+    let text = text.trim();
+    let start = text.len().checked_sub(unit.len()).filter(|&start| text.is_char_boundary(start));
+    let start = start.filter(|&start| text[start..].eq_ignore_ascii_case(unit));
+    start.map_or(text, |start| text[..start].trim_end())
+}
+
+/// Millimetres, with their unit or without.
+pub(crate) fn millimetres(text: &str) -> Result<f64, String> {
+    number_of(text, "mm")
+}
+
+/// Milliseconds, with their unit or without.
+pub(crate) fn milliseconds(text: &str) -> Result<f64, String> {
+    number_of(text, "ms")
+}
+
+fn number_of(text: &str, unit: &str) -> Result<f64, String> {
+    let number = without_unit(text, unit);
+    number.parse().map(|Finite(number)| number).map_err(|_| format!("{number:?} is no number of {unit}"))
 }
 
 #[cfg(test)]
@@ -332,13 +417,32 @@ mod tests {
 
     #[test]
     fn spacings_are_read_as_people_write_them() {
-        for text in ["1", "1,1,1", "1x1x1mm", "1 1 1", "1mm", " 1, 1, 1 "] {
-            assert_eq!(text.parse(), Ok(PerAxis([1.0; 3])), "{text}");
+        let along = |text: &str| text.parse::<PerAxis>().map(|PerAxis { along, is_planar }| (along, is_planar));
+        for text in ["1", "1,1,1", "1x1x1mm", "1X1X1MM", "1 1 1", "1mm", "1 mm", " 1, 1, 1 ", "1 x 1 x 1"] {
+            assert_eq!(along(text), Ok(([1.0; 3], false)), "{text}");
         }
-        assert_eq!("0.5x0.5x2".parse(), Ok(PerAxis([0.5, 0.5, 2.0])));
-        for wrong in ["1,1", "1,a,1", "", "1,1,1,1", "nan", "-1"] {
+        assert_eq!(along("0.5x0.5x2"), Ok(([0.5, 0.5, 2.0], false)));
+        assert_eq!(along("2,3"), Ok(([2.0, 3.0, 0.0], true)));
+        for wrong in ["1,a,1", "", "1,1,1,1", "nan", "-1", "1x"] {
             assert!(wrong.parse::<PerAxis>().is_err(), "{wrong}");
         }
+        assert!(along("1,1,x").unwrap_err().starts_with("\"x\": this is no number"));
+    }
+
+    #[test]
+    fn lists_are_read_as_people_write_them() {
+        for text in ["5,3", "5x3", "5 3", "5, 3", "5X3"] {
+            assert_eq!(text.parse(), Ok(List(vec![5_usize, 3])), "{text}");
+        }
+        for wrong in ["", "5,", "5,,3", "5;3", "5,x"] {
+            assert!(wrong.parse::<List<usize>>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn units_may_stand_behind_numbers() {
+        assert_eq!(["20", "20ms", "20 MS"].map(milliseconds), [Ok(20.0), Ok(20.0), Ok(20.0)]);
+        assert!(milliseconds("20 s").is_err() && millimetres("2ms").is_err());
     }
 
     #[test]

@@ -37,6 +37,7 @@ impl Overwriting {
     pub(crate) fn check_files<'a>(self, outputs: impl IntoIterator<Item = &'a Path>) -> Result<()> {
         for path in outputs {
             require_folder_of(path)?;
+            require_no_folder(path)?;
             self.check([path])?;
         }
         Ok(())
@@ -60,6 +61,7 @@ impl Overwriting {
                 all.push(file);
             }
             require_folder_of(path)?;
+            require_no_folder(path)?;
         }
         self.check(all.iter().map(PathBuf::as_path))
     }
@@ -93,6 +95,12 @@ pub(crate) fn require_folder(path: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Refuses, before any work is done, a folder in the place of a file that is written.
+fn require_no_folder(path: &Path) -> Result<()> {
+    ensure!(!path.is_dir(), "{} is a folder; a file is written, so name one", path.display());
+    Ok(())
+}
+
 /// Refuses, before any work is done, a file whose folder is not there.
 pub(crate) fn require_folder_of(path: &Path) -> Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -103,6 +111,20 @@ pub(crate) fn require_folder_of(path: &Path) -> Result<()> {
         folder.display()
     );
     Ok(())
+}
+
+/// Makes a folder for what is written into it. Where that fails, nothing stays of the folders that were made and are
+/// empty.
+pub(crate) fn in_folder<T>(folder: &Path, write: impl FnOnce() -> Result<T>) -> Result<T> {
+    let made: Vec<&Path> =
+        folder.ancestors().take_while(|path| !path.as_os_str().is_empty() && !path.exists()).collect();
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let written = write();
+    if written.is_err() {
+        // A folder that holds something is not removed.
+        made.iter().for_each(|path| drop(std::fs::remove_dir(path)));
+    }
+    written
 }
 
 /// The refusal of a file that exists.

@@ -90,7 +90,7 @@ impl Predict {
         let text = match &self.patient {
             None => template(&model)?,
             Some(path) => {
-                let patients = read_patients(path, &model).with_context(|| format!("cannot use {}", path.display()))?;
+                let patients = read_patients(path, &model)?;
                 return self.answer(&model, assessed(&model, patients, self.level.0));
             }
         };
@@ -160,12 +160,14 @@ fn template(model: &RiskModel) -> Result<String> {
 
 fn read_patients(path: &Path, model: &RiskModel) -> Result<Vec<PatientRow>> {
     let PatientCells { columns, rows } = read_cells(path)?;
+    let cannot_use = || format!("cannot use {}", path.display());
     let places = model
         .variables()
         .iter()
         .map(|v| place(&columns, &v.variable.name, &v.variable.unit))
-        .collect::<Result<Vec<_>>>()?;
-    ensure!(!rows.is_empty(), "it holds no patient; a row per patient is needed");
+        .collect::<Result<Vec<_>>>()
+        .with_context(cannot_use)?;
+    ensure!(!rows.is_empty(), "{}: it holds no patient; a row per patient is needed", cannot_use());
     let is_further = |column: &usize| !places.contains(column);
     let of_row = |(row, cells): (usize, Vec<String>)| -> PatientRow {
         // A patient is called as the first of the further columns calls him, else by the number of the row.
@@ -203,7 +205,8 @@ pub(crate) struct PatientCells {
 /// Reads a file of patients: CSV, or JSON with an object or a list of them.
 pub(crate) fn read_cells(path: &Path) -> Result<PatientCells> {
     let text = read_table_text(path)?;
-    if text.trim_start().starts_with(['{', '[']) { from_json(&text) } else { from_csv(&text) }
+    let cells = if text.trim_start().starts_with(['{', '[']) { from_json(&text) } else { from_csv(&text) };
+    cells.with_context(|| format!("cannot use {}", path.display()))
 }
 
 /// The column of a variable, in capitals or not: under its name, or its name with the unit of training.

@@ -1,11 +1,12 @@
 //! How far a command is: a bar with the time left on a terminal, lines now and then elsewhere.
 
 use std::io::IsTerminal;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use alnm_imaging::PartsDone;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::messages::{self, Level};
 
@@ -16,22 +17,25 @@ const SHORT: Duration = Duration::from_secs(2);
 const BETWEEN_LINES: Duration = Duration::from_secs(10);
 const LONGEST_WAIT: Duration = Duration::from_mins(1);
 const TICK: Duration = Duration::from_millis(100);
+/// Work that takes less long shows no bar.
+const UNSEEN: Duration = Duration::from_millis(500);
 
-/// The bar that the terminal shows.
-static SHOWN: Mutex<Option<ProgressBar>> = Mutex::new(None);
+/// The bar that the terminal shows, with a number of its own, since another may take its place before it is seen.
+static SHOWN: Mutex<Option<(u64, ProgressBar)>> = Mutex::new(None);
+static NUMBERS: AtomicU64 = AtomicU64::new(0);
 
 /// Writes to standard error without tearing the bar.
 pub(crate) fn above_bar(write: impl FnOnce()) {
     let shown = SHOWN.lock().unwrap_or_else(PoisonError::into_inner).clone();
     match shown {
-        Some(bar) => bar.suspend(write),
+        Some((_, bar)) => bar.suspend(write),
         None => write(),
     }
 }
 
 /// Removes the bar from the terminal.
 pub(crate) fn clear() {
-    if let Some(bar) = SHOWN.lock().unwrap_or_else(PoisonError::into_inner).take() {
+    if let Some((_, bar)) = SHOWN.lock().unwrap_or_else(PoisonError::into_inner).take() {
         bar.finish_and_clear();
     }
 }
@@ -40,16 +44,48 @@ fn on_terminal() -> bool {
     std::io::stderr().is_terminal() && messages::is_told(Level::Info)
 }
 
-/// Shows a bar in the place of the one that is shown.
+/// Shows a bar in the place of the one that is shown, when it has stood for a moment.
 fn show(bar: &ProgressBar) {
-    let before = SHOWN.lock().unwrap_or_else(PoisonError::into_inner).replace(bar.clone());
-    if let Some(before) = before {
+    let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
+    let before = SHOWN.lock().unwrap_or_else(PoisonError::into_inner).replace((number, bar.clone()));
+    if let Some((_, before)) = before {
         before.finish_and_clear();
     }
+    std::thread::spawn(move || {
+        std::thread::sleep(UNSEEN);
+        let shown = SHOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, bar)) = shown.as_ref().filter(|(current, _)| *current == number) {
+            bar.set_draw_target(ProgressDrawTarget::stderr());
+            bar.enable_steady_tick(TICK);
+        }
+    });
+}
+
+/// A bar that is not seen yet.
+fn unseen(style: ProgressStyle) -> ProgressBar {
+    ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()).with_style(style)
+}
+
+/// The time that is left, as a bar shows it.
+fn write_time_left(state: &ProgressState, to: &mut dyn std::fmt::Write) {
+    if let Some(left) = time_left(state.elapsed(), state.pos(), state.len().unwrap_or(0)) {
+        // Writing to a string cannot fail.
+        let _ = write!(to, ", {} left", in_words(left));
+    }
+}
+
+/// The time that is left after so many of all parts; none before the first is done.
+fn time_left(elapsed: Duration, done: u64, all: u64) -> Option<Duration> {
+    (done > 0).then(|| elapsed.mul_f64(all.saturating_sub(done) as f64 / done as f64))
 }
 
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).expect("the template is a constant that indicatif accepts")
+}
+
+/// Parts that are counted, with a bar.
+fn counted() -> ProgressStyle {
+    style("{wide_bar} {pos}/{len} {prefix} [{elapsed}{left}] {msg}").with_key("left", write_time_left)
 }
 
 /// Steps of which it is not known how long they take.
@@ -78,9 +114,8 @@ impl Activity {
     }
 
     fn spin(&self, step: &str) {
-        let bar = ProgressBar::new_spinner().with_style(style("{spinner} {msg} [{elapsed}]"));
+        let bar = unseen(style("{spinner} {msg} [{elapsed}]"));
         let bar = bar.with_elapsed(self.start.elapsed()).with_message(step.to_owned());
-        bar.enable_steady_tick(TICK);
         show(&bar);
     }
 
@@ -135,10 +170,8 @@ impl Counted {
         let what = what.into();
         let is_shown = on_terminal();
         let bar = if is_shown {
-            let bar = ProgressBar::new(total as u64)
-                .with_style(style("{wide_bar} {pos}/{len} {prefix} [{elapsed}, {eta} left] {msg}"));
+            let bar = unseen(if total > 0 { counted() } else { style("{spinner} {prefix} [{elapsed}]") });
             bar.set_prefix(what.clone());
-            bar.enable_steady_tick(TICK);
             show(&bar);
             bar
         } else {
@@ -156,6 +189,9 @@ impl Counted {
 
     /// So many parts are done of so many, with a word about the last.
     pub(crate) fn set(&self, done: usize, total: usize, word: &str) {
+        if self.bar.length() == Some(0) && total > 0 {
+            self.bar.set_style(counted());
+        }
         self.bar.set_length(total as u64);
         self.bar.set_position(done as u64);
         self.bar.set_message(word.to_owned());
@@ -175,9 +211,10 @@ impl Counted {
         if done >= total || !lines.are_due(Instant::now()) {
             return;
         }
-        let left = self.bar.elapsed().mul_f64((total - done) as f64 / done.max(1) as f64);
         let word = if word.is_empty() { String::new() } else { format!(", {word}") };
-        messages::inform(format_args!("{done} of {total} {}{word}; about {} left", self.what, in_words(left)));
+        let left = time_left(self.bar.elapsed(), done, total);
+        let left = left.map_or_else(String::new, |left| format!("; about {} left", in_words(left)));
+        messages::inform(format_args!("{done} of {total} {}{word}{left}", self.what));
     }
 
     /// Ends, and leaves no trace on the terminal.
@@ -213,6 +250,12 @@ mod tests {
         let mut lines = Lines::start(start);
         let told: Vec<u64> = (0..200).filter(|second| lines.are_due(start + Duration::from_secs(*second))).collect();
         assert_eq!(told, [2, 12, 32, 72, 132, 192]);
+    }
+
+    #[test]
+    fn nothing_is_known_of_the_time_before_the_first_part() {
+        let left = |done| time_left(Duration::from_secs(6), done, 5);
+        assert_eq!([0, 2, 5].map(left), [None, Some(Duration::from_secs(9)), Some(Duration::ZERO)]);
     }
 
     #[test]

@@ -8,13 +8,13 @@ use std::str::FromStr;
 use alnm_imaging::LabelMap;
 use alnm_imaging::mask::MaskParams;
 use alnm_imaging::region::{Ring, RingLimits, RingParams, Roi};
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 
 use crate::exit::{require, wrong_use, wrong_value};
 use crate::input::{ChosenImage, MaskChoice, MaskDrawing, SeriesChoice, noted, open};
 use crate::messages::inform;
-use crate::options::{ImageOutput, RegionOptions};
+use crate::options::{ImageOutput, OutputFile, RegionOptions, without_unit};
 use crate::output::{Activity, warn};
 
 /// Make regions from a region: rings around it, shells in it, habitats of its voxels.
@@ -36,16 +36,16 @@ enum RegionsCommand {
     Habitats(habitats::MapHabitats),
 }
 
-/// Draw bands of distances from the surface of a region, in mm on the grid's own spacing.
+/// Draw bands of distances from the surface of a region, in mm on the grid's own spacing: label 1 for the first and so
+/// on.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: alnm regions rings lesion.nii.gz rings.nii.gz --ring=-2:0 --ring 0:5 --ring 5:10")]
 struct RingsCommand {
     /// Mask: an image, or with --image a DICOM segmentation or structure set; `-` is standard input.
     #[arg(value_name = "MASK")]
     mask: PathBuf,
-    /// File for the rings: label 1 for the first and so on; `-` is standard output.
-    #[arg(value_name = "OUT")]
-    output: PathBuf,
+    #[command(flatten)]
+    output: OutputFile,
     #[command(flatten)]
     region: RegionOptions,
     /// A ring between two distances in mm from the surface: 0:5 is up to 5 mm outside, -2:0 up to 2 mm inside, -2:5
@@ -86,7 +86,9 @@ impl FromStr for Limits {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let numbers = text.split_once(':').and_then(|(a, b)| Some([a.trim().parse().ok()?, b.trim().parse().ok()?]));
+        let number = |text: &str| text.trim().parse().ok();
+        let numbers = without_unit(text, "mm").split_once(':');
+        let numbers = numbers.and_then(|(a, b)| Some([number(without_unit(a, "mm"))?, number(b)?]));
         numbers.map(Self).ok_or_else(|| "it has to be two numbers with a colon between them, such as 0:5".to_owned())
     }
 }
@@ -103,7 +105,7 @@ impl Regions {
 
 impl RingsCommand {
     fn run(self) -> Result<()> {
-        self.written.check([self.output.as_path()])?;
+        self.written.check([&*self.output])?;
         require(
             self.image.is_some() || !self.choice.is_any(),
             "--phase, --series, --volume and the like choose a volume of --image; name the image",
@@ -126,7 +128,8 @@ impl RingsCommand {
             limits = limits.with_above(image, value);
         }
         activity.next("drawing");
-        let rings = drawing.draw(Roi::new(&mask, self.region.label())?, limits)?;
+        let region = Roi::new(&mask, self.region.label()).with_context(|| self.mask.display().to_string())?;
+        let rings = drawing.draw(region, limits)?;
         activity.next("writing");
         self.written.write_mask(&self.output, &rings.mask)?;
         activity.finish();
@@ -135,10 +138,25 @@ impl RingsCommand {
             let cut = if drawn.cut_voxels > 0 { format!(", {} more cut off", drawn.cut_voxels) } else { String::new() };
             inform(format_args!("label {}, {from} to {to} mm: {} voxels{cut}", drawn.label, drawn.voxels));
             if drawn.voxels == 0 {
-                warn(format_args!("the ring {from} to {to} mm is empty: the mask has no label {}", drawn.label));
+                let why = self.why_empty(drawn.cut_voxels);
+                warn(format_args!("the ring {from} to {to} mm is empty, label {} is not there: {why}", drawn.label));
             }
         }
         Ok(())
+    }
+
+    /// Why a ring has no voxel, of which so many were cut off.
+    fn why_empty(&self, cut_voxels: usize) -> String {
+        if cut_voxels == 0 {
+            return "no voxel of the grid lies at these distances".to_owned();
+        }
+        let limits = [
+            (self.within.is_some(), "--within"),
+            (self.above.is_some(), "--above"),
+            (!self.over_other_labels, "other labels of the mask, which --over-other-labels lets rings have"),
+        ];
+        let limits: Vec<&str> = limits.iter().filter(|(is_set, _)| *is_set).map(|(_, name)| *name).collect();
+        format!("all {cut_voxels} voxels at these distances are cut off by {}", limits.join(" or "))
     }
 
     fn params(&self) -> Result<RingParams> {

@@ -18,7 +18,7 @@ use clap::ValueEnum;
 use crate::exit::{require, wrong_use, wrong_value};
 use crate::input::{ChosenImage, MaskDrawing, SeriesChoice, open, read_image, read_text};
 use crate::messages::{inform, warn};
-use crate::options::{ImageOutput, RegionOptions};
+use crate::options::{ImageOutput, RegionOptions, millimetres};
 use crate::output::{is_standard_stream, refuse_stream, write_file};
 use crate::progress::Counted;
 
@@ -71,7 +71,7 @@ pub(crate) struct Register {
     #[arg(long, value_name = "N")]
     iterations: Option<usize>,
     /// Largest distance of the B-spline's control points in mm.
-    #[arg(long, value_name = "MM")]
+    #[arg(long, value_name = "MM", value_parser = millimetres)]
     grid_spacing: Option<f64>,
     /// Weight of the bending energy in mm²: the larger, the smoother the motion.
     #[arg(long, value_name = "MM2")]

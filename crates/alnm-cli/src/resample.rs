@@ -11,7 +11,7 @@ use clap::ValueEnum;
 use crate::exit::wrong_use;
 use crate::input::{ChosenImage, MaskDrawing, SeriesChoice, noted, open};
 use crate::messages::{inform, warn};
-use crate::options::{ImageOutput, PerAxis, RegionOptions};
+use crate::options::{ImageOutput, OutputFile, PerAxis, RegionOptions};
 use crate::progress::{Activity, Counted};
 
 /// Resample an image or a mask to a spacing, or onto the grid of another image, as ITK does.
@@ -24,15 +24,14 @@ use crate::progress::{Activity, Counted};
 
 A structure set or segmentation is drawn on the grid; its regions stay labels, by the nearest voxel.")]
 pub(crate) struct Resample {
-    /// Image file, DICOM folder, or DICOM mask (RTSTRUCT, SEG); `-` is standard input.
+    /// Image file, DICOM folder, or DICOM mask (RTSTRUCT, SEG) or a folder of one; `-` is standard input.
     #[arg(value_name = "IN")]
     input: PathBuf,
-    /// File to write; `-` is standard output.
-    #[arg(value_name = "OUT")]
-    output: PathBuf,
+    #[command(flatten)]
+    output: OutputFile,
     #[command(flatten)]
     choice: SeriesChoice,
-    /// New spacing in mm along x, y and z, or one for all; 0 keeps an axis.
+    /// New spacing in mm along x, y and z, or one for all (two for an image of two dimensions); 0 keeps an axis.
     #[arg(long, value_name = "X,Y,Z", required_unless_present = "like", conflicts_with = "like")]
     spacing: Option<PerAxis>,
     /// Image whose grid is taken.
@@ -113,14 +112,17 @@ impl Method {
 
 impl Resample {
     pub(crate) fn run(self) -> anyhow::Result<()> {
-        self.written.check([self.output.as_path()])?;
+        self.written.check([&*self.output])?;
         self.threads.start()?;
         let activity = Activity::start("reading");
         let source = open(&self.input)?;
         let start = Instant::now();
-        if source.format() == FileFormat::Dicom && !source.is_folder() {
+        if source.format() == FileFormat::Dicom {
             let folder = source.dicom_folder()?;
-            if let Some(mask) = folder.only_mask()? {
+            // In a folder with images a mask is one of them.
+            if folder.series().is_empty()
+                && let Some(mask) = folder.only_mask()?
+            {
                 let mask = self.mask(mask)?;
                 activity.next("writing");
                 self.written.write_mask(&self.output, &mask)?;
@@ -142,6 +144,14 @@ impl Resample {
         }
         let image = chosen.image;
         let grid = self.grid(image.geometry())?;
+        if let Some(like) = self.like.as_deref().filter(|_| !grid.meets(image.geometry())) {
+            warn(format_args!(
+                "{} and {} do not overlap: every voxel of the result is {}",
+                self.input.display(),
+                like.display(),
+                self.outside
+            ));
+        }
         let (start, progress) = (Instant::now(), Counted::start("rows of voxels", 0));
         let method = self.interpolator.unwrap_or(Method::Bspline).interpolator();
         let resampled = resample_image_with(&image, &grid, method, self.outside, &progress.observer())?;
@@ -157,7 +167,10 @@ impl Resample {
     fn grid(&self, old: &Geometry) -> anyhow::Result<Geometry> {
         match (&self.like, self.spacing) {
             (Some(path), _) => Ok(read_like(path)?.image.geometry().clone()),
-            (None, Some(PerAxis(spacing))) => Ok(spacing_grid(old, spacing)?),
+            (None, Some(PerAxis { is_planar: true, .. })) if old.dimension() == 3 => Err(wrong_use(
+                "--spacing gives 2 numbers for an image of three dimensions; one or three are needed, such as 1 or 1,1,3",
+            )),
+            (None, Some(PerAxis { along, .. })) => Ok(spacing_grid(old, along)?),
             (None, None) => Err(wrong_use("a grid is needed: name a --spacing, or an image by --like")),
         }
     }

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap_complete::Shell;
 
 use crate::messages::inform;
-use crate::output::{Overwriting, print_bytes, refuse_stream, require_folder};
+use crate::output::{Overwriting, in_folder, print_bytes, refuse_stream, require_folder};
 
 /// Print completions for a shell.
 #[derive(Debug, clap::Args)]
@@ -48,13 +48,13 @@ impl Man {
             .collect();
         require_folder(&self.folder)?;
         self.overwriting.check(pages.iter().map(|(path, _)| path.as_path()))?;
-        std::fs::create_dir_all(&self.folder)
-            .with_context(|| format!("cannot create the folder {}", self.folder.display()))?;
-        for (path, command) in &pages {
-            let mut page = Vec::new();
-            clap_mangen::Man::new(command.clone()).render(&mut page)?;
-            self.overwriting.write_file(path, &page)?;
-        }
+        in_folder(&self.folder, || {
+            pages.iter().try_for_each(|(path, command)| {
+                let mut page = Vec::new();
+                clap_mangen::Man::new(command.clone()).render(&mut page)?;
+                self.overwriting.write_file(path, &page)
+            })
+        })?;
         inform(format_args!("{} pages in {}", pages.len(), self.folder.display()));
         Ok(())
     }

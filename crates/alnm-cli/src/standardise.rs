@@ -15,7 +15,7 @@ use crate::cases::{ListedCase, Masks, is_list, read_list};
 use crate::exit::{require, wrong_use, wrong_value};
 use crate::input::{ChosenImage, MaskChoice, SeriesChoice, read_text};
 use crate::messages::inform;
-use crate::options::ImageOutput;
+use crate::options::{ImageOutput, List, OutputFile};
 use crate::output::{Activity, Overwriting};
 use crate::progress::Counted;
 use crate::saved::SCALE;
@@ -53,8 +53,8 @@ struct Learn {
     #[arg(value_name = "IMAGE|CASES.csv")]
     images: Vec<PathBuf>,
     /// Nyul: percentiles that are landmarks.
-    #[arg(long, value_name = "P,P,...", value_delimiter = ',', num_args = 1)]
-    percentiles: Vec<f64>,
+    #[arg(long, value_name = "P,P,...")]
+    percentiles: Option<List<f64>>,
     /// Histogram matching: bins.
     #[arg(long, value_name = "N", default_value_t = 256)]
     levels: usize,
@@ -89,7 +89,7 @@ struct Learn {
     overwriting: Overwriting,
 }
 
-/// Bring an image onto a scale that was learned.
+/// Bring an image onto a scale that was learned; it is written in single precision.
 #[derive(Debug, Args)]
 struct Apply {
     /// The scale; `-` is standard input.
@@ -98,9 +98,8 @@ struct Apply {
     /// Image file or DICOM folder; `-` is standard input.
     #[arg(value_name = "IN")]
     input: PathBuf,
-    /// File for the image, in single precision; `-` is standard output.
-    #[arg(value_name = "OUT")]
-    output: PathBuf,
+    #[command(flatten)]
+    output: OutputFile,
     #[command(flatten)]
     choice: SeriesChoice,
     /// Mask of the voxels from which the scale of this image is determined; without a mask the voxels above 0.
@@ -209,8 +208,8 @@ impl Learn {
         Ok(match self.method {
             Method::Nyul => {
                 let mut params = NyulParams::default();
-                if !self.percentiles.is_empty() {
-                    params = params.with_percentiles(self.percentiles.iter().copied());
+                if let Some(List(percentiles)) = &self.percentiles {
+                    params = params.with_percentiles(percentiles.iter().copied());
                 }
                 let nyul = params.check().map_err(wrong_value)?;
                 let landmarks = each(images, |image, region| Ok(nyul.landmarks(image, region)?))?;
@@ -250,7 +249,7 @@ fn each<T: Send>(
     let of_training = |training: &TrainingImage| -> Result<T> {
         let chosen = training.choice.read(&training.image)?;
         let mask = training.mask.as_deref().map(|path| inside(&training.region, &chosen, path)).transpose()?;
-        let region = mask.as_ref().map(|mask| Roi::new(mask, 1)).transpose()?;
+        let region = region_of(mask.as_ref(), training.mask.as_deref())?;
         let found = of_image(&chosen.image, region).with_context(|| training.image.display().to_string())?;
         progress.advance();
         Ok(found)
@@ -263,9 +262,15 @@ fn inside(choice: &MaskChoice, chosen: &ChosenImage, path: &Path) -> Result<Labe
     choice.read_inside(chosen.image.geometry(), chosen.frame_of_reference.as_deref(), path)
 }
 
+/// The region of a mask; an empty one is a fault of its file.
+fn region_of<'a>(mask: Option<&'a LabelMap>, path: Option<&Path>) -> Result<Option<Roi<'a>>> {
+    let region = mask.map(|mask| Roi::new(mask, 1)).transpose();
+    region.with_context(|| path.unwrap_or(Path::new("")).display().to_string())
+}
+
 impl Apply {
     fn run(self) -> Result<()> {
-        self.written.check([self.output.as_path()])?;
+        self.written.check([&*self.output])?;
         require(
             self.mask.is_some() || !self.region.region.is_any(),
             "--label, --roi and --roi-number choose a region of --mask; name the mask",
@@ -277,7 +282,7 @@ impl Apply {
         let activity = Activity::start("reading");
         let chosen = self.choice.read(&self.input)?;
         let mask = self.mask.as_deref().map(|path| inside(&self.region, &chosen, path)).transpose()?;
-        let region = mask.as_ref().map(|mask| Roi::new(mask, 1)).transpose()?;
+        let region = region_of(mask.as_ref(), self.mask.as_deref())?;
         let progress = Counted::start("slices", 0);
         let standardised = standard.apply_with(&chosen.image, region, &progress.observer())?;
         progress.finish();

@@ -8,13 +8,14 @@ mod plane;
 use std::path::{Path, PathBuf};
 
 use alnm_imaging::dicom::Series;
+use alnm_imaging::file::Source;
 use alnm_imaging::region::{labels, resize_bilinear};
 use alnm_imaging::{FileFormat, Geometry, LabelMap, Volume};
 use anyhow::{Context, Result, bail, ensure};
 use ndarray::Array2;
 
 use crate::exit::wrong_use;
-use crate::input::{ChosenImage, MaskDrawing, SeriesChoice};
+use crate::input::{ChosenImage, MaskDrawing, SeriesChoice, Tell};
 use crate::options::{Range, RegionOptions};
 use crate::output::{Activity, Overwriting, refuse_stream, warn};
 use picture::{Picture, Window};
@@ -23,8 +24,8 @@ use plane::{Orientation, Planes};
 /// The percentiles that are black and white where nothing else is said.
 const PERCENTILES: [f64; 2] = [1.0, 99.5];
 
-/// Draw an image, with the outlines of a mask: as a picture (.png), or as a page to leaf through slices and phases with
-/// the keys (.html).
+/// Draw an image, with the outlines of a mask: as a picture (.png), or as a page to leaf through slices and phases (of
+/// a file of four dimensions its volumes) with the keys (.html).
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   alnm view image.nii.gz look.png                          # three planes through the centre
@@ -36,8 +37,11 @@ The patient's right is on the left of axial and coronal planes. Labels have colo
 4 green, 5 pink, 6 red. The page needs no other file and no network.")]
 pub(crate) struct View {
     /// Image file or DICOM folder, its mask if there is one, and the file to write (.png or .html).
-    #[arg(value_names = ["IMAGE", "[MASK] OUT"], num_args = 2..=3, required = true)]
+    #[arg(value_names = ["IMAGE", "[MASK] OUT"], num_args = 1..=3, required = true)]
     files: Vec<PathBuf>,
+    /// The same as OUT.
+    #[arg(short, long, value_name = "FILE")]
+    out: Option<PathBuf>,
     #[command(flatten)]
     choice: SeriesChoice,
     #[command(flatten)]
@@ -55,7 +59,7 @@ pub(crate) struct View {
     window: Option<Range>,
     /// Percentiles of the grey values that are black and white; without it the window that a DICOM series states, else
     /// 1,99.5.
-    #[arg(long, value_name = "LOW,HIGH")]
+    #[arg(long, value_name = "LOW,HIGH", allow_hyphen_values = true)]
     percentiles: Option<Range>,
     /// Pixels of the longer side of each plane of a picture.
     #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u16).range(32..=4096))]
@@ -86,9 +90,9 @@ struct Read {
 
 impl View {
     pub(crate) fn run(self) -> Result<()> {
-        let (image, mask, out) = match self.files.as_slice() {
-            [image, out] => (image, None, out),
-            [image, mask, out] => (image, Some(mask.as_path()), out),
+        let (image, mask, out) = match (self.files.as_slice(), &self.out) {
+            ([image], Some(out)) | ([image, out], None) => (image, None, out),
+            ([image, mask], Some(out)) | ([image, mask, out], None) => (image, Some(mask.as_path()), out),
             _ => return Err(wrong_use("view takes an image, a mask if there is one, and the file to write")),
         };
         refuse_stream(out, "picture or page")?;
@@ -100,10 +104,15 @@ impl View {
                 return Err(wrong_use(refused));
             }
         };
+        if let Some(Range([low, high])) = self.percentiles.filter(|Range([low, high])| *low < 0.0 || *high > 100.0) {
+            return Err(wrong_use(format!("--percentiles is {low},{high}; percentiles lie from 0 to 100")));
+        }
         self.overwriting.check_files([out.as_path()])?;
         self.threads.start()?;
         let activity = Activity::start("reading");
         let Read { phases, mask, window: stated } = self.read(image, mask, is_page)?;
+        let is_visible = phases.iter().any(|phase| phase.as_slice().iter().any(|value| value.is_finite()));
+        ensure!(is_visible, "{}: no voxel has a finite value, so there is nothing to draw", image.display());
         let window = match (self.window, self.percentiles, stated) {
             (Some(Range([low, high])), ..) => Window { low, high },
             (None, None, Some(stated)) => Window::of_dicom(stated),
@@ -129,8 +138,11 @@ impl View {
     /// The phases that are shown, and the mask on their grid.
     fn read(&self, image: &Path, mask: Option<&Path>, all_phases: bool) -> Result<Read> {
         let source = crate::input::open(image)?;
-        let is_one = !all_phases || self.choice.phase.is_some() || source.format() != FileFormat::Dicom;
-        let (phases, chosen) = if is_one {
+        let is_dicom = source.format() == FileFormat::Dicom;
+        let is_one = !all_phases || self.choice.phase.is_some();
+        let (phases, chosen) = if !is_one && !is_dicom && self.choice.volume.is_none() {
+            self.read_volumes(&source)?
+        } else if is_one || !is_dicom {
             let chosen = self.choice.read_chosen(source, &|odd| warn(odd))?;
             (vec![chosen.image.cast()], chosen)
         } else {
@@ -140,6 +152,28 @@ impl View {
         };
         let mask = mask.map(|path| self.read_mask(path, &chosen)).transpose()?;
         Ok(Read { phases, mask, window: chosen.window })
+    }
+
+    /// The volumes of a file of four dimensions, or the image of any other.
+    fn read_volumes(&self, source: &Source) -> Result<(Vec<Volume<f32>>, ChosenImage)> {
+        let header = source.try_clone()?.read_header()?;
+        let components = source.try_clone()?.read_outline()?.components.max(1);
+        let count = if components == 1 { header.volumes } else { 1 };
+        if count <= 1 {
+            let chosen = self.choice.read_chosen(source.try_clone()?, &|odd| warn(odd))?;
+            return Ok((vec![chosen.image.cast()], chosen));
+        }
+        let read = |volume: usize, tell: Tell<'_>| {
+            let choice = self.choice.with_volume(volume);
+            choice.read_chosen(source.try_clone()?, tell)
+        };
+        let first = read(1, &|odd| warn(odd))?;
+        let mut volumes = vec![first.image.cast()];
+        for volume in 2..=count {
+            // What is odd about the file was said.
+            volumes.push(read(volume, &|_| ())?.image.cast());
+        }
+        Ok((volumes, first))
     }
 
     fn read_phases(&self, series: &Series) -> Result<(Vec<Volume<f32>>, ChosenImage)> {

@@ -325,7 +325,26 @@ fn what_is_odd_about_a_patient_is_said() {
     assert_eq!(output.status.code(), Some(4), "{text}");
     assert!(text.contains("patient A: no risk") && text.contains("SII needs platelets"), "{text}");
     assert!(text.contains("MTD is 24 cm; training patients had"), "{text}");
-    assert!(text.contains("patient C: not scored") && text.contains("absent.nii.gz"), "{text}");
+    assert!(text.contains("patient C: not scored\n") && !text.contains("absent.nii.gz"), "{text}");
+    let said = String::from_utf8(output.stderr).unwrap();
+    let missing = "error: patient C: mask cohort/masks/absent.nii.gz: No such file or directory (os error 2)\n";
+    assert!(said.contains(missing) && said.matches("No such file").count() == 1, "{said}");
+    for form in ["csv", "json"] {
+        let told = run(folder, &["apply", "out/bundle.safetensors", "--cases", "odd.csv", "--format", form]).stdout;
+        let told = String::from_utf8(told).unwrap();
+        assert!(told.contains("mask cohort/masks/absent.nii.gz: No such file"), "{told}");
+        assert_eq!(told.matches("No such file").count(), 1, "{told}");
+    }
+    table(&[&format!("A,{files},50,24,0.5,4,2,NA"), &format!("B,{files},50,24,0.5,4,2,NA")]);
+    let none = run(folder, &["apply", "out/bundle.safetensors", "--cases", "odd.csv"]);
+    assert_eq!(none.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&none.stderr).contains("no patient has a risk"));
+    for arguments in [["-", "i", "m"], ["out/bundle.safetensors", "-", "m"], ["out/bundle.safetensors", "i", "-"]] {
+        let refused = ends_with(2, folder, &[&["apply"][..], &arguments].concat()).messages;
+        assert!(refused.starts_with("error: standard input (-) is not read as "), "{refused}");
+    }
+    let refused = complaint(folder, &["apply", "absent.safetensors", "i", "m"]);
+    assert_eq!(refused, "error: cannot read the bundle absent.safetensors: No such file or directory (os error 2)\n");
     table(&[&format!("A,{files},50,\"2,4\",0.5,4,2,250")]);
     let refused = complaint(folder, &["apply", "out/bundle.safetensors", "--cases", "odd.csv"]);
     assert!(refused.contains("patient A: mtd_cm is \"2,4\""), "{refused}");

@@ -456,6 +456,72 @@ fn phases_are_written_into_one_file() {
 }
 
 #[test]
+fn volumes_of_a_file_become_a_file_each() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    write_dynamic(&path.join("dce"));
+    succeed(path, &["convert", "dce", "all.nii.gz", "--all-phases", "--one-file"]);
+    succeed(path, &["convert", "all.nii.gz", "each.nrrd", "--all-volumes"]);
+    for phase in 0..3 {
+        assert_volume(&read_image(path.join(format!("each-{}.nrrd", phase + 1))).unwrap(), phase);
+    }
+    assert!(fail(path, 1, &["convert", "all.nii.gz", "each.nrrd", "--all-volumes"]).contains("already there"));
+    let message = fail(path, 1, &["convert", "all.nii.gz", "x.nrrd"]);
+    assert!(message.ends_with("3 volumes where one is asked for; choose one by its number (--volume)\n"), "{message}");
+    let message = fail(path, 1, &["convert", "all.nii.gz", "x.nrrd", "--volume", "9"]);
+    assert!(message.ends_with("all.nii.gz: volume 9 asked for; the file has volumes 1 to 3\n"), "{message}");
+    let message = fail(path, 1, &["convert", "dce", "x.nrrd"]);
+    assert!(message.ends_with("the series has 3 phases; choose one by its number (--phase)\n"), "{message}");
+}
+
+#[test]
+fn what_an_option_says_fits_the_output_or_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    write_image(path.join("a.nrrd"), &volume(0).into()).unwrap();
+    std::fs::create_dir(path.join("folder.nrrd")).unwrap();
+    for (arguments, code, words) in [
+        (&["convert", "a.nrrd", "b.nrrd", "--object", "seg", "--like", "a.nrrd"][..], 2, "let it end in .dcm"),
+        (&["convert", "a.nrrd", "folder.nrrd"], 1, "folder.nrrd is a folder; a file is written"),
+        (&["n4", "a.nrrd", "folder.nrrd"], 1, "folder.nrrd is a folder; a file is written"),
+        (&["convert", "a.nrrd", "b", "--deidentify", ""], 2, "--deidentify is empty"),
+        (&["convert", "a.nrrd", "b.nrrd", "--as", "nii"], 2, "--as is the format of an image on standard output"),
+        (&["resample", "a.nrrd", "b.nrrd", "--spacing", "1", "--as", "nii"], 2, "--as is the format of an image"),
+    ] {
+        let message = fail(path, code, arguments);
+        assert!(message.contains(words), "{arguments:?}: {message}");
+    }
+    if cfg!(unix) {
+        let message = fail(path, 1, &["convert", "a.nrrd", "/dev/null"]);
+        assert!(message.contains("/dev/null is a file; a folder is written"), "{message}");
+    }
+    assert_eq!(path.read_dir().unwrap().count(), 2, "nothing is written");
+    assert_eq!(path.join("folder.nrrd").read_dir().unwrap().count(), 0);
+    succeed(path, &["convert", "a.nrrd", "-o", "named.nii"]);
+    assert_volume(&read_image(path.join("named.nii")).unwrap(), 0);
+    let message = fail(path, 2, &["convert", "a.nrrd", "b.nii", "-o", "c.nii"]);
+    assert!(message.contains("cannot be used with"), "{message}");
+    fail(path, 2, &["convert", "a.nrrd"]);
+}
+
+#[test]
+fn a_folder_of_one_mask_is_that_mask() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    std::fs::create_dir(path.join("drawn")).unwrap();
+    write_structures(&path.join("drawn/structures.dcm"));
+    write_image(path.join("image.nii.gz"), &volume(0).into()).unwrap();
+    succeed(path, &["resample", "drawn", "gtv.nrrd", "--roi", "GTV-1", "--like", "image.nii.gz"]);
+    assert_eq!(read_mask(path.join("gtv.nrrd")).unwrap().as_slice().iter().sum::<u32>(), 2 * 3);
+    for input in ["drawn", "drawn/structures.dcm"] {
+        let message = fail(path, 1, &["convert", input, "x.nrrd"]);
+        assert!(message.ends_with("on which they were drawn (--like)\n"), "{message}");
+    }
+    let message = fail(path, 1, &["n4", "drawn/structures.dcm", "x.nrrd"]);
+    assert!(message.starts_with("error: drawn/structures.dcm: no DICOM file with an image here"), "{message}");
+}
+
+#[test]
 fn contours_that_leave_the_image_are_cut_with_a_word() {
     let folder = tempfile::tempdir().unwrap();
     write_image(folder.path().join("image.nii.gz"), &volume(0).into()).unwrap();

@@ -179,6 +179,36 @@ fn mistakes_are_told() {
     }
 }
 
+#[test]
+fn a_mask_on_another_grid_is_brought_onto_that_of_the_image_with_a_word() {
+    let folder = folder();
+    let path = folder.path();
+    let mask_at = |name: &str, x: f64| {
+        let grid = Geometry::new(
+            [12, 12, 6],
+            [1.0, 1.0, 2.0],
+            [x, 8.0, 0.0],
+            [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]],
+        );
+        write_mask(path.join(name), &Volume::filled(grid.unwrap(), 1)).unwrap();
+    };
+    mask_at("beside.nrrd", 26.0);
+    mask_at("away.nrrd", 500.0);
+    let command = |mask: &str| format!("deep-features a_image.nrrd {mask} --onnx mean.onnx --out {mask}.csv");
+    std::fs::write(path.join("mean.onnx"), mean_network()).unwrap();
+    let (code, message) = alnm(path, &command("beside.nrrd"));
+    assert_eq!(code, Some(0), "{message}");
+    assert!(message.contains("warning: label 1 leaves the image: 50.0 % of it lies outside and is lost"), "{message}");
+    let (code, message) = alnm(path, &command("away.nrrd"));
+    assert_eq!(code, Some(1));
+    assert!(message.contains("away.nrrd: no voxel of label 1 is left on the grid of the image"), "{message}");
+    for option in ["--weights", "--onnx"] {
+        let (code, message) = alnm(path, &format!("deep-features a_image.nrrd a_mask.nrrd {option} - --out o.csv"));
+        assert_eq!(code, Some(2), "{message}");
+        assert!(message.contains("standard input (-) is not read as "), "{message}");
+    }
+}
+
 /// A list of six lesions, bright or dark at their rim, with an outcome.
 fn cohort(path: &Path) {
     let geometry = Geometry::axis_aligned([32, 28, 6], [1.0, 1.0, 2.0]).unwrap();

@@ -146,6 +146,41 @@ fn masks_are_brought_onto_the_grid_of_the_image() {
 }
 
 #[test]
+fn what_a_mask_loses_on_the_grid_of_an_image_is_said() {
+    let folder = folder_with_image();
+    let path = folder.path();
+    let here = image().geometry().clone();
+    let mask_at = |name: &str, x: f64| {
+        let grid = here.with_grid(here.size(), here.spacing(), [x, 0.0, 0.0]).unwrap();
+        write_mask(path.join(name), &Volume::filled(grid, 1_u32)).unwrap();
+    };
+    mask_at("beside.nrrd", 12.0);
+    mask_at("away.nrrd", 500.0);
+    write_series(path.join("series"), &[Phase::new(image().cast::<i16>(), 0.0)], &SeriesAttributes::new("P", "S"))
+        .unwrap();
+    let half = "warning: label 1 leaves the image: 50.0 % of it lies outside and is lost\n";
+    for command in [
+        "convert MASK out.nii.gz --like image.nrrd",
+        "convert MASK out.seg.dcm --like series",
+        "convert MASK out.rtstruct.dcm --like series",
+        "n4 image.nrrd n4.nrrd --mask MASK --iterations 1",
+        "kinetics image.nrrd image.nrrd --times 0,90 --mask MASK -o maps",
+        "standardise apply scale.json image.nrrd standard.nrrd --mask MASK",
+        "regions rings MASK rings.nrrd --ring=-2:0 --image image.nrrd",
+    ] {
+        if command.starts_with("standardise") {
+            succeeds(path, "standardise learn white-stripe scale.json");
+        }
+        fails(path, &command.replace("MASK", "away.nrrd"), 1, "away.nrrd: no voxel of label 1 is left on the grid");
+        let said = succeeds(path, &command.replace("MASK", "beside.nrrd")).messages;
+        assert!(said.contains(half), "{command}: {said}");
+    }
+    let said = succeeds(path, "resample image.nrrd zeros.nrrd --like away.nrrd").messages;
+    assert!(said.contains("image.nrrd and away.nrrd do not overlap: every voxel of the result is 0"), "{said}");
+    assert!(!succeeds(path, "resample image.nrrd part.nrrd --like beside.nrrd").messages.contains("overlap"));
+}
+
+#[test]
 fn voxels_outside_may_be_negative() {
     let folder = folder_with_image();
     succeeds(folder.path(), "resample image.nrrd out.nrrd --spacing 3,3,3 --outside -1000 --interpolator nearest");
@@ -209,6 +244,40 @@ fn resampling_follows_a_spacing_or_another_image() {
     }
     succeeds(path, "resample linear.nrrd back.nrrd --like image.nrrd --interpolator linear");
     assert_eq!(read_image(path.join("back.nrrd")).unwrap().geometry(), image().geometry());
+}
+
+#[test]
+fn lists_and_units_are_understood_as_people_write_them() {
+    let folder = folder_with_image();
+    let path = folder.path();
+    for (name, options) in
+        [("a", &["--iterations", "2,2"]), ("b", &["--iterations", "2 2"]), ("c", &["--iterations", "2x2"])]
+    {
+        let output = format!("{name}.nrrd");
+        let arguments = [&["n4", "image.nrrd", "--shrink", "2", "--out", &output][..], options].concat();
+        command::ends_with(0, path, &arguments);
+        assert_eq!(voxels(path, &output), voxels(path, "a.nrrd"));
+    }
+    write_mask(path.join("mask.nrrd"), &image().map(|voxel| u32::from(*voxel > 200.0))).unwrap();
+    let compared = |labels: &str| {
+        command::ends_with(0, path, &["agreement", "mask.nrrd", "mask.nrrd", "--json", "--labels", labels]).results
+    };
+    assert_eq!(compared("1 2"), compared("1,2"));
+    succeeds(path, "resample image.nrrd capitals.nrrd --spacing 2X2X5MM");
+    assert_eq!(read_image(path.join("capitals.nrrd")).unwrap().geometry().spacing(), [2.0, 2.0, 5.0]);
+    fails(path, "resample image.nrrd x.nrrd --spacing 1,1,x", 2, "\"x\": this is no number");
+    fails(path, "resample image.nrrd x.nrrd --spacing 2,2", 2, "2 numbers for an image of three dimensions");
+    let flat = Geometry::planar([8, 6], [1.0; 2], [0.0; 2], [[1.0, 0.0], [0.0, 1.0]]).unwrap();
+    write_image(path.join("flat.nrrd"), &Volume::filled(flat, 1_u8).into()).unwrap();
+    succeeds(path, "resample flat.nrrd half.nrrd --spacing 2,2");
+    assert_eq!(read_image(path.join("half.nrrd")).unwrap().geometry().size(), [4, 3, 1]);
+    write_image(path.join("ones.nrrd"), &Volume::filled(image().geometry().clone(), 1.5_f32).into()).unwrap();
+    fails(path, "agreement mask.nrrd ones.nrrd", 1, "ones.nrrd: reading a mask: the voxel [0, 0, 0]");
+    std::fs::write(path.join("empty.nrrd"), "").unwrap();
+    fails(path, "n4 empty.nrrd x.nrrd", 1, "empty.nrrd: not a medical image: the file is empty");
+    let json = succeeds(path, "info image.nrrd --json").results;
+    assert_eq!(succeeds(path, "info image.nrrd --format json").results, json);
+    assert_eq!(succeeds(path, "info image.nrrd -f txt").results, succeeds(path, "info image.nrrd").results);
 }
 
 #[test]

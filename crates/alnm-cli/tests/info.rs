@@ -111,10 +111,82 @@ fn json_of_info_is_as_its_schema_says() {
     assert!(told[2]["error"].as_str().unwrap().contains("No such file"), "{}", told[2]);
     assert_eq!(told[4]["series"][0]["statistics"]["volume"], 1);
     assert_eq!(told[5]["masks"][0]["kind"], "segmentation");
+    let (segmented, geometry) = (&told[5]["masks"][0]["labels"][0], &told[5]["masks"][0]["geometry"]);
+    for key in ["voxels", "volume_mm3", "parts", "largest_part"] {
+        assert_eq!(segmented[key], told[1]["labels"][0][key], "{key}");
+    }
+    assert_eq!((&segmented["name"], &geometry["spacing"]), (&"Region 1".into(), &serde_json::json!([1.0, 1.0, 2.0])));
+    let text = succeeds(path, "info region.seg.dcm").results;
+    assert!(text.contains("  spacing    [1.0, 1.0, 2.0] mm\n"), "{text}");
+    assert!(text.contains("  region 1 \"Region 1\": 252 voxels, 504 mm3, 1 part\n"), "{text}");
+    assert!(succeeds(path, "info region.seg.dcm --headers").results.contains("  region 1 \"Region 1\"\n"));
     // The checker itself refuses what the schema does not allow.
     let mut wrong = told.clone();
     wrong[0]["volumes"] = "one".into();
     assert!(check(&schema(), &schema(), &wrong, "$").unwrap_err().contains("$[0].volumes"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_name_that_is_no_unicode_is_told_all_the_same() {
+    use std::os::unix::ffi::OsStrExt;
+    let folder = tempfile::tempdir().unwrap();
+    let geometry = Geometry::axis_aligned([2, 2, 2], [1.0; 3]).unwrap();
+    write_mask(folder.path().join("mask.nrrd"), &Volume::filled(geometry, 1)).unwrap();
+    let names = [&b"there\xff.nrrd"[..], b"absent\xff.nrrd"].map(std::ffi::OsStr::from_bytes);
+    std::fs::rename(folder.path().join("mask.nrrd"), folder.path().join(names[0])).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_alnm"));
+    let output = command.current_dir(folder.path()).args(["info", "--json"]).args(names).output().unwrap();
+    assert_eq!(output.status.code(), Some(4));
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    check(&schema(), &schema(), &told, "$").unwrap();
+    assert_eq!((&told[0]["path"], &told[0]["voxels"]), (&"there\u{fffd}.nrrd".into(), &"U8".into()));
+    assert_eq!(told[1]["path"], "absent\u{fffd}.nrrd");
+    assert!(told[1]["error"].as_str().unwrap().contains("No such file"), "{told}");
+}
+
+#[test]
+fn advice_fits_what_is_wrong_with_a_header() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let nrrd = |name: &str, fields: &str| {
+        let text = format!("NRRD0004\ndimension: 3\nencoding: raw\n{fields}\n\n");
+        std::fs::write(path.join(name), text).unwrap();
+    };
+    nrrd("endian.nrrd", "type: short\nsizes: 1 1 1");
+    nrrd("huge.nrrd", "type: uchar\nsizes: 1000000 1000000 1000000");
+    nrrd("zero.nrrd", "type: uchar\nsizes: 0 1 1");
+    let axes = "type: uchar\nsizes: 1 1 1\nspace: left-posterior-superior\nspace directions:";
+    nrrd("sheared.nrrd", &format!("{axes} (1,0,0) (0.3,1,0) (0,0,1)"));
+    nrrd("singular.nrrd", &format!("{axes} (1,0,0) (1,0,0) (0,0,1)"));
+    let mut flat = nifti(2, 0, &[4, 3, 2], b"n+1\0", 24);
+    flat[80..84].copy_from_slice(&0.0_f32.to_le_bytes());
+    std::fs::write(path.join("flat.nii"), flat).unwrap();
+    let mut nowhere = nifti(2, 0, &[4, 3, 2], b"n+1\0", 24);
+    nowhere[254..256].copy_from_slice(&[0, 0]);
+    std::fs::write(path.join("nowhere.nii"), nowhere).unwrap();
+    let lone =
+        "ObjectType = Image\nNDims = 3\nDimSize = 1 1 1\nElementType = MET_UCHAR\nElementDataFile = absent.raw\n";
+    std::fs::write(path.join("lone.mhd"), lone).unwrap();
+    std::fs::write(path.join("complex.nii"), nifti(32, 0, &[4, 3, 2], b"n+1\0", 192)).unwrap();
+    let fitting = [
+        ("endian.nrrd", "endian", "correct this field of the header"),
+        ("huge.nrrd", "bytes of voxels", "correct the sizes in the header"),
+        ("zero.nrrd", "size is [0, 1, 1]", "correct sizes, spacings and axes"),
+        ("sheared.nrrd", "perpendicular", "perpendicular axes"),
+        ("singular.nrrd", "invertible", "correct sizes, spacings and axes"),
+        ("flat.nii", "pixdim[1] is 0", "correct this field of the header"),
+        ("nowhere.nii", "neither qform nor sform", "do not rely on left and right"),
+        ("lone.mhd", "cannot be read", "put the file of the voxels"),
+        ("complex.nii", "no command reads the voxels", "the magnitude of complex numbers"),
+    ];
+    let (code, told) = told(path, &fitting.map(|(name, ..)| name).join(" "));
+    assert_eq!(code, Some(0), "{told}");
+    for (place, (name, what, advice)) in fitting.into_iter().enumerate() {
+        let odd = &told[place]["odd"];
+        let holds = |key: &str, words: &str| odd[0][key].as_str().unwrap_or_default().contains(words);
+        assert!(holds("what", what) && holds("advice", advice) && odd[1].is_null(), "{name}: {odd}");
+    }
 }
 
 /// A NIfTI header of a type with the lengths of its axes, 1 mm apart, and its voxels.

@@ -42,7 +42,31 @@ fn rings_and_shells_are_drawn_and_cut() {
     let message = succeeds(path, "regions rings lesion.nii.gz empty.nrrd --label 4 --ring 0:0.5").messages;
     assert!(message.contains("the ring 0 to 0.5 mm is empty"), "{message}");
     fails(path, "regions rings lesion.nii.gz rings.nii.gz --label 4 --ring 0:1", 1, "--force");
-    fails(path, "regions rings lesion.nii.gz a.nrrd --ring 0:1", 1, "labels in the mask: 4");
+    assert!(message.contains("no voxel of the grid lies at these distances"), "{message}");
+    fails(
+        path,
+        "regions rings lesion.nii.gz a.nrrd --ring 0:1",
+        1,
+        "lesion.nii.gz: bounding box: no voxel has the label 1",
+    );
+    let around = volume(|x, y, z| if (3..6).contains(&x) && (1..4).contains(&y) && z == 1 { 2 } else { 1 });
+    write_mask(path.join("around.nrrd"), &around).unwrap();
+    let message = succeeds(path, "regions rings around.nrrd cut.nrrd -l 2 --ring 0:1mm").messages;
+    let why =
+        "voxels at these distances are cut off by other labels of the mask, which --over-other-labels lets rings have";
+    assert!(message.contains("the ring 0 to 1 mm is empty, label 1 is not there: all 12 "), "{message}");
+    assert!(message.contains(why), "{message}");
+    write_mask(path.join("nothing.nrrd"), &volume(|_, _, _| 0)).unwrap();
+    for command in [
+        "regions rings nothing.nrrd a.nrrd --ring 0:1",
+        "kinetics image.nii.gz image.nii.gz --times 0x90 --mask nothing.nrrd -o maps",
+        "standardise apply stripe.json image.nii.gz a.nrrd --mask nothing.nrrd",
+    ] {
+        if command.starts_with("standardise") {
+            succeeds(path, "standardise learn white-stripe stripe.json");
+        }
+        fails(path, command, 1, "nothing.nrrd: bounding box: no voxel has the label 1; labels in the mask: none");
+    }
     fails(path, "regions rings lesion.nii.gz a.nrrd --label 4 --ring 0:3 --ring 2:5", 2, "two rings");
     fails(path, "regions rings lesion.nii.gz a.nrrd --label 4 --ring 5", 2, "two numbers");
     fails(path, "regions rings lesion.nii.gz a.nrrd --label 4", 2, "--ring");

@@ -114,9 +114,37 @@ fn a_page_holds_all_slices_of_all_phases_and_the_outlines() {
 }
 
 #[test]
+fn a_page_holds_all_volumes_of_a_file() {
+    let folder = folder();
+    let path = folder.path();
+    let volumes = [1, 2, 3].map(|factor| Image::I16(image().map(|voxel| factor * voxel)));
+    alnm_imaging::file::write_volumes(path.join("volumes.nii.gz"), &volumes, 60.0).unwrap();
+    succeeds(path, "view volumes.nii.gz mask.nrrd -o all.html");
+    assert_eq!(page(&path.join("all.html"))["phases"].as_array().unwrap().len(), 3);
+    succeeds(path, "view volumes.nii.gz one.html --volume 2");
+    assert_eq!(page(&path.join("one.html"))["phases"].as_array().unwrap().len(), 1);
+    fails(
+        path,
+        "view volumes.nii.gz look.png",
+        1,
+        "3 volumes where one is asked for; choose one by its number (--volume)",
+    );
+}
+
+#[test]
 fn what_cannot_be_drawn_is_refused() {
     let folder = folder();
     let path = folder.path();
+    for percentiles in ["5,500", "-5,50"] {
+        fails(
+            path,
+            &format!("view image.nrrd look.png --percentiles={percentiles}"),
+            2,
+            "percentiles lie from 0 to 100",
+        );
+    }
+    write_image(path.join("nan.nrrd"), &image().map(|_| f32::NAN).into()).unwrap();
+    fails(path, "view nan.nrrd look.png", 1, "nan.nrrd: no voxel has a finite value");
     fails(path, "view image.nrrd look.jpg", 2, "look.jpg has no suffix that view writes");
     fails(path, "view image.nrrd", 2, "");
     fails(path, "view image.nrrd look.png --window 5,5", 2, "5 is not below 5; the smaller number comes first");

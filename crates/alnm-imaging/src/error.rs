@@ -120,11 +120,9 @@ pub enum FileProblem {
     #[error("{0}")]
     Io(#[from] std::io::Error),
     /// Content that belongs to none of the formats read here.
-    #[error(
-        "not a medical image: the content is neither DICOM, NIfTI, NRRD nor MetaImage; a file of the first bytes {first_bytes:02x?} cannot be read"
-    )]
+    #[error("not a medical image: {}", unknown(first_bytes))]
     UnknownFormat {
-        /// The first bytes of the file.
+        /// The first bytes of the file; none of one that is empty.
         first_bytes: Vec<u8>,
     },
     /// A name whose suffix names no format.
@@ -145,6 +143,26 @@ pub enum FileProblem {
         format: FileFormat,
         /// What is not supported, and what to do instead.
         what: String,
+    },
+    /// Several volumes, or components of each voxel, where one is asked for.
+    #[error("{count} {parts} where one is asked for; choose one by its number")]
+    Several {
+        /// How many there are.
+        count: usize,
+        /// What they are: volumes, or components per voxel.
+        parts: &'static str,
+    },
+    /// A volume or component that the file does not have.
+    #[error("{part} {number} asked for; the file has {part}s {first} to {last}")]
+    NoSuchPart {
+        /// What was asked for: a volume, counted from 1, or a component, counted from 0.
+        part: &'static str,
+        /// The number asked for.
+        number: usize,
+        /// The first number that there is.
+        first: usize,
+        /// The last one.
+        last: usize,
     },
     /// A file or folder that is in order and holds nothing of what is looked for.
     #[error("{what}")]
@@ -167,7 +185,7 @@ pub enum FileProblem {
     /// The regions of a mask file form no mask on the grid, or not the one asked for.
     #[error(transparent)]
     Mask(Box<MaskProblem>),
-    /// The grid in the header is impossible.
+    /// The grid in the header is impossible, or the voxels are not what they are read as.
     #[error(transparent)]
     Geometry(Box<ImagingError>),
 }
@@ -207,6 +225,16 @@ impl From<MaskProblem> for FileProblem {
     fn from(problem: MaskProblem) -> Self {
         Self::Mask(Box::new(problem))
     }
+}
+
+fn unknown(first_bytes: &[u8]) -> String {
+    if first_bytes.is_empty() {
+        return "the file is empty".to_owned();
+    }
+    format!(
+        "the content is neither DICOM, NIfTI, NRRD nor MetaImage; a file of the first bytes {first_bytes:02x?} cannot be \
+         read"
+    )
 }
 
 fn list(labels: &[u32]) -> String {

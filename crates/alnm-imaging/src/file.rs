@@ -209,6 +209,17 @@ impl Source {
         read().map_err(|problem| problem.at(&self.path))
     }
 
+    /// Whether the header says where the image lies and where its axes point. A NIfTI header with neither qform nor sform
+    /// does not; its axes are then taken as those of the patient, as ITK does it.
+    ///
+    /// # Errors
+    /// [`crate::ImagingError::File`] when the header is malformed.
+    pub fn is_placed(&self) -> Result<bool> {
+        let Content::File { format: FileFormat::Nifti, file, .. } = &self.content else { return Ok(true) };
+        let read = || nifti::is_placed(&self.path, from_start(file)?);
+        read().map_err(|problem| problem.at(&self.path))
+    }
+
     /// The segments that the header of an NRRD file names, as 3D Slicer writes it (`.seg.nrrd`); none of other files.
     /// [`crate::mask::MaskParams::region`] chooses one of them.
     ///

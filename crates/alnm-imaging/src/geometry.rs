@@ -1,5 +1,6 @@
 //! Where the voxels of a grid lie in the patient.
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{ImagingError, Result};
@@ -203,6 +204,43 @@ impl Geometry {
     pub fn point_to_index(&self, point: [f64; 3]) -> [f64; 3] {
         let offset: [f64; 3] = std::array::from_fn(|axis| point[axis] - self.origin[axis]);
         self.offset_to_index.map(|row| row[0] * offset[0] + row[1] * offset[1] + row[2] * offset[2])
+    }
+
+    /// Whether a point in mm lies in the image: at most half a voxel beyond the centres of its outermost voxels.
+    ///
+    /// ```
+    /// # use alnm_imaging::Geometry;
+    /// let geometry = Geometry::axis_aligned([4, 4, 2], [0.5, 0.5, 2.0])?;
+    /// assert!(geometry.contains([1.75, 0.0, -1.0]));
+    /// assert!(!geometry.contains([1.8, 0.0, 0.0]));
+    /// # Ok::<(), alnm_imaging::ImagingError>(())
+    /// ```
+    #[must_use]
+    pub fn contains(&self, point: [f64; 3]) -> bool {
+        /// In voxels: grids of files in single precision differ by less.
+        const ROUNDING: f64 = 1e-4;
+        let index = self.point_to_index(point);
+        let is_inside = |axis: usize| {
+            let half = 0.5 + ROUNDING;
+            (-half..=self.size[axis] as f64 - 1.0 + half).contains(&index[axis])
+        };
+        (0..3).all(is_inside)
+    }
+
+    /// Whether the centre of any voxel of this grid lies in the image on another.
+    ///
+    /// ```
+    /// # use alnm_imaging::Geometry;
+    /// let here = Geometry::axis_aligned([4, 4, 2], [1.0; 3])?;
+    /// assert!(here.meets(&here.with_grid([4, 4, 2], [1.0; 3], [3.5, 0.0, 0.0])?));
+    /// assert!(!here.meets(&here.with_grid([4, 4, 2], [1.0; 3], [40.0, 0.0, 0.0])?));
+    /// # Ok::<(), alnm_imaging::ImagingError>(())
+    /// ```
+    #[must_use]
+    pub fn meets(&self, other: &Self) -> bool {
+        (0..self.voxel_count())
+            .into_par_iter()
+            .any(|position| other.contains(self.voxel_to_point(self.index_of(position))))
     }
 
     /// Whether the axes are perpendicular unit vectors but for rounding.

@@ -1,6 +1,7 @@
 //! Reading masks: label maps of every image format, and the regions of DICOM segmentations and structure sets.
 
 pub(crate) mod note;
+pub(crate) mod on_grid;
 pub(crate) mod params;
 pub(crate) mod region;
 
@@ -12,10 +13,11 @@ use crate::error::{FileProblem, ImagingError, Result};
 use crate::file::Source;
 #[cfg(feature = "dicom")]
 use crate::format::FileFormat;
-use crate::resample::{Interpolator, resample};
 use crate::volume::{Image, LabelMap, Volume, Voxel};
 use crate::voxel_data::NamedSegment;
 use crate::with_volume;
+
+use on_grid::onto_grid;
 
 pub use note::{MaskNote, ReadMask};
 pub use params::{ContourEdge, CrossingContours, MaskParams, MaskReader};
@@ -26,8 +28,8 @@ impl MaskReader {
     /// structure set, as a file or as the only one in a folder.
     ///
     /// # Errors
-    /// [`ImagingError::File`] with the path and what is wrong there; [`ImagingError::InvalidVoxel`] when a voxel of a
-    /// label map is no label.
+    /// [`ImagingError::File`] with the path and what is wrong there: a voxel of a label map is no label, or with
+    /// [`MaskParams::grid`] no voxel of the mask lies on that grid ([`MaskProblem::OffGrid`]).
     pub fn read(&self, path: impl AsRef<Path>) -> Result<LabelMap> {
         self.read_source(Source::open(path)?)
     }
@@ -40,7 +42,7 @@ impl MaskReader {
         self.read_with_notes(source).map(|read| read.mask)
     }
 
-    /// As [`MaskReader::read_source`], with what was odd: contours that leave the image, slices that were filled.
+    /// As [`MaskReader::read_source`], with what was odd: regions that leave the grid of the image, slices that were filled.
     ///
     /// # Errors
     /// As [`MaskReader::read`].
@@ -49,18 +51,18 @@ impl MaskReader {
         #[cfg(feature = "dicom")]
         let source = match self.read_dicom(source)? {
             DicomContent::Mask(mask) => return Ok(mask),
-            DicomContent::Image(image) => return self.label_map(&path, &image).map(ReadMask::from),
+            DicomContent::Image(image) => return self.label_map(&path, &image),
             DicomContent::Other(source) => source,
         };
         let segments = source.segments()?;
         if self.params().region.is_some() && !segments.is_empty() {
-            return self.segment(source, &segments).map(ReadMask::from);
+            return self.segment(source, &segments);
         }
         let image = match self.params().volume {
             Some(number) => source.read_volume(number)?,
             None => source.read_channel(self.params().channel)?,
         };
-        self.label_map(&path, &image).map(ReadMask::from)
+        self.label_map(&path, &image)
     }
 
     /// The regions of a DICOM mask that was opened already.
@@ -80,12 +82,12 @@ impl MaskReader {
     pub fn draw_with_notes(&self, mask: &MaskFile) -> Result<ReadMask> {
         match mask {
             MaskFile::StructureSet(file) => file.draw(self),
-            MaskFile::Segmentation(file) => file.mask(self).map(ReadMask::from),
+            MaskFile::Segmentation(file) => file.draw(self),
         }
     }
 
     /// One segment of a file that names its segments, in whatever layer it lies.
-    fn segment(&self, source: Source, segments: &[NamedSegment]) -> Result<LabelMap> {
+    fn segment(&self, source: Source, segments: &[NamedSegment]) -> Result<ReadMask> {
         let path = source.path().to_owned();
         let regions: Vec<MaskRegion> = (1..)
             .zip(segments)
@@ -93,9 +95,9 @@ impl MaskReader {
             .collect();
         let chosen = MaskRegion::choose(&regions, self.params().region.as_ref());
         let chosen = chosen.map_err(|problem| FileProblem::from(problem).at(&path))?[0].label as usize - 1;
-        let NamedSegment { label, layer, .. } = segments[chosen];
-        let voxels = source.read_layer(layer)?.label_map()?;
-        self.on_grid(voxels.map(|&voxel| u32::from(voxel == label)))
+        let NamedSegment { label, layer, ref name, .. } = segments[chosen];
+        let voxels = labels_of(&source.read_layer(layer)?, &path)?;
+        self.on_grid(voxels.map(|&voxel| u32::from(voxel == label)), &path, |_| format!("{name:?}"))
     }
 
     #[cfg(feature = "dicom")]
@@ -117,8 +119,9 @@ impl MaskReader {
     }
 
     /// The region and grid asked for, of an image whose voxels are labels.
-    fn label_map(&self, path: &Path, image: &Image) -> Result<LabelMap> {
-        let mut mask = image.label_map()?;
+    fn label_map(&self, path: &Path, image: &Image) -> Result<ReadMask> {
+        let mut mask = labels_of(image, path)?;
+        let mut chosen_label = None;
         if let Some(choice) = &self.params().region {
             let present = crate::region::labels(&mask, 64).into_iter();
             let regions: Vec<MaskRegion> =
@@ -127,17 +130,16 @@ impl MaskReader {
                 MaskRegion::choose(&regions, Some(choice)).map_err(|problem| FileProblem::from(problem).at(path))?;
             let wanted = chosen[0].label;
             mask = mask.map(|&voxel| u32::from(voxel == wanted));
+            chosen_label = Some(wanted);
         }
-        self.on_grid(mask)
+        self.on_grid(mask, path, |label| format!("label {}", chosen_label.unwrap_or(label)))
     }
 
-    /// A mask on the grid asked for.
-    fn on_grid(&self, mask: LabelMap) -> Result<LabelMap> {
+    /// A mask of a file on the grid asked for; `name` gives the words for the region of a label.
+    fn on_grid(&self, mask: LabelMap, path: &Path, name: impl Fn(u32) -> String) -> Result<ReadMask> {
         match &self.params().grid {
-            Some(grid) if grid.difference(mask.geometry(), 1e-6).is_some() => {
-                resample(&mask, grid, Interpolator::Nearest, 0)
-            }
-            _ => Ok(mask),
+            Some(grid) if grid.difference(mask.geometry(), 1e-6).is_some() => onto_grid(&mask, grid, path, name),
+            _ => Ok(mask.into()),
         }
     }
 }
@@ -191,6 +193,11 @@ impl Image {
             other => with_volume!(other, volume => label_map(volume)),
         }
     }
+}
+
+/// The image of a file as a mask; a voxel that is no label is a fault of that file.
+fn labels_of(image: &Image, path: &Path) -> Result<LabelMap> {
+    image.label_map().map_err(|error| FileProblem::from(error).at(path))
 }
 
 fn label_map<T: Voxel>(volume: &Volume<T>) -> Result<LabelMap> {

@@ -98,6 +98,12 @@ pub(crate) fn form_conflict(path: &Path, file: File, form: NiftiForm) -> Result<
     Header { form, ..open_header(path, file)? }.form_conflict()
 }
 
+/// Whether the header of an open file has an orientation.
+pub(crate) fn is_placed(path: &Path, file: File) -> Result<bool> {
+    let header = open_header(path, file)?;
+    Ok(header.qform_code > 0 || header.sform_code > 0)
+}
+
 /// The header of an open file. Of a pair whose voxels are open, the header is opened.
 fn open_header(path: &Path, file: File) -> Result<Header> {
     let header_file = header_path(path).filter(|header| header != path);

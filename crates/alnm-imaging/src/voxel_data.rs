@@ -319,22 +319,22 @@ impl VoxelLayout {
         match (asked, self.several) {
             (Some(Some(index)), _) if index < self.components => Ok(index),
             (None, _) if self.components == 1 => Ok(0),
-            (None, Several::Volumes) => Err(FileProblem::unsupported(
-                self.format,
-                format!("{} volumes where one is asked for; choose one by its number", self.components),
-            )),
-            (None, Several::Components) => Err(FileProblem::unsupported(
-                self.format,
-                format!("{} components per voxel where one is asked for; choose one by its number", self.components),
-            )),
-            (Some(_), Several::Components) if part.volume.is_none() => Err(FileProblem::malformed(
-                self.format,
-                format!("component {} asked for, the file has {}", part.channel.unwrap_or(0), self.components),
-            )),
-            (Some(_), _) => Err(FileProblem::malformed(
-                self.format,
-                format!("volume {} asked for; the file has volumes 1 to {}", part.volume.unwrap_or(0), self.components),
-            )),
+            (None, Several::Volumes) => Err(FileProblem::Several { count: self.components, parts: "volumes" }),
+            (None, Several::Components) => {
+                Err(FileProblem::Several { count: self.components, parts: "components per voxel" })
+            }
+            (Some(_), Several::Components) if part.volume.is_none() => Err(FileProblem::NoSuchPart {
+                part: "component",
+                number: part.channel.unwrap_or(0),
+                first: 0,
+                last: self.components.saturating_sub(1),
+            }),
+            (Some(_), _) => Err(FileProblem::NoSuchPart {
+                part: "volume",
+                number: part.volume.unwrap_or(0),
+                first: 1,
+                last: self.components,
+            }),
         }
     }
 

@@ -6,8 +6,8 @@ use std::path::Path;
 
 #[cfg(feature = "dicom")]
 use alnm_imaging::dicom::{DicomFolder, Phase, SeriesAttributes, read_series, write_series};
-#[cfg(feature = "dicom")]
 use alnm_imaging::file::Source;
+use alnm_imaging::mask::{MaskNote, MaskParams, MaskProblem};
 use alnm_imaging::{
     FileProblem, Geometry, Image, ImagingError, Volume, metaimage, nifti, nrrd, read_image, read_mask, write_image,
     write_mask, written_files,
@@ -235,7 +235,53 @@ fn masks_hold_labels_only() {
     let mut values = Volume::filled(geometry, 0.0_f32);
     values.as_mut_slice()[7] = 0.5;
     write_image(&path, &values.into()).unwrap();
-    assert!(matches!(read_mask(&path), Err(ImagingError::InvalidVoxel { index: [1, 0, 1], .. })));
+    let refused = read_mask(&path).unwrap_err();
+    let ImagingError::File { problem: FileProblem::Geometry(error), .. } = &refused else { panic!("{refused}") };
+    assert!(matches!(**error, ImagingError::InvalidVoxel { index: [1, 0, 1], .. }));
+    assert!(refused.to_string().contains("mask.nii.gz: reading a mask: the voxel [1, 0, 1]"), "{refused}");
+}
+
+#[test]
+fn what_a_mask_loses_on_another_grid_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mask.nrrd");
+    let geometry = oblique([8, 6, 4], 0.3);
+    let mut mask = Volume::filled(geometry.clone(), 0_u32);
+    // Label 1 on columns 2 to 5, label 7 in one corner.
+    for position in 0..geometry.voxel_count() {
+        let [x, y, z] = geometry.index_of(position);
+        mask.as_mut_slice()[position] = if (2..6).contains(&x) { 1 } else { 7 * u32::from([x, y, z] == [7, 5, 3]) };
+    }
+    write_mask(&path, &mask).unwrap();
+    let read = |grid: &Geometry, region: Option<u32>| {
+        let mut params = MaskParams::default().with_grid(grid.clone());
+        params.region = region.map(Into::into);
+        params.check().unwrap().read_with_notes(Source::open(&path).unwrap())
+    };
+    let part = |size: [usize; 3], first: f64| {
+        geometry.with_grid(size, geometry.spacing(), geometry.index_to_point([first, 0.0, 0.0])).unwrap()
+    };
+    // A shift of a hundredth of a voxel loses nothing.
+    assert_eq!(read(&part([8, 6, 4], 0.01), None).unwrap().notes, []);
+    let told = |notes: Vec<MaskNote>| notes.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let cut = read(&part([5, 6, 4], 0.0), None).unwrap();
+    assert_eq!(cut.mask.as_slice().iter().filter(|label| **label == 1).count(), 3 * 6 * 4);
+    assert_eq!(
+        told(cut.notes),
+        [
+            "label 1 leaves the image: 25.0 % of it lies outside and is lost",
+            "label 7 is lost: it lies outside of the image, or is smaller than its voxels"
+        ]
+    );
+    for (grid, region) in [(part([5, 6, 4], 0.0), Some(7)), (part([8, 6, 4], 500.0), None)] {
+        let refused = read(&grid, region).unwrap_err();
+        let ImagingError::File { problem: FileProblem::Mask(problem), .. } = &refused else { panic!("{refused}") };
+        assert!(matches!(**problem, MaskProblem::OffGrid { .. }), "{refused}");
+        assert!(refused.to_string().contains(": no voxel of label "), "{refused}");
+    }
+    // A mask that is empty loses nothing.
+    write_mask(&path, &Volume::filled(geometry.clone(), 0)).unwrap();
+    assert_eq!(read(&part([8, 6, 4], 500.0), None).unwrap().notes, []);
 }
 
 /// The image, written as a series and read again.

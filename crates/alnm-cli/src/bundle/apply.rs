@@ -6,10 +6,11 @@ use alnm_imaging::mask::RegionChoice;
 use alnm_stats::data_table::{Cell, DataTable};
 use alnm_study::Bundle;
 use alnm_study::scoring::{NewPatient, ScoredPatient};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use super::rows::{FileChoice, patients_of_table, values_of_one};
 use crate::exit::of_batch;
+use crate::input::refuse_standard_input;
 use crate::messages;
 use crate::options::{IntervalLevel, ResultFormat, ResultOptions};
 use crate::predict::{assessment_lines, column_name};
@@ -73,8 +74,11 @@ pub(crate) struct Apply {
 impl Apply {
     pub(crate) fn run(self) -> Result<()> {
         self.result.check()?;
+        refuse_standard_input(&self.bundle, "bundle")?;
+        self.image.as_deref().map_or(Ok(()), |path| refuse_standard_input(path, "image"))?;
+        self.mask.as_deref().map_or(Ok(()), |path| refuse_standard_input(path, "mask"))?;
         self.threads.start()?;
-        let bundle = Bundle::read(&self.bundle)?;
+        let bundle = super::read_bundle(&self.bundle)?;
         if self.describe {
             return self.answer(&description(&bundle));
         }
@@ -96,9 +100,12 @@ impl Apply {
         let failed = scored.iter().filter(|scored| scored.is_err()).count();
         for (patient, scored) in patients.iter().zip(&scored) {
             if let Err(error) = scored {
-                messages::error(format_args!("patient {}: {}", patient.id, messages::reasons(error)));
+                messages::error(format_args!("patient {}: {}", patient.id, reason(patient, error)));
             }
         }
+        let without_risk = scored.iter().filter(|scored| !scored.as_ref().is_ok_and(|one| one.assessment.is_some()));
+        let has_no_risk = without_risk.count() == patients.len();
+        ensure!(failed == patients.len() || !has_no_risk, "no patient has a risk; the answer says what each lacks");
         of_batch(failed, patients.len(), "patients")
     }
 
@@ -121,6 +128,12 @@ impl Apply {
     fn answer(&self, text: &str) -> Result<()> {
         self.result.write(text)
     }
+}
+
+/// Why a patient was not scored, without his name.
+fn reason(patient: &NewPatient, error: &anyhow::Error) -> String {
+    let told = messages::reasons(error);
+    told.strip_prefix(&format!("patient {}: ", patient.id)).map_or(told.clone(), str::to_owned)
 }
 
 /// What a bundle holds, in words.
@@ -170,8 +183,9 @@ fn text(bundle: &Bundle, patients: &[NewPatient], scored: &[Result<ScoredPatient
     for (patient, scored) in patients.iter().zip(scored) {
         let found = match scored {
             Ok(found) => found,
-            Err(error) => {
-                lines.push(format!("patient {}: not scored: {error:#}", patient.id));
+            // A message says why.
+            Err(_) => {
+                lines.push(format!("patient {}: not scored", patient.id));
                 continue;
             }
         };
@@ -212,7 +226,7 @@ fn table(bundle: &Bundle, patients: &[NewPatient], scored: &[Result<ScoredPatien
             Err(error) => {
                 let mut row = vec![Cell::from(patient.id.clone())];
                 row.resize(width - 1, Cell::from(""));
-                row.push(Cell::from(format!("{error:#}")));
+                row.push(Cell::from(reason(patient, error)));
                 row
             }
         };
@@ -252,7 +266,7 @@ fn row(bundle: &Bundle, found: &ScoredPatient) -> Vec<Cell> {
 fn json(patients: &[NewPatient], scored: &[Result<ScoredPatient>]) -> Result<String> {
     let of_patient = |(patient, scored): (&NewPatient, &Result<ScoredPatient>)| match scored {
         Ok(found) => serde_json::to_value(found),
-        Err(error) => Ok(serde_json::json!({"patient": patient.id, "error": format!("{error:#}")})),
+        Err(error) => Ok(serde_json::json!({"patient": patient.id, "error": reason(patient, error)})),
     };
     let answers = patients.iter().zip(scored).map(of_patient).collect::<Result<Vec<_>, _>>()?;
     Ok(serde_json::to_string_pretty(&answers)? + "\n")

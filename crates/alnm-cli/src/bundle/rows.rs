@@ -22,7 +22,7 @@ pub(super) struct FileChoice {
 
 /// The values of the only patient of a file.
 pub(super) fn values_of_one(path: &Path, bundle: &Bundle) -> Result<BTreeMap<String, f64>> {
-    let cells = read_cells(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let cells = read_cells(path)?;
     let [row] = cells.rows.as_slice() else {
         bail!(
             "{} has {} rows; give the row of this patient alone, or a table with --cases",
@@ -37,7 +37,7 @@ pub(super) fn values_of_one(path: &Path, bundle: &Bundle) -> Result<BTreeMap<Str
 /// The patients of a table with the columns `patient`, `image` and `mask`, whose paths are relative to its folder. The
 /// columns `roi` and `series` may choose a region and a series for each, else `of_all` does.
 pub(super) fn patients_of_table(path: &Path, bundle: &Bundle, of_all: &FileChoice) -> Result<Vec<NewPatient>> {
-    let cells = read_cells(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let cells = read_cells(path)?;
     ensure!(!cells.rows.is_empty(), "{} holds no patient; a row per patient is needed", path.display());
     let columns = Columns::of(&cells, path)?;
     let folder = path.parent().unwrap_or(Path::new(""));

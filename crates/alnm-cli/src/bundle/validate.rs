@@ -11,6 +11,8 @@ use alnm_study::external_validation::{
 use alnm_study::scoring::NewPatient;
 use anyhow::{Context, Result, ensure};
 
+use crate::input::refuse_standard_input;
+use crate::messages::reasons;
 use crate::options::{IntervalLevel, ResultFormat, ResultOptions};
 
 /// A bundle judged on the patients of another hospital: AUC, calibration, net benefit, each with its interval, what
@@ -55,7 +57,8 @@ impl Validate {
         self.result.check()?;
         self.result.overwriting.check_files(self.risks.as_deref())?;
         self.threads.start()?;
-        let bundle = Bundle::read(&self.bundle)?;
+        refuse_standard_input(&self.bundle, "bundle")?;
+        let bundle = super::read_bundle(&self.bundle)?;
         let validation = self.judge(&bundle)?;
         let text = match self.result.format() {
             ResultFormat::Text => text(&bundle, &validation),
@@ -98,7 +101,7 @@ impl Validate {
                     scored.push(found);
                     outcomes.push(patient.alnm);
                 }
-                Err(error) => without.push(UnscoredPatient::new(&patient.id, format!("{error:#}"))),
+                Err(error) => without.push(UnscoredPatient::new(&patient.id, reasons(&error))),
             }
         }
         let params =

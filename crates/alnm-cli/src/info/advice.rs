@@ -1,7 +1,13 @@
 //! What is odd about an input, and what to do about it.
 
+use std::io::ErrorKind;
+
 use alnm_imaging::dicom::{Series, SeriesProblem, SeriesWarning};
+use alnm_imaging::file::HeaderOutline;
+use alnm_imaging::{FileProblem, ImagingError};
 use serde::Serialize;
+
+use super::content::reason;
 
 /// What is odd, and what to do.
 #[derive(Debug, Serialize)]
@@ -13,6 +19,25 @@ pub(super) struct Odd {
 impl Odd {
     pub(super) fn new(what: impl ToString, advice: &'static str) -> Self {
         Self { what: what.to_string(), advice }
+    }
+
+    /// The voxels that a header describes are read by no command.
+    pub(super) fn of_header(error: &ImagingError, header: &HeaderOutline) -> Self {
+        Self::new(format_args!("no command reads the voxels: {}", reason(error)), of_fault(error, header))
+    }
+
+    /// The header is in order, and its voxels cannot be read.
+    pub(super) fn of_voxels(error: &ImagingError) -> Self {
+        let is_absent = matches!(
+            error,
+            ImagingError::File { problem: FileProblem::Io(error), .. } if error.kind() == ErrorKind::NotFound
+        );
+        let advice = if is_absent {
+            "put the file of the voxels, which the header names, in its place; what is told here is that of the header"
+        } else {
+            "get the file again; what is told here is that of its header"
+        };
+        Self::new(format_args!("the voxels cannot be read: {error}"), advice)
     }
 
     /// What is odd about a series.
@@ -35,6 +60,30 @@ impl Odd {
             ));
         }
         odd
+    }
+}
+
+/// What to do about a header of which no image can be made.
+fn of_fault(error: &ImagingError, header: &HeaderOutline) -> &'static str {
+    let ImagingError::File { problem, .. } = error else { return "write the file again with the program that made it" };
+    match problem {
+        FileProblem::Geometry(_) => {
+            "correct sizes, spacings and axes in the header, or write the file again with the program that made it"
+        }
+        FileProblem::TooLarge { .. } => {
+            "correct the sizes in the header; where they are right, cut the image into parts with the program that made it"
+        }
+        FileProblem::Malformed { .. } => {
+            "correct this field of the header, or write the file again with the program that made it"
+        }
+        FileProblem::Unsupported { .. } if header.components > 1 || header.sizes.len() > 4 => {
+            "make real numbers in at most four dimensions of them with the program that wrote them: grey values of \
+             colours, the magnitude of complex numbers, a file for each volume"
+        }
+        FileProblem::Unsupported { .. } => {
+            "convert it with the program that made it: real numbers of 8 to 64 bits on a grid of perpendicular axes"
+        }
+        _ => "write the file again with the program that made it",
     }
 }
 

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use alnm_imaging::dicom::{Acquisition, MaskFile, OtherObjects, ScannerModel, Series, SeriesVolume};
+use alnm_imaging::dicom::{Acquisition, MaskFile, OtherObjects, ScannerModel, Segmentation, Series, SeriesVolume};
 use alnm_imaging::file::{HeaderOutline, NamedSegment, Source};
-use alnm_imaging::mask::MaskRegion;
+use alnm_imaging::mask::{MaskParams, MaskRegion, RegionChoice};
 use alnm_imaging::{FileFormat, Geometry, ImagingError};
 use anyhow::Result;
 use serde::Serialize;
@@ -17,6 +17,7 @@ use crate::input::open;
 /// What a path holds. What does not apply, or is not known, is none.
 #[derive(Debug, Serialize)]
 pub(super) struct Described {
+    #[serde(serialize_with = "lossy")]
     pub(super) path: PathBuf,
     /// Why nothing can be told.
     pub(super) error: Option<String>,
@@ -62,8 +63,20 @@ pub(super) struct SeriesContent {
 #[derive(Debug, Serialize)]
 pub(super) struct MaskContent {
     pub(super) kind: &'static str,
+    #[serde(serialize_with = "lossy")]
     pub(super) path: PathBuf,
     pub(super) regions: Vec<MaskRegion>,
+    /// Of a segmentation.
+    pub(super) geometry: Option<Geometry>,
+    pub(super) axes: Option<String>,
+    /// Of a segmentation whose voxels are read: each of its regions.
+    pub(super) labels: Option<Vec<Label>>,
+    pub(super) odd: Vec<Odd>,
+}
+
+/// A path as text, in which what is no Unicode is replaced: JSON holds nothing else.
+fn lossy<S: serde::Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&path.to_string_lossy())
 }
 
 impl Described {
@@ -113,11 +126,7 @@ impl Described {
         let header = match source.try_clone()?.read_header() {
             Ok(header) => header,
             Err(error) => {
-                self.odd.push(Odd::new(
-                    format_args!("no command reads the voxels: {}", reason(&error)),
-                    "make real numbers in at most four dimensions of them with the program that wrote them: grey values of \
-                     colours, the magnitude of complex numbers, a file for each volume",
-                ));
+                self.odd.extend(self.header.as_ref().map(|header| Odd::of_header(&error, header)));
                 return Ok(self);
             }
         };
@@ -125,12 +134,21 @@ impl Described {
         if let Some(conflict) = source.form_conflict()? {
             self.odd.push(Odd::new(conflict, "choose the one that is right by --form"));
         }
+        if !source.is_placed()? {
+            self.odd.push(Odd::new(
+                "the header has neither qform nor sform: where the image lies and which side is left is unknown",
+                "do not rely on left and right; where the orientation is known, write it into the header",
+            ));
+        }
         self.voxels = Some(format!("{:?}", header.pixel_type));
         self.volumes = Some((header.volumes / components.max(1)).max(1));
         self.axes = Some(axes(&header.geometry));
         self.geometry = Some(header.geometry);
         if !extent.voxels {
             return Ok(self);
+        }
+        if header.volumes > 1 && !self.segments.is_empty() {
+            self.labels = labels_of_segments(&source, &self.segments).ok();
         }
         let first = if header.volumes > 1 { source.read_volume(1) } else { source.read_image() };
         match first {
@@ -149,17 +167,16 @@ impl Described {
                     ));
                 }
             }
-            Err(error) => self.odd.push(Odd::new(
-                format_args!("the voxels cannot be read: {error}"),
-                "get the file again; what is told here is that of its header",
-            )),
+            Err(error) => self.odd.push(Odd::of_voxels(&error)),
         }
         Ok(self)
     }
 
     fn with_dicom(mut self, source: Source, extent: Extent) -> Result<Self> {
         let folder = source.dicom_folder()?;
-        self.masks = folder.masks().iter().map(MaskContent::of).collect();
+        // A mask is read as one of another format is; of a folder, which may hold many, only on request.
+        let reads_masks = extent.voxels_of_dicom || (extent.voxels && !self.is_folder);
+        self.masks = folder.masks().iter().map(|mask| MaskContent::of(mask, reads_masks)).collect();
         let left_out = folder.mask_problems().iter().chain(folder.file_problems());
         self.odd.extend(left_out.map(|problem| {
             Odd::new(
@@ -215,18 +232,56 @@ impl SeriesContent {
 }
 
 impl MaskContent {
-    fn of(mask: &MaskFile) -> Self {
+    fn of(mask: &MaskFile, reads_voxels: bool) -> Self {
         let kind = match mask {
             MaskFile::StructureSet(_) => "structure set",
             MaskFile::Segmentation(_) => "segmentation",
             _ => "mask",
         };
-        Self { kind, path: mask.path().to_owned(), regions: mask.regions() }
+        let (path, regions) = (mask.path().to_owned(), mask.regions());
+        let mut content = Self { kind, path, regions, geometry: None, axes: None, labels: None, odd: Vec::new() };
+        if let MaskFile::Segmentation(segmentation) = mask
+            && let Err(error) = content.add_voxels(segmentation, reads_voxels)
+        {
+            content.odd.push(Odd::new(
+                format_args!("the segments cannot be read: {}", reason(&error)),
+                "export the segmentation again, uncompressed if its compression is not known here",
+            ));
+        }
+        content
+    }
+
+    /// The grid of a segmentation and, where its voxels are read, what each of its regions holds.
+    fn add_voxels(&mut self, file: &Segmentation, reads_voxels: bool) -> Result<(), ImagingError> {
+        let geometry = file.grid()?;
+        self.axes = Some(axes(&geometry));
+        self.geometry = Some(geometry);
+        if !reads_voxels {
+            return Ok(());
+        }
+        // One by one, since segments may overlap.
+        let of_region = |region: &MaskRegion| -> Result<Label, ImagingError> {
+            let params = MaskParams::default().with_region(RegionChoice::Number(region.number));
+            let voxels = file.mask(&params.check()?)?;
+            Ok(Label::of(&voxels, 1, region.label, Some(region.name.clone())))
+        };
+        self.labels = Some(self.regions.iter().map(of_region).collect::<Result<_, _>>()?);
+        Ok(())
     }
 }
 
+/// What each segment of a file holds that names its segments, in whatever layer it lies.
+fn labels_of_segments(source: &Source, segments: &[NamedSegment]) -> Result<Vec<Label>, ImagingError> {
+    let of_segment = |segment: &NamedSegment| {
+        let params = MaskParams::default().with_region(RegionChoice::Number(segment.number));
+        let voxels = params.check()?.read_source(source.try_clone()?)?;
+        Ok(Label::of(&voxels, 1, segment.label, Some(segment.name.clone())))
+    };
+    segments.iter().map(of_segment).collect()
+}
+
 /// What is wrong with a file, without its name.
-fn reason(error: &ImagingError) -> String {
+pub(super) fn reason(error: &ImagingError) -> String {
     match error {
         ImagingError::File { problem, .. } => problem.to_string(),
         other => other.to_string(),

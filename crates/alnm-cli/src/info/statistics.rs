@@ -135,19 +135,18 @@ impl Values {
     pub(super) fn labels(&self, image: &Image, names: impl Fn(u32) -> Option<String> + Sync) -> Option<Vec<Label>> {
         let counted = self.counted_labels()?;
         let mask: LabelMap = image.cast();
-        let [x, y, z] = mask.geometry().spacing();
-        let of_label = |&(label, voxels): &(u32, usize)| {
-            let sizes = connected_components(&mask, label, Connectivity::Corner).sizes;
-            Label {
-                label,
-                name: names(label),
-                voxels,
-                volume_mm3: voxels as f64 * x * y * z,
-                parts: sizes.len(),
-                largest_part: sizes.first().copied().unwrap_or(0),
-            }
-        };
-        Some(counted.par_iter().map(of_label).collect())
+        Some(counted.par_iter().map(|&(label, _)| Label::of(&mask, label, label, names(label))).collect())
+    }
+}
+
+impl Label {
+    /// The voxels of a mask that are `voxel`, which stand for a label.
+    pub(super) fn of(mask: &LabelMap, voxel: u32, label: u32, name: Option<String>) -> Self {
+        let sizes = connected_components(mask, voxel, Connectivity::Corner).sizes;
+        let voxels = sizes.iter().sum();
+        let largest_part = sizes.first().copied().unwrap_or(0);
+        let volume_mm3 = voxels as f64 * mask.geometry().voxel_volume();
+        Self { label, name, voxels, volume_mm3, parts: sizes.len(), largest_part }
     }
 }
 

@@ -106,12 +106,16 @@ fn short(value: f64) -> String {
 
 fn label(label: &Label) -> String {
     let name = label.name.as_ref().map_or_else(String::new, |name| format!(" {name:?}"));
+    line("", "label", format_args!("{}{name}: {}", label.label, extent(label)))
+}
+
+/// How large the region of a label is, and in how many parts.
+fn extent(label: &Label) -> String {
     let parts = match label.parts {
         1 => "1 part".to_owned(),
         parts => format!("{parts} parts, the largest of {} voxels", label.largest_part),
     };
-    let told = format!("{}{name}: {} voxels, {} mm3, {parts}", label.label, label.voxels, short(label.volume_mm3));
-    line("", "label", told)
+    format!("{} voxels, {} mm3, {parts}", label.voxels, short(label.volume_mm3))
 }
 
 /// A number of things.
@@ -135,8 +139,7 @@ fn series(series: &SeriesContent) -> String {
             text += &line("  ", "voxels", series.voxels.as_deref().unwrap_or_default());
             text += &grid(&first.geometry, "  ");
             if series.volumes.len() > 1 {
-                let times: Vec<String> = series.volumes.iter().map(|volume| seconds(volume.time)).collect();
-                text += &line("  ", "times", format_args!("{} s", times.join(", ")));
+                text += &line("  ", "times", times(&series.volumes));
             }
         }
         (None, several) => text += &volumes(several),
@@ -152,8 +155,13 @@ fn series(series: &SeriesContent) -> String {
     text + &odd(&series.odd, "  ")
 }
 
-fn seconds(time: f64) -> String {
-    if time.is_nan() { "unknown".to_owned() } else { time.to_string() }
+/// When volumes were acquired.
+fn times(volumes: &[SeriesVolume]) -> String {
+    let seconds = |time: f64| if time.is_nan() { "unknown".to_owned() } else { time.to_string() };
+    if volumes.iter().all(|volume| volume.time.is_nan()) {
+        return "unknown".to_owned();
+    }
+    volumes.iter().map(|volume| seconds(volume.time)).collect::<Vec<_>>().join(", ") + " s"
 }
 
 fn scanner(scanner: &ScannerModel) -> String {
@@ -228,8 +236,16 @@ fn other(others: &OtherObjects) -> String {
 }
 
 fn mask(mask: &MaskContent) -> String {
-    let regions = mask.regions.iter().map(|region| format!("  region {} {:?}\n", region.number, region.name));
-    format!("{} {}\n", mask.kind, mask.path.display()) + &regions.collect::<String>()
+    let mut text = format!("{} {}\n", mask.kind, mask.path.display());
+    if let Some(geometry) = &mask.geometry {
+        text += &grid(geometry, "  ");
+    }
+    let counted = |number: usize| mask.labels.as_ref().and_then(|labels| labels.get(number));
+    for (place, region) in mask.regions.iter().enumerate() {
+        let voxels = counted(place).map_or_else(String::new, |label| format!(": {}", extent(label)));
+        text += &format!("  region {} {:?}{voxels}\n", region.number, region.name);
+    }
+    text + &odd(&mask.odd, "  ")
 }
 
 fn odd(odd: &[Odd], indent: &str) -> String {

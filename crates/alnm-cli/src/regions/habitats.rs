@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use crate::exit::{require, wrong_use, wrong_value};
 use crate::input::{MaskChoice, read_image, read_text};
 use crate::messages::inform;
-use crate::options::ImageOutput;
+use crate::options::{ImageOutput, OutputFile};
 use crate::output::{Activity, Overwriting};
 use crate::progress::Counted;
 use crate::saved::HABITATS;
@@ -80,9 +80,8 @@ pub(super) struct MapHabitats {
     /// Folder with the maps of the patient.
     #[arg(value_name = "DIR")]
     maps: PathBuf,
-    /// File for the habitats: labels from 1; 0 where a map is not finite; `-` is standard output.
-    #[arg(value_name = "OUT")]
-    output: PathBuf,
+    #[command(flatten)]
+    output: OutputFile,
     /// Mask whose voxels get habitats; all voxels without one.
     #[arg(long, value_name = "FILE")]
     mask: Option<PathBuf>,
@@ -183,7 +182,7 @@ impl LearnHabitats {
 
 impl MapHabitats {
     pub(super) fn run(self) -> Result<()> {
-        self.written.check([self.output.as_path()])?;
+        self.written.check([&*self.output])?;
         require(
             self.mask.is_some() || !self.region.region.is_any(),
             "--label, --roi and --roi-number choose a region of --mask; name the mask",
@@ -199,7 +198,7 @@ impl MapHabitats {
             Some(path) => self.region.read_inside(maps[0].geometry(), None, path)?,
             None => defined(&maps),
         };
-        let habitats = model.map(&maps, Roi::new(&mask, 1)?)?;
+        let habitats = model.map(&maps, region_of(&mask, self.mask.as_deref())?)?;
         self.written.write_mask(&self.output, &habitats)?;
         activity.finish();
         for label in 1..=model.habitat_count() as u32 {
@@ -208,6 +207,11 @@ impl MapHabitats {
         }
         Ok(())
     }
+}
+
+/// The region of a mask; an empty one is a fault of its file.
+fn region_of<'a>(mask: &'a LabelMap, path: Option<&Path>) -> Result<Roi<'a>> {
+    Roi::new(mask, 1).with_context(|| path.map_or_else(|| "the maps".to_owned(), |path| path.display().to_string()))
 }
 
 /// The maps of a folder by the names of their files, all on the grid of the first.

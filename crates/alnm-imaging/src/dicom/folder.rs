@@ -111,7 +111,10 @@ impl DicomFolder {
     /// # Errors
     /// [`ImagingError::File`] when a file cannot be read, or there is none.
     pub fn from_files(files: &[PathBuf]) -> Result<Self> {
-        let folder = files.first().and_then(|file| file.parent()).unwrap_or(Path::new(""));
+        let folder = match files {
+            [file] => file,
+            several => several.first().and_then(|file| file.parent()).unwrap_or(Path::new("")),
+        };
         let contents = contents_of(files, |file| stored_file::open_dicom(file).map(Some));
         let contents: Vec<Option<Content>> = contents.into_iter().collect::<Result<_>>()?;
         Self::new(folder, contents.into_iter().flatten().collect())
@@ -120,11 +123,8 @@ impl DicomFolder {
     /// One file that is open already. A mask in it that is damaged is an error here.
     pub(crate) fn of_opened(path: &Path, opened: Opened) -> Result<Self> {
         let content = Content::of(opened, path);
-        let mut folder = Self::new(path.parent().unwrap_or(Path::new("")), vec![content])?;
-        if folder.series.is_empty() && folder.masks.is_empty() {
-            // What is not there is missed in the file, not in its folder.
-            path.clone_into(&mut folder.path);
-        }
+        // What is not there is missed in the file, not in its folder.
+        let mut folder = Self::new(path, vec![content])?;
         if folder.mask_problems.is_empty() { Ok(folder) } else { Err(folder.mask_problems.remove(0)) }
     }
 

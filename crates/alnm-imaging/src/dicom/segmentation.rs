@@ -16,9 +16,10 @@ use super::stored_file::{self, Frames, Opened, StoredFile};
 use crate::error::{FileProblem, Result};
 use crate::format::MAX_VOXEL_BYTES;
 use crate::geometry::{Geometry, dot};
+use crate::mask::note::ReadMask;
+use crate::mask::on_grid::onto_grid;
 use crate::mask::params::MaskReader;
 use crate::mask::region::{MaskProblem, MaskRegion};
-use crate::resample::{Interpolator, resample};
 use crate::volume::{LabelMap, Volume};
 
 /// How far a frame may lie from a slice of the segmentation's grid, in slices, and from the others in its plane, in
@@ -177,12 +178,26 @@ impl Segmentation {
     ///
     /// # Errors
     /// [`crate::ImagingError::File`] with a [`MaskProblem`]: there is no such segment, it was drawn in another frame of
-    /// reference, or two segments overlap; or when the frames lie on no grid or cannot be decoded.
+    /// reference, two segments overlap, or no voxel lies on the grid that the reader names; or when the frames lie on no
+    /// grid or cannot be decoded.
     pub fn mask(&self, reader: &MaskReader) -> Result<LabelMap> {
+        self.draw(reader).map(|drawn| drawn.mask)
+    }
+
+    /// As [`Segmentation::mask`], with what was odd: segments that leave the grid.
+    ///
+    /// # Errors
+    /// As [`Segmentation::mask`].
+    pub fn draw(&self, reader: &MaskReader) -> Result<ReadMask> {
         let mask = self.labels(reader).map_err(|problem| problem.at(self.path()))?;
+        let chosen = MaskRegion::choose(&self.regions, reader.params().region.as_ref()).unwrap_or_default();
+        let name = |label: u32| {
+            let named = chosen.iter().find(|region| region.label == label || chosen.len() == 1);
+            named.map_or_else(|| format!("segment {label}"), |region| format!("{:?}", region.name))
+        };
         match &reader.params().grid {
-            Some(grid) if *grid != *mask.geometry() => resample(&mask, grid, Interpolator::Nearest, 0),
-            _ => Ok(mask),
+            Some(grid) if *grid != *mask.geometry() => onto_grid(&mask, grid, self.path(), name),
+            _ => Ok(mask.into()),
         }
     }
 

@@ -36,6 +36,21 @@ pub enum MaskNote {
         /// Share of its voxels that lie outside, above 0 and below 1.
         share: f64,
     },
+    /// A region of a label map or segmentation that leaves the grid onto which it is brought.
+    #[error("{region} leaves the image: {:.1} % of it lies outside and is lost", percent(*share))]
+    LeavesGrid {
+        /// The region, by its label or its name.
+        region: String,
+        /// Share of its volume that lies outside, above 0 and below 1.
+        share: f64,
+    },
+    /// One of several regions of a label map or segmentation of which nothing is left on the grid onto which the mask is
+    /// brought.
+    #[error("{region} is lost: it lies outside of the image, or is smaller than its voxels")]
+    Lost {
+        /// The region, by its label or its name.
+        region: String,
+    },
     /// Contours that lie farther apart than slices.
     #[error(
         "the contours of {name:?} lie {contours:.4} mm apart, slices {slices:.4} mm: the slices between contours are \

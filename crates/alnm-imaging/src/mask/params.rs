@@ -83,7 +83,7 @@ pub struct MaskParams {
     /// they are.
     pub region: Option<RegionChoice>,
     /// The grid of the image to which the mask belongs. Structure sets need it; masks on another grid are brought onto
-    /// it by the nearest voxel.
+    /// it by the nearest voxel, and of regions that leave it the share that is lost is noted.
     pub grid: Option<Geometry>,
     /// The `FrameOfReferenceUID` of the image; DICOM regions in another one are refused.
     pub frame_of_reference: Option<String>,

@@ -63,6 +63,18 @@ pub enum MaskProblem {
         /// Name of the region.
         name: String,
     },
+    /// A label map or segmentation of which no voxel is left on the grid of the image.
+    #[error(
+        "no voxel of {} is left on the grid of the image: {} outside of it, or {} smaller than its voxels; is it the \
+         image on which the mask was drawn?",
+        regions.join(", "),
+        if regions.len() == 1 { "it lies" } else { "they lie" },
+        if regions.len() == 1 { "is" } else { "are" }
+    )]
+    OffGrid {
+        /// The regions, by their labels or names.
+        regions: Vec<String>,
+    },
 }
 
 /// A region that a DICOM mask file names.

@@ -357,6 +357,23 @@ fn segments_are_placed_on_the_images_grid() {
 }
 
 #[test]
+fn segments_that_leave_the_grid_lose_a_share_that_is_said() {
+    let grid = oblique([4, 3, 9]);
+    let file = segments("BINARY", &grid, &[1, 2], &[frame(1, 2.0, 0, 1), frame(1, 5.0, 3, 1), frame(2, 5.0, 7, 1)]);
+    let lower = grid.with_grid([4, 3, 4], grid.spacing(), grid.origin()).unwrap();
+    let told: Vec<String> = file.draw(&on(&lower)).unwrap().notes.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            "\"segment 1\" leaves the image: 50.0 % of it lies outside and is lost",
+            "\"segment 2\" is lost: it lies outside of the image, or is smaller than its voxels"
+        ]
+    );
+    let second = mask_problem(file.mask(&reader(on_params(&lower).with_region(2))));
+    assert_eq!(second, MaskProblem::OffGrid { regions: vec!["\"segment 2\"".to_owned()] });
+}
+
+#[test]
 fn segments_that_overlap_are_read_one_by_one() {
     let grid = oblique([4, 3, 2]);
     let file = segments("BINARY", &grid, &[1, 2], &[frame(1, 0.0, 5, 1), frame(2, 0.0, 5, 1)]);

@@ -255,7 +255,7 @@ impl GaussianMixture {
             return Err(SegmentationError::parameter("classes of the structure", "none", "at least one"));
         }
         if let Some(class) = foreground.iter().find(|class| **class >= self.classes.len()) {
-            let requirement = "below the number of classes";
+            let requirement = "below the number of classes, since classes are counted from 0";
             return Err(SegmentationError::parameter("class of the structure", class, requirement));
         }
         let mut classes = foreground.to_vec();
