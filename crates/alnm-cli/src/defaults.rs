@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result, anyhow, ensure};
 use serde::Deserialize;
 
+use crate::exit::wrong_use;
 use crate::messages::Colours;
 
 static OF_USER: OnceLock<Defaults> = OnceLock::new();
@@ -26,7 +27,8 @@ impl Defaults {
         let read = match file() {
             Some(path) => {
                 let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-                Self::parse(&text).with_context(|| format!("{} is no configuration of alnm", path.display()))?
+                Self::parse(&text)
+                    .map_err(|fault| wrong_use(format!("{} is no configuration of alnm: {fault}", path.display())))?
             }
             None => Self::default(),
         };
@@ -39,9 +41,18 @@ impl Defaults {
     }
 
     fn parse(text: &str) -> Result<Self> {
-        let read: Self = toml::from_str(text)?;
-        anyhow::ensure!(read.threads != Some(0), "threads is 0; it has to be 1 or more");
+        let read: Self = toml::from_str(text).map_err(|fault| in_one_line(text, &fault))?;
+        ensure!(read.threads != Some(0), "threads is 0; it has to be 1 or more");
         Ok(read)
+    }
+}
+
+/// A fault of a configuration with its line, without the picture of the place that TOML's reader draws.
+fn in_one_line(text: &str, fault: &toml::de::Error) -> Error {
+    let message = fault.message().lines().collect::<Vec<_>>().join(", ");
+    match fault.span().and_then(|span| text.get(..span.start)) {
+        Some(before) => anyhow!("line {}: {message}", 1 + before.matches('\n').count()),
+        None => anyhow!(message),
     }
 }
 
@@ -70,5 +81,7 @@ mod tests {
         assert_eq!(read, Defaults { threads: Some(4), color: Some(Colours::Never) });
         assert!(Defaults::parse("treads = 4").unwrap_err().to_string().contains("treads"));
         assert!(Defaults::parse("threads = 0").is_err());
+        let fault = Defaults::parse("threads = 1\ncolor = \"red\"\n").unwrap_err().to_string();
+        assert!(fault.starts_with("line 2: unknown variant `red`") && !fault.contains('\n'), "{fault}");
     }
 }

@@ -47,8 +47,9 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use clap::builder::Resettable;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use defaults::Defaults;
 use exit::Ending;
@@ -194,7 +195,18 @@ fn command_line() -> clap::Command {
         let own = each.get_after_help().map_or_else(String::new, |help| format!("{help}\n\n"));
         *each = std::mem::take(each).after_help(own + &exit::help_line());
     }
+    without_empty_variables(command)
+}
+
+/// The command with those beneath it, whose options look at no environment variable that is empty: that counts as unset.
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let is_empty = |argument: &Arg| {
+        let value = argument.get_env().and_then(std::env::var_os);
+        value.is_some_and(|value| value.is_empty())
+    };
     command
+        .mut_args(|argument| if is_empty(&argument) { argument.env(Resettable::Reset) } else { argument })
+        .mut_subcommands(without_empty_variables)
 }
 
 /// What --color says, before the command line is read: its faults are told in colours too.

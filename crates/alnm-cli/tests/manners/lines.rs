@@ -20,7 +20,10 @@ pub(crate) const LINES: &[&str] = &[
     "alnm info image.nrrd --quiet --verbose",
     "ALNM_CONFIG=text.nii alnm info image.nrrd",
     "ALNM_CONFIG=missing.toml alnm info image.nrrd",
+    "ALNM_CONFIG=wrong.toml alnm info image.nrrd",
     "ALNM_THREADS=none alnm info image.nrrd",
+    "ALNM_THREADS= ALNM_COLOR= alnm info missing.nrrd",
+    "ALNM_THREADS= ALNM_COLOR= alnm regions rings missing.nrrd out.nrrd --ring 0:2",
     // info
     "alnm info",
     "alnm info missing.nrrd",
@@ -467,6 +470,7 @@ pub(crate) fn folder() -> tempfile::TempDir {
         std::fs::write(path.join(name), "").unwrap();
     }
     std::fs::write(path.join("text.nii"), "no image").unwrap();
+    std::fs::write(path.join("wrong.toml"), "threads = 2\ncolour = \"never\"\n").unwrap();
     std::fs::write(path.join("text.csv"), "ID,Picture\na,image.nrrd\n").unwrap();
     for name in ["there.nrrd", "there.csv", "there.png"] {
         std::fs::write(path.join(name), "mine").unwrap();
