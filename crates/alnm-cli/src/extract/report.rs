@@ -16,6 +16,7 @@ use super::regions::{CaseRegion, series_choice};
 use super::store::Fingerprint;
 use crate::cases::is_list;
 use crate::dicom_object::source_images;
+use crate::interrupt::while_writing;
 
 /// A region with its features.
 pub(super) struct ReportedRegion {
@@ -41,12 +42,9 @@ pub(super) fn check(arguments: &ExtractArgs, cases: &[Case]) -> Result<()> {
         !arguments.all_phases && arguments.components.is_none(),
         "--sr reports regions of one image; leave --all-phases and --components away"
     );
-    for path in cases.iter().filter_map(|case| path(arguments, case)) {
-        for file in [segmentation_path(&path), path] {
-            ensure!(!file.exists(), "{} is already there; name another file or folder for --sr", file.display());
-        }
-    }
-    Ok(())
+    let reports = cases.iter().filter_map(|case| path(arguments, case));
+    let files: Vec<PathBuf> = reports.flat_map(|report| [segmentation_path(&report), report]).collect();
+    arguments.overwriting.check(files.iter().map(PathBuf::as_path))
 }
 
 /// The file for the report of a case; none where no report is asked for.
@@ -92,7 +90,9 @@ pub(super) fn write(arguments: &ExtractArgs, path: &Path, case: &Case, reported:
         .with_algorithm_version(env!("CARGO_PKG_VERSION"))
         .with_parameters(parameter_texts(arguments)?)
         .with_series(DerivedSeries::new("Radiomic features"));
-    params.check()?.write(path, &regions, &source)?;
+    let params = params.check()?;
+    let _whole = while_writing();
+    params.write(path, &regions, &source)?;
     Ok(())
 }
 
