@@ -17,6 +17,7 @@ mod report;
 mod slice_means;
 mod store;
 mod table;
+mod volumes;
 
 use std::path::{Path, PathBuf};
 
@@ -25,20 +26,57 @@ use rayon::prelude::*;
 
 pub(crate) use arguments::{ExtractArgs, with_long_names};
 
+use arguments::Mode;
 use batch::Case;
 use engine::Engine;
 use log::Log;
-use outcome::{CaseExtraction, Outcome};
+use outcome::{CaseExtraction, Outcome, Success};
 use store::{CaseKey, CaseStore};
 use table::{ColumnLists, SharedRow};
 
+use crate::exit::{self, Ending};
+use crate::interrupt;
 use crate::progress::Counted;
-use crate::{exit, interrupt};
 
 /// How many cases there were and how many of them failed.
 struct Tally {
     cases: usize,
+    /// Those of which nothing came out.
     failed: usize,
+    /// Those of which some regions failed.
+    partly: usize,
+    /// Whether all failed since the command line makes no sense for these files.
+    is_wrong_use: bool,
+}
+
+impl Tally {
+    fn of(outcomes: &[Outcome]) -> Self {
+        let count = |success: Success| outcomes.iter().filter(|outcome| outcome.success == success).count();
+        Self {
+            cases: outcomes.len(),
+            failed: count(Success::Nothing),
+            partly: count(Success::Part),
+            is_wrong_use: !outcomes.is_empty() && outcomes.iter().all(|outcome| outcome.is_wrong_use),
+        }
+    }
+
+    /// Whether no case gave a row.
+    fn is_nothing(&self) -> bool {
+        self.failed > 0 && self.failed == self.cases
+    }
+
+    /// What the command ends with.
+    fn ending(&self) -> Result<()> {
+        let Self { cases, failed, partly, is_wrong_use } = *self;
+        match partly {
+            _ if is_wrong_use => Err(exit::as_told(Ending::WrongUse)),
+            0 => exit::of_batch(failed, cases, "cases"),
+            _ if cases == 1 => Err(exit::as_told(Ending::PartlyDone)),
+            _ => {
+                Err(exit::partly_done(format!("{} of {cases} cases failed, {partly} of them in part", failed + partly)))
+            }
+        }
+    }
 }
 
 /// Runs the command. Cases that failed are told by the exit code, unless `--keep-going` is set.
@@ -53,24 +91,32 @@ pub(crate) fn run(arguments: &ExtractArgs) -> Result<()> {
 }
 
 fn run_with(arguments: &ExtractArgs, log: &Log) -> Result<()> {
+    arguments.check()?;
     let cases = batch::read(arguments, log)?;
     report::check(arguments, &cases)?;
+    say_what_is_kept(arguments);
+    let tally = if arguments.validate { validate(arguments, &cases, log) } else { extract(arguments, &cases, log) }?;
+    if !arguments.keep_going {
+        return tally.ending();
+    }
+    let failed = tally.failed + tally.partly;
+    if failed > 0 {
+        log.warning(format_args!("{failed} of {} cases failed", tally.cases));
+    }
+    Ok(())
+}
+
+/// Sets what an interruption says of the cases that are done.
+fn say_what_is_kept(arguments: &ExtractArgs) {
     match &arguments.out_dir {
+        // Only rows of features are taken up again.
+        _ if arguments.mode != Mode::Segment => {}
         Some(folder) => interrupt::keeps(format!(
             "finished cases are kept in {}; the same command goes on with the others",
             folder.display()
         )),
-        None => interrupt::keeps("nothing is kept; with --out-dir finished cases would be"),
+        None => interrupt::keeps_nothing("with --out-dir finished cases would be"),
     }
-    let Tally { cases, failed } =
-        if arguments.validate { validate(arguments, &cases, log) } else { extract(arguments, &cases, log) }?;
-    if arguments.keep_going {
-        if failed > 0 {
-            log.warning(format_args!("{failed} of {cases} cases failed"));
-        }
-        return Ok(());
-    }
-    exit::of_batch(failed, cases, "cases")
 }
 
 /// Checks the parameters and that the files of all cases exist.
@@ -88,14 +134,17 @@ fn validate(arguments: &ExtractArgs, cases: &[Case], log: &Log) -> Result<Tally>
         failed += usize::from(!missing.is_empty());
     }
     log.info(format_args!("{} cases checked, {failed} with errors", cases.len()));
-    Engine::new(arguments, log)?;
-    Ok(Tally { cases: cases.len(), failed })
+    let engine = Engine::new(arguments, log)?;
+    batch::check_columns(arguments, &engine, cases)?;
+    Ok(Tally { cases: cases.len(), failed, partly: 0, is_wrong_use: false })
 }
 
 /// Extracts all cases and writes the table.
 fn extract(arguments: &ExtractArgs, cases: &[Case], log: &Log) -> Result<Tally> {
     let engine = Engine::new(arguments, log)?;
     output::check(arguments)?;
+    volumes::check(arguments, &engine, cases)?;
+    batch::check_columns(arguments, &engine, cases)?;
     let filter = reliability::filter(arguments)?;
     let store = arguments.out_dir.as_deref().map(|folder| CaseStore::open(folder, arguments, &engine)).transpose()?;
     let extraction = CaseExtraction { arguments, engine: &engine, store: store.as_ref(), log };
@@ -114,7 +163,11 @@ fn extract(arguments: &ExtractArgs, cases: &[Case], log: &Log) -> Result<Tally> 
     let numbered =
         outcomes.iter().zip(rows).flat_map(|(outcome, rows)| rows.into_iter().map(|row| (outcome.number, row)));
     let rows: Vec<(usize, SharedRow)> = numbered.collect();
-    output::write_table(arguments, &engine, &rows)?;
+    let tally = Tally::of(&outcomes);
+    // PyRadiomics writes what it knows of cases that failed.
+    if !tally.is_nothing() || arguments.keep_going {
+        output::write_table(arguments, &engine, &rows)?;
+    }
     if let (Some(path), Some(filter)) = (&arguments.reliability, filter) {
         let table = reliability::table(&filter, &rows, log)?;
         arguments.overwriting.write_file(path, table.to_csv().as_bytes())?;
@@ -122,10 +175,9 @@ fn extract(arguments: &ExtractArgs, cases: &[Case], log: &Log) -> Result<Tally> 
     if let Some(store) = store.filter(|_| arguments.shard.is_none()) {
         tell_strangers(&store, &outcomes, log)?;
     }
-    let count = |what: fn(&Outcome) -> bool| outcomes.iter().filter(|outcome| what(outcome)).count();
-    let (failed, unsaved) = (count(|outcome| outcome.failed), count(|outcome| outcome.unsaved));
+    let unsaved = outcomes.iter().filter(|outcome| outcome.unsaved).count();
     anyhow::ensure!(unsaved == 0, "{unsaved} of {} cases could not be stored in --out-dir", cases.len());
-    Ok(Tally { cases: cases.len(), failed })
+    Ok(tally)
 }
 
 /// Files of cases that are not in the batch, or not like this, would be mixed in by whoever reads the whole folder.

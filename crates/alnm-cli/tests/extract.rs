@@ -233,12 +233,47 @@ fn every_shard_has_the_same_columns() {
 
 #[cfg(unix)]
 #[test]
-fn ctrl_c_has_an_exit_code_of_its_own() {
+fn ctrl_c_and_termination_have_exit_codes_of_their_own() {
+    for (signal, code) in [("-INT", 130), ("-TERM", 143)] {
+        let folder = tempfile::tempdir().unwrap();
+        write_long_batch(folder.path(), 30);
+        let (mut process, _) = started(folder.path());
+        assert!(Command::new("kill").args([signal, &process.id().to_string()]).status().unwrap().success());
+        assert_eq!(process.wait().unwrap().code(), Some(code));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interruption_among_many_files_leaves_none_unfinished() {
     let folder = tempfile::tempdir().unwrap();
-    write_long_batch(folder.path(), 30);
-    let (mut process, _) = started(folder.path());
-    assert!(Command::new("kill").args(["-INT", &process.id().to_string()]).status().unwrap().success());
-    assert_eq!(process.wait().unwrap().code(), Some(130));
+    write_long_batch(folder.path(), 60);
+    let arguments = ["extract", "long.csv", "-p", "long.yaml", "-j", "4", "-m", "images", "-f", "csv", "-od"];
+    let mut interrupted = 0;
+    for (round, signal) in ["-INT", "-TERM", "-INT", "-TERM", "-INT", "-TERM"].into_iter().enumerate() {
+        let out = format!("images{round}");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_alnm"));
+        command.current_dir(folder.path()).args(arguments).arg(&out).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut process = command.spawn().unwrap();
+        let files = || std::fs::read_dir(folder.path().join(&out)).map_or(0, Iterator::count);
+        while files() < 3 * (round + 1) && process.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        assert!(Command::new("kill").args([signal, &process.id().to_string()]).status().unwrap().success());
+        let output = process.wait_with_output().unwrap();
+        let messages = String::from_utf8_lossy(&output.stderr).into_owned();
+        let (code, how) = if signal == "-INT" { (130, "interrupted") } else { (143, "terminated") };
+        interrupted += usize::from(output.status.code() == Some(code));
+        let last = format!(
+            "error: {how}; files that were written are whole and stay; the same command replaces them with --force"
+        );
+        assert_eq!(messages.lines().last(), Some(last.as_str()), "{messages}");
+        for file in std::fs::read_dir(folder.path().join(&out)).unwrap() {
+            let path = file.unwrap().path();
+            assert!(alnm_imaging::read_image(&path).is_ok(), "{}", path.display());
+        }
+    }
+    assert_eq!(interrupted, 6);
 }
 
 #[cfg(feature = "parquet")]
@@ -473,7 +508,252 @@ fn exit_codes_are_those_of_the_table() {
     assert_eq!(code(&["image1.nrrd", "mask1.nrrd", "--label", "7", "--keep-going"]), Some(0));
     assert_eq!(code(&["--no-such-option"]), Some(2));
     std::fs::write(folder.path().join("bad.yaml"), "setting: {binWidht: 3}").unwrap();
-    assert_eq!(code(&["image1.nrrd", "mask1.nrrd", "-p", "bad.yaml"]), Some(1));
+    assert_eq!(code(&["image1.nrrd", "mask1.nrrd", "-p", "bad.yaml"]), Some(2));
+    assert_eq!(code(&["image1.nrrd", "mask1.nrrd", "-p", "missing.yaml"]), Some(1));
+}
+
+/// The exit code of a run, and what it said on standard error.
+fn ended(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+    let output = alnm(folder, arguments);
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[test]
+fn mistyped_settings_of_files_are_wrong_use_and_told_in_one_line_with_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    write_batch(folder.path());
+    let case = ["image1.nrrd", "mask1.nrrd"];
+    for (name, content, options, words) in [
+        ("key.yaml", "setting:\n  binWidht: 3\n", &[][..], "key.yaml: line 2: unknown key `binWidht`"),
+        ("value.yaml", "setting: {force2D: maybe}\n", &[], "value.yaml: line 1: `force2D` is 'maybe'; it must be"),
+        ("text.yaml", "setting:\n  - [1\n", &[], "text.yaml: the parameters are not valid YAML: line 2"),
+        ("list.yaml", "- 1\n", &[], "list.yaml: "),
+        (
+            "other.yaml",
+            "featureClass: {glcm: }\n",
+            &["--profile", "ibsi"],
+            "other.yaml: the IBSI profile cannot be read",
+        ),
+        ("range.yaml", "discretisation: {fixed_bin_number: 0}\n", &["--profile", "ibsi"], "range.yaml: discretisation"),
+    ] {
+        std::fs::write(folder.path().join(name), content).unwrap();
+        let (code, messages) = ended(folder.path(), &[&case, &["-p", name], options].concat());
+        assert_eq!((code, messages.lines().count()), (Some(2), 1), "{name}: {messages}");
+        assert!(messages.starts_with(&format!("error: {words}")), "{name}: {messages}");
+    }
+    // What only the image tells is wrong use as well.
+    for options in [&["-s", "resampledPixelSpacing:1,1"][..], &["--phase", "1"], &["--phase", "2"], &["--all-phases"]] {
+        let (code, messages) = ended(folder.path(), &[&case, options].concat());
+        assert_eq!((code, messages.lines().count()), (Some(2), 1), "{options:?}: {messages}");
+    }
+    // Options that clap does not miss, since a third one conflicts with the one that they need.
+    for (options, words) in [
+        (&["--reliability", "r.csv"][..], "--reader-masks"),
+        (&["--maps", "maps", "--out-dir", "parts"], "--one-row"),
+        (&["--deltas", "slope", "--out-dir", "parts"], "--one-row"),
+    ] {
+        let (code, messages) = ended(folder.path(), &[&case, options].concat());
+        assert_eq!(code, Some(2), "{options:?}: {messages}");
+        assert!(messages.contains(words), "{options:?}: {messages}");
+        assert!(!folder.path().join("parts").exists());
+    }
+}
+
+#[test]
+fn going_on_leaves_out_what_makes_no_sense_in_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    write_batch(folder.path());
+    let wrong = "setting: {binWidht: 3, binWidth: 10, force2D: maybe}\nfeatureClass: {firstorder: [Mean, Medain], glmc: }\n\
+                 imageType: {Original: {}, Wavlet: {}}\nseting: {}\n";
+    std::fs::write(folder.path().join("wrong.yaml"), wrong).unwrap();
+    let right = "setting: {binWidth: 10}\nfeatureClass: {firstorder: [Mean]}\nimageType: {Original: {}}\n";
+    std::fs::write(folder.path().join("right.yaml"), right).unwrap();
+    let run = |file: &str| alnm(folder.path(), &["image1.nrrd", "mask1.nrrd", "-p", file, "-f", "csv", "--keep-going"]);
+    let (kept, expected) = (run("wrong.yaml"), run("right.yaml"));
+    let messages = String::from_utf8_lossy(&kept.stderr).into_owned();
+    assert_eq!(kept.status.code(), Some(0), "{messages}");
+    for word in ["binWidht", "force2D", "Medain", "glmc", "Wavlet", "seting"] {
+        let lines = messages.lines().filter(|line| line.starts_with("warning: wrong.yaml: ") && line.contains(word));
+        assert_eq!(lines.count(), 1, "{word}: {messages}");
+    }
+    assert_eq!(String::from_utf8_lossy(&kept.stdout), String::from_utf8_lossy(&expected.stdout));
+}
+
+#[test]
+fn what_came_out_in_part_is_told_by_the_exit_code() {
+    let folder = tempfile::tempdir().unwrap();
+    write_batch(folder.path());
+    let labels = ["image1.nrrd", "mask1.nrrd", "--labels", "1,7", "-f", "csv"];
+    let output = alnm(folder.path(), &labels);
+    assert_eq!(output.status.code(), Some(4));
+    assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 3);
+    assert_eq!(ended(folder.path(), &[&labels[..], &["--one-row"]].concat()).0, Some(4));
+    assert_eq!(ended(folder.path(), &[&labels[..], &["--keep-going"]].concat()).0, Some(0));
+    let (code, messages) = ended(folder.path(), &["batch.csv", "--labels", "1,7"]);
+    assert_eq!((code, messages.lines().last()), (Some(4), Some("error: 4 of 4 cases failed, 4 of them in part")));
+}
+
+#[test]
+fn a_case_of_which_nothing_came_out_leaves_no_table() {
+    let folder = tempfile::tempdir().unwrap();
+    write_batch(folder.path());
+    let case = ["image1.nrrd", "missing.nrrd", "-f", "csv", "-o", "table.csv"];
+    assert_eq!(ended(folder.path(), &case).0, Some(1));
+    assert!(!folder.path().join("table.csv").exists());
+    std::fs::copy(folder.path().join("mask1.nrrd"), folder.path().join("missing.nrrd")).unwrap();
+    assert_eq!(ended(folder.path(), &case).0, Some(0));
+    // With --keep-going the row of a case that failed is written, as PyRadiomics does.
+    let kept = ["image1.nrrd", "mask1.nrrd", "-l", "7", "-f", "csv", "-o", "kept.csv", "--keep-going"];
+    assert_eq!(ended(folder.path(), &kept).0, Some(0));
+    assert_eq!(std::fs::read_to_string(folder.path().join("kept.csv")).unwrap().lines().count(), 2);
+    std::fs::write(folder.path().join("failing.csv"), "Image,Mask\nno.nrrd,mask1.nrrd\nnone.nrrd,mask1.nrrd\n")
+        .unwrap();
+    let (code, messages) = ended(folder.path(), &["failing.csv", "-o", "failing.txt"]);
+    assert_eq!((code, messages.lines().last()), (Some(1), Some("error: all 2 cases failed")));
+    assert!(!folder.path().join("failing.txt").exists());
+}
+
+#[test]
+fn maps_and_images_of_an_earlier_run_are_refused_before_anything_is_computed() {
+    let folder = tempfile::tempdir().unwrap();
+    write_batch(folder.path());
+    std::fs::write(folder.path().join("p.yaml"), "featureClass: {ngtdm: [Busyness], firstorder: [Mean]}").unwrap();
+    for (mode, out, written) in [
+        ("voxel", &["-od", "maps"][..], "maps/Case-1_original_ngtdm_Busyness.nrrd"),
+        ("images", &["-od", "maps"], "maps/Case-1_image.nrrd"),
+        ("images", &["-od", "maps", "--labels", "2"], "maps/Case-1_2_mask.nrrd"),
+        ("voxel", &[], "Case-1_original_firstorder_Mean.nrrd"),
+    ] {
+        let run = |case: usize, more: &[&str]| {
+            let (image, mask) = (format!("image{case}.nrrd"), format!("mask{case}.nrrd"));
+            ended(folder.path(), &[&[image.as_str(), &mask, "-p", "p.yaml", "-m", mode], out, more].concat())
+        };
+        let bytes = || std::fs::read(folder.path().join(written)).unwrap();
+        // What the other mode wrote is not replaced by this one.
+        assert_eq!(run(1, &[]).0, Some(0), "{mode} {out:?}");
+        let before = bytes();
+        let (code, messages) = run(2, &[]);
+        assert_eq!((code, messages.lines().count()), (Some(1), 1), "{messages}");
+        assert!(messages.contains("is already there; name another file, or replace it with --force"), "{messages}");
+        assert!(bytes() == before);
+        assert_eq!(run(2, &["--force"]).0, Some(0));
+        assert_eq!(bytes() == before, written.contains("mask"), "{mode} {out:?}");
+    }
+}
+
+#[test]
+fn lists_that_would_lose_cases_are_refused_by_all_commands_alike() {
+    let folder = tempfile::tempdir().unwrap();
+    write_batch(folder.path());
+    let write = |content: &[u8]| std::fs::write(folder.path().join("list.csv"), content).unwrap();
+    let row = "image1.nrrd,mask1.nrrd";
+    for (list, words) in [
+        (
+            format!("Image,Mask,Note\n{row},\"5 o clock\n{row},x\n{row},y\n"),
+            "cannot read list.csv: line 2: a quotation mark",
+        ),
+        (
+            format!("Image,Mask,Note\n{row},\"5 o clock\n{row},x\n{row},\"y\"\n"),
+            "line 4: text follows the quotation mark",
+        ),
+        ("Image,Mask\n\"image1.nrrd,mask1.nrrd\n".to_owned(), "cannot read list.csv: line 2: a quotation mark"),
+        ("Image,Mask\n".to_owned(), "list.csv holds no case; a row for each is needed"),
+        ("Image,Mask\n,mask1.nrrd\n".to_owned(), "list.csv holds no complete case: line 2 lacks an image"),
+        (format!("Image,Mask\n{row},extra,extra\n"), "cannot read list.csv: line 2 has 4 cells and the first line 2"),
+    ] {
+        write(list.as_bytes());
+        for command in [
+            &["extract", "list.csv"][..],
+            &["deep-features", "list.csv", "--weights", "none", "-o", "out.csv"],
+            &["standardise", "learn", "nyul", "out.json", "list.csv"],
+        ] {
+            let mut run = Command::new(env!("CARGO_BIN_EXE_alnm"));
+            let output = run.current_dir(folder.path()).args(command).output().unwrap();
+            let messages = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert_eq!((output.status.code(), messages.lines().count()), (Some(1), 1), "{command:?}: {messages}");
+            assert!(messages.contains(words), "{command:?}: {messages}");
+        }
+    }
+    // Text of other encodings.
+    let utf16: Vec<u8> = "Image,Mask\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for other in [&[b"\xff\xfe".as_slice(), &utf16].concat(), &utf16, &b"Image,Mask,N\xe4me\n".to_vec()] {
+        write(other);
+        let (code, messages) = ended(folder.path(), &["list.csv"]);
+        assert_eq!(
+            (code, messages.as_str()),
+            (
+                Some(1),
+                "error: list.csv is no text in UTF-8; save the table as UTF-8, which spreadsheet programs offer as \"CSV UTF-8\"\n"
+            )
+        );
+    }
+    // A column that the results have too.
+    for (column, more) in [
+        ("original_firstorder_Mean", &[][..]),
+        ("diagnostics_Image-original_Hash", &[]),
+        ("morph_volume", &["--profile", "ibsi"]),
+        ("Slices", &["--slice-means"]),
+        ("Reader", &["--reader-masks", "Mask"]),
+    ] {
+        write(format!("Image,Mask,{column},Site\n{row},99,A\n").as_bytes());
+        let (code, messages) = ended(folder.path(), &[&["list.csv"], more].concat());
+        assert_eq!((code, messages.lines().count()), (Some(1), 1), "{column}: {messages}");
+        assert!(messages.contains(&format!("list.csv has the column {column}, which")), "{messages}");
+    }
+    // A second argument would be forgotten.
+    write(format!("Image,Mask\n{row}\n").as_bytes());
+    let (code, messages) = ended(folder.path(), &["list.csv", "mask2.nrrd"]);
+    assert_eq!(code, Some(2), "{messages}");
+    assert!(messages.contains("leave mask2.nrrd away"), "{messages}");
+}
+
+#[test]
+fn a_label_that_is_no_number_ends_its_case_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    write_batch(folder.path());
+    let row = "image1.nrrd,mask1.nrrd";
+    let list = format!("Image,Mask,Label\n{row},1.0\n{row},x\n{row},\n{row},-1\n{row},\"1,2\"\n{row},2\n");
+    std::fs::write(folder.path().join("list.csv"), list).unwrap();
+    for more in [&[][..], &["-od", "parts"]] {
+        let output = alnm(folder.path(), &[&["list.csv", "-f", "csv", "--format-path", "basename"], more].concat());
+        let messages = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(4), "{messages}");
+        for (case, text) in [(2, "x"), (4, "-1"), (5, "1,2")] {
+            let message =
+                format!("error: case {case}: the column Label is {text:?}; it has to be a whole number from 1");
+            assert!(messages.contains(&message), "{messages}");
+        }
+        let mut rows = csv::Reader::from_reader(output.stdout.as_slice());
+        let rows: Vec<csv::StringRecord> = rows.records().map(Result::unwrap).collect();
+        let features = |row: usize| rows[row].iter().skip(3).map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(features(0), features(2));
+        assert_ne!(features(0), features(5));
+    }
+}
+
+#[test]
+fn tables_and_messages_are_added_to_files_of_their_kind_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    write_batch(folder.path());
+    let case = ["image1.nrrd", "mask1.nrrd"];
+    let run = |arguments: &[&str]| ended(folder.path(), &[&case, arguments].concat());
+    assert_eq!(run(&["-o", "table.txt"]).0, Some(0));
+    let before = std::fs::read(folder.path().join("table.txt")).unwrap();
+    let (code, messages) = run(&["-f", "csv", "-o", "table.txt", "--append"]);
+    assert_eq!(code, Some(1), "{messages}");
+    assert!(messages.contains("table.txt: the file holds no CSV table"), "{messages}");
+    assert!(std::fs::read(folder.path().join("table.txt")).unwrap() == before);
+    std::fs::write(folder.path().join("list.json"), "[]").unwrap();
+    for rows in 1..=2 {
+        assert_eq!(run(&["--json", "-o", "list.json", "--append"]).0, Some(0));
+        let list = std::fs::read_to_string(folder.path().join("list.json")).unwrap();
+        assert_eq!(serde_json::from_str::<Vec<serde_json::Value>>(&list).unwrap().len(), rows);
+    }
+    let image = std::fs::read(folder.path().join("image1.nrrd")).unwrap();
+    let (code, messages) = run(&["--log-file", "image1.nrrd"]);
+    assert_eq!((code, messages.lines().count()), (Some(1), 1), "{messages}");
+    assert!(messages.contains("image1.nrrd is no log"), "{messages}");
+    assert!(std::fs::read(folder.path().join("image1.nrrd")).unwrap() == image);
 }
 
 #[test]
@@ -581,4 +861,6 @@ fn a_report_holds_the_numbers_of_the_table() {
     let again = alnm(path, &["list.csv", "-f", "csv", "--sr", "reports"]);
     assert_eq!(again.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&again.stderr).contains("is already there"));
+    table(path, &["ct", "mask1.nrrd", "-l", "1", "-f", "csv", "--sr", "a.sr.dcm", "--force"]);
+    assert_eq!(reported(&path.join("a.sr.dcm")).as_slice(), &of_both[..1]);
 }

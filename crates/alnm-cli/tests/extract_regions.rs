@@ -264,6 +264,13 @@ fn structures_that_overlap_are_drawn_one_by_one() {
     let message = String::from_utf8(alnm(path, &["image.nrrd", "rs.dcm", "--roi", "cut"]).stderr).unwrap();
     assert_eq!(message.matches(remark).count(), 1, "{message}");
     assert_eq!(table(path, &["image.nrrd", "rs.dcm", "--roi", "GTV"]).voxels(), [6]);
+    // Where none is named, the first one is not taken in silence.
+    let unnamed = |options: &[&str]| {
+        let output = alnm(path, &[&["image.nrrd", "rs.dcm"], options].concat());
+        assert_eq!(output.status.code(), Some(0));
+        String::from_utf8(output.stderr).unwrap().matches("none is named, so that of label 1 is taken; --roi").count()
+    };
+    assert_eq!((unnamed(&[]), unnamed(&["--roi", "GTV"]), unnamed(&["-l", "1"])), (1, 0, 0));
     assert!(
         refusal(path, &["image.nrrd", "rs.dcm", "-l", "9"]).contains("label 9 is not in the mask; it holds 1 \"GTV\"")
     );

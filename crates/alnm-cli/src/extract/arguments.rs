@@ -4,11 +4,13 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use anyhow::Result;
 use clap::{Args, ValueEnum};
 
 use super::log::Level;
 use super::one_row::Delta;
 use super::table::TableFormat;
+use crate::exit::require;
 use crate::input::{MaskDrawing, SeriesChoice};
 use crate::options::Threads;
 use crate::output::Overwriting;
@@ -65,7 +67,7 @@ pub(crate) struct ExtractArgs {
     pub(super) keep_going: bool,
     /// Features of the region, maps with a value for each of its voxels, or the images that features are computed on:
     /// image and mask after normalisation, resampling, cropping and resegmentation, the filtered images, and the grey
-    /// levels of each. Maps and images go to --out-dir, as NRRD.
+    /// levels of each. Maps and images go as NRRD to --out-dir, or without it to the current folder.
     #[arg(short, long, value_enum, default_value_t = Mode::Segment)]
     pub(super) mode: Mode,
     /// Leave out features that are not defined (NaN).
@@ -161,6 +163,23 @@ pub(crate) struct ExtractArgs {
 }
 
 impl ExtractArgs {
+    /// Refuses options that say nothing without another one. That other one may conflict with a third, and then clap
+    /// does not ask for it.
+    pub(super) fn check(&self) -> Result<()> {
+        require(
+            self.reliability.is_none() || !self.reader_masks.is_empty(),
+            "--reliability compares the outlines of readers; name a list of cases and its columns by --reader-masks",
+        )?;
+        require(
+            self.maps.is_none() || self.one_row,
+            "--maps needs --one-row, whose columns are those of the maps too",
+        )?;
+        require(
+            self.deltas.is_empty() || (self.one_row && self.all_phases),
+            "--deltas needs --one-row and --all-phases, since it compares phases within a row",
+        )
+    }
+
     /// The format of the output.
     pub(super) fn format(&self) -> TableFormat {
         if self.json { TableFormat::Json } else { self.format }

@@ -1,14 +1,19 @@
 //! The cases to extract: the one of the command line, or those of a CSV file.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result, anyhow};
 
-use super::arguments::ExtractArgs;
+use super::arguments::{ExtractArgs, Mode};
+use super::engine::Engine;
 use super::log::Log;
+use super::regions::{self, SEGMENT};
 use super::reliability::READER;
 use super::table::{Row, RowValue};
-use crate::cases::{ListedCase, Masks, is_list, read_list};
+use super::volumes;
+use crate::cases::{ListedCase, Masks, is_list, read_list, whole_number};
 use crate::exit::{require, wrong_use};
 
 /// An image with its mask.
@@ -19,8 +24,10 @@ pub(super) struct Case {
     pub(super) image: PathBuf,
     /// None where the region is the whole image.
     pub(super) mask: Option<PathBuf>,
-    pub(super) label: Option<u32>,
-    pub(super) label_channel: Option<usize>,
+    /// Label of the region, as it is written.
+    pub(super) label: Option<String>,
+    /// Channel of the mask from 0, as it is written.
+    pub(super) label_channel: Option<String>,
     /// Name of the region in a DICOM mask.
     pub(super) roi: Option<String>,
     /// Identifier of the series in a DICOM folder.
@@ -36,25 +43,38 @@ pub(super) struct Case {
 }
 
 impl Case {
+    /// The label of the region.
+    pub(super) fn label_number(&self) -> Result<Option<u32>> {
+        number_in("Label", self.label.as_deref(), "1")
+    }
+
+    /// The channel of the mask, from 0.
+    pub(super) fn label_channel_number(&self) -> Result<Option<usize>> {
+        number_in("Label_channel", self.label_channel.as_deref(), "0")
+    }
+
     /// The number of the phase of a dynamic DICOM series.
     pub(super) fn phase_number(&self) -> Result<Option<usize>> {
-        number_in("Phase", self.phase.as_deref())
+        number_in("Phase", self.phase.as_deref(), "1")
     }
 
     /// The number of the volume of an image of four dimensions.
     pub(super) fn volume_number(&self) -> Result<Option<usize>> {
-        number_in("Image_volume", self.volume.as_deref())
+        number_in("Image_volume", self.volume.as_deref(), "1")
     }
 
     /// The number of the volume of a mask of four dimensions.
     pub(super) fn mask_volume_number(&self) -> Result<Option<usize>> {
-        number_in("Mask_volume", self.mask_volume.as_deref())
+        number_in("Mask_volume", self.mask_volume.as_deref(), "1")
     }
 }
 
-fn number_in(column: &str, text: Option<&str>) -> Result<Option<usize>> {
+/// The whole number in a cell, which is at least `least`.
+fn number_in<T: FromStr + PartialOrd>(column: &str, text: Option<&str>, least: &str) -> Result<Option<T>> {
     let parse = |text: &str| {
-        text.parse().with_context(|| format!("the column {column} is {text:?}; it has to be a whole number from 1"))
+        let number: Option<T> = whole_number(text);
+        let number = number.filter(|number| least.parse().is_ok_and(|least: T| *number >= least));
+        number.with_context(|| format!("the column {column} is {text:?}; it has to be a whole number from {least}"))
     };
     text.map(parse).transpose()
 }
@@ -68,6 +88,13 @@ pub(super) fn base_folder(arguments: &ExtractArgs) -> PathBuf {
 /// The cases of the command line, or of the part of a batch that it asks for.
 pub(super) fn read(arguments: &ExtractArgs, log: &Log) -> Result<Vec<Case>> {
     let mut cases = if is_list(&arguments.input) {
+        if let Some(mask) = &arguments.mask {
+            return Err(wrong_use(format!(
+                "{} is a list of cases, whose masks stand in its column Mask; leave {} away",
+                arguments.input.display(),
+                mask.display()
+            )));
+        }
         read_batch(arguments, log)?
     } else {
         require(arguments.reader_masks.is_empty(), "--reader-masks names columns of a list of cases; name a list")?;
@@ -109,43 +136,74 @@ fn read_batch(arguments: &ExtractArgs, log: &Log) -> Result<Vec<Case>> {
     for line in &list.incomplete {
         log.warning(format_args!("{shown}, line {line}: the case has {lacking} and is left out"));
     }
-    let of_row = |number_of_case: usize, row: ListedCase, reader: Option<&str>| -> Result<Case> {
-        let number = |name: &str| -> Result<Option<u32>> {
-            let parse = |text: &str| {
-                text.parse().with_context(|| {
-                    format!("{shown}, line {}: {name} {text} is no whole number; correct the cell", row.line)
-                })
-            };
-            row.field(name).map(parse).transpose()
-        };
-        Ok(Case {
-            number: number_of_case,
-            label: number("Label")?,
-            label_channel: number("Label_channel")?.map(|channel| channel as usize),
-            roi: row.field("Roi").map(str::to_owned),
-            series: row.field("Series").map(str::to_owned),
-            phase: row.field("Phase").map(str::to_owned),
-            volume: row.field("Image_volume").map(str::to_owned),
-            mask_volume: row.field("Mask_volume").map(str::to_owned),
+    let of_row = |number: usize, row: ListedCase, reader: Option<&str>| {
+        let cell = |name: &str| row.field(name).map(str::to_owned);
+        Case {
+            number,
+            label: cell("Label"),
+            label_channel: cell("Label_channel"),
+            roi: cell("Roi"),
+            series: cell("Series"),
+            phase: cell("Phase"),
+            volume: cell("Image_volume"),
+            mask_volume: cell("Mask_volume"),
             columns: columns(&row, reader),
             image: row.image,
             mask: row.mask,
-        })
+        }
     };
     if arguments.reader_masks.is_empty() {
-        return (1..).zip(list.cases).map(|(number, row)| of_row(number, row, None)).collect();
+        return Ok((1..).zip(list.cases).map(|(number, row)| of_row(number, row, None)).collect());
     }
     let mut cases = Vec::new();
     for (number, row) in (1..).zip(list.cases) {
+        if row.columns.iter().any(|(name, _)| name == READER) {
+            return Err(taken(arguments, READER));
+        }
         for (reader, mask) in masks_of_readers(arguments, &row)? {
             let Some(mask) = mask else {
                 log.warning(format_args!("{shown}, line {}: the column {reader} is empty", row.line));
                 continue;
             };
-            cases.push(of_row(number, ListedCase { mask: Some(mask), ..row.clone() }, Some(&reader))?);
+            cases.push(of_row(number, ListedCase { mask: Some(mask), ..row.clone() }, Some(&reader)));
         }
     }
     Ok(cases)
+}
+
+/// Refuses, before any work is done, a list with a column that the table of results has too.
+pub(super) fn check_columns(arguments: &ExtractArgs, engine: &Engine, cases: &[Case]) -> Result<()> {
+    let of_results = results_columns(arguments, engine);
+    for case in cases {
+        let inputs = regions::inputs(arguments, case);
+        if let Some((name, _)) = inputs.iter().find(|(name, _)| of_results.contains(name)) {
+            return Err(taken(arguments, name));
+        }
+    }
+    Ok(())
+}
+
+/// The refusal of a list with a column of this name.
+fn taken(arguments: &ExtractArgs, name: &str) -> Error {
+    anyhow!(
+        "{} has the column {name}, which the table of results has too; rename or remove it",
+        arguments.input.display()
+    )
+}
+
+/// The names of columns behind the input columns, as far as the command line tells them.
+fn results_columns(arguments: &ExtractArgs, engine: &Engine) -> BTreeSet<String> {
+    let of_dimension = |dimension: usize| match arguments.mode {
+        _ if arguments.one_row => Vec::new(),
+        Mode::Images => [volumes::IMAGE, volumes::MASK].map(str::to_owned).to_vec(),
+        _ if arguments.slice_means => engine.columns_of_means(dimension),
+        _ => engine.columns(dimension),
+    };
+    let mut columns: BTreeSet<String> = [2, 3].into_iter().flat_map(of_dimension).collect();
+    if arguments.labels.is_some() && !arguments.one_row {
+        columns.insert(SEGMENT.to_owned());
+    }
+    columns
 }
 
 /// The columns of masks with the masks that a row has there: that of the first reader, then those of `--reader-masks`.
@@ -166,7 +224,6 @@ fn columns(row: &ListedCase, reader: Option<&str>) -> Row {
     let text = |name: &str, text: &str| (name.to_owned(), RowValue::Text(text.to_owned()));
     let Some(reader) = reader else { return row.columns.iter().map(|(name, cell)| text(name, cell)).collect() };
     let mask = row.mask.as_deref().map(Path::to_string_lossy).unwrap_or_default();
-    let kept = row.columns.iter().filter(|(name, _)| name != READER);
-    let of_reader = kept.map(|(name, cell)| text(name, if name == "Mask" { &mask } else { cell }));
+    let of_reader = row.columns.iter().map(|(name, cell)| text(name, if name == "Mask" { &mask } else { cell }));
     of_reader.chain([text(READER, reader)]).collect()
 }

@@ -1,20 +1,22 @@
 //! What computes the features of a region: PyRadiomics' definitions, or those of the IBSI.
 
+use std::fmt::Display;
 use std::path::Path;
 
-use alnm_imaging::{Image, write_image, write_mask};
+use alnm_imaging::Image;
 use alnm_radiomics::ibsi::{IbsiDiscretisation, IbsiProfile};
 use alnm_radiomics::parameters::SettingValue;
 use alnm_radiomics::{Compliance, Extractor, FeatureId, FeatureValue, Parameters, Warning};
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Error, Result, anyhow};
 
 use super::arguments::{ExtractArgs, Mode, Profile};
 use super::log::Log;
-use super::regions::{Subject, file_part};
+use super::regions::Subject;
 use super::slice_means::{SLICES, slice_means};
 use super::table::{Row, RowValue};
+use super::volumes::{self, VolumeFiles};
 use crate::exit::{require, wrong_use};
-use crate::input::read_text;
+use crate::input::{STANDARD_INPUT, read_text};
 use crate::messages::reasons;
 use crate::output::is_standard_stream;
 
@@ -60,6 +62,11 @@ impl Engine {
     /// The channel of the mask where a case names none.
     pub(super) fn label_channel(&self) -> usize {
         self.parameters().settings().label_channel
+    }
+
+    /// The names of features of images with `dimension` axes.
+    pub(super) fn feature_columns(&self, dimension: usize) -> Vec<String> {
+        self.extractor.feature_columns(dimension)
     }
 
     /// The columns after the input columns, for images with `dimension` axes.
@@ -148,68 +155,70 @@ impl ComputedFeature {
 
 /// The files into which the images that features are computed on are written.
 fn derived_images(arguments: &ExtractArgs, extractor: &Extractor, subject: &Subject<'_>) -> Result<Row> {
-    let Subject { number, image, mask, label, columns } = *subject;
-    let images = extractor.filtered_images(image, mask, label)?;
-    let folder = arguments.out_dir.clone().unwrap_or_default();
-    let file = |name: &str| folder.join(format!("Case-{number}{}_{name}.nrrd", file_part(columns)));
-    let written = |name: &str, path: &Path| (name.to_owned(), RowValue::Text(path.to_string_lossy().into_owned()));
-    let (prepared, region) = (file("image"), file("mask"));
-    write_image(&prepared, &images.image)?;
-    write_mask(&region, &images.mask)?;
-    let mut row = vec![written("image", &prepared), written("mask", &region)];
+    let images = extractor.filtered_images(subject.image, subject.mask, subject.label)?;
+    let files = VolumeFiles::of(arguments, subject);
+    let mut row = vec![
+        (volumes::IMAGE.to_owned(), files.write_image(volumes::IMAGE, &images.image)?),
+        (volumes::MASK.to_owned(), files.write_mask(volumes::MASK, &images.mask)?),
+    ];
     for (name, values) in images.filtered {
-        let path = file(&name);
-        write_image(&path, &Image::F64(values))?;
-        row.push(written(&name, &path));
+        let file = files.write_image(&name, &Image::F64(values))?;
+        row.push((name, file));
     }
     for (name, levels) in images.discretised {
         let name = format!("{name}_levels");
-        let path = file(&name);
-        write_mask(&path, &levels)?;
-        row.push(written(&name, &path));
+        let file = files.write_mask(&name, &levels)?;
+        row.push((name, file));
     }
     Ok(row)
 }
 
 /// Diagnostics, and the files into which the maps of a region are written.
 fn feature_maps(arguments: &ExtractArgs, extractor: &Extractor, subject: &Subject<'_>, log: &Log) -> Result<Row> {
-    let Subject { number, image, mask, label, columns } = *subject;
+    let Subject { number, image, mask, label, .. } = *subject;
     let extraction = extractor.execute_voxel_based(image, mask, label)?;
     warn(number, &extraction.warnings, log);
     let diagnostics = extraction.diagnostics.into_iter();
     let mut row: Row = diagnostics.map(|entry| (entry.name, RowValue::Diagnostic(entry.value))).collect();
-    let folder = arguments.out_dir.clone().unwrap_or_default();
-    let part = file_part(columns);
+    let files = VolumeFiles::of(arguments, subject);
     for feature in extraction.maps {
         let name = feature.id.name();
-        let file = folder.join(format!("Case-{number}{part}_{name}.nrrd"));
-        write_image(&file, &Image::F64(feature.map))?;
-        row.push((name, RowValue::Text(file.to_string_lossy().into_owned())));
+        let file = files.write_image(&name, &Image::F64(feature.map))?;
+        row.push((name, file));
     }
     Ok(row)
 }
 
-/// Tells warnings, those about the number of bins of several images in one line.
+/// Tells warnings, those about the number of bins of several images in one line, and those about images without
+/// contrast in another.
 fn warn(number: usize, warnings: &[Warning], log: &Log) {
-    let bins_of = |warning: &Warning| match warning {
-        Warning::UnusualBinNumber { bins, .. } => Some(*bins),
-        _ => None,
-    };
-    let mut of_bins = warnings.iter().filter_map(bins_of);
-    // The first is told by its own words.
-    of_bins.next();
-    let others: Vec<usize> = of_bins.collect();
-    let and_others = match (others.iter().min(), others.iter().max()) {
-        (Some(fewest), Some(most)) if fewest == most => format!("; so {} more images, {most} bins", others.len()),
-        (Some(fewest), Some(most)) => format!("; so {} more images, {fewest} to {most} bins", others.len()),
+    let (constant, contrasted): (Vec<&Warning>, Vec<&Warning>) = warnings
+        .iter()
+        .filter(|warning| matches!(warning, Warning::UnusualBinNumber { .. }))
+        .partition(|warning| matches!(warning, Warning::UnusualBinNumber { suggested_width: Some(0.0), .. }));
+    let bins: Vec<usize> = contrasted
+        .iter()
+        .skip(1)
+        .filter_map(|warning| if let Warning::UnusualBinNumber { bins, .. } = warning { Some(*bins) } else { None })
+        .collect();
+    // The first of each kind is told by its own words.
+    let and_others = match (bins.iter().min(), bins.iter().max()) {
+        (Some(fewest), Some(most)) if fewest == most => format!("; so {} more images, {most} bins", bins.len()),
+        (Some(fewest), Some(most)) => format!("; so {} more images, {fewest} to {most} bins", bins.len()),
         _ => String::new(),
     };
-    let mut is_first = true;
+    let and_other_constant = match constant.len() {
+        0 | 1 => String::new(),
+        images => format!("; so {} more images", images - 1),
+    };
     for warning in warnings {
-        if bins_of(warning).is_none() {
+        let is_first_of = |kind: &[&Warning]| kind.first().is_some_and(|first| std::ptr::eq(*first, warning));
+        if !matches!(warning, Warning::UnusualBinNumber { .. }) {
             log.warning(format_args!("case {number}: {warning}"));
-        } else if std::mem::take(&mut is_first) {
+        } else if is_first_of(&contrasted) {
             log.warning(format_args!("case {number}: {warning}{and_others}"));
+        } else if is_first_of(&constant) {
+            log.warning(format_args!("case {number}: {warning}{and_other_constant}"));
         }
     }
 }
@@ -217,8 +226,7 @@ fn warn(number: usize, warnings: &[Warning], log: &Log) {
 /// The parameter file with the overrides of the command line.
 fn pyradiomics_parameters(arguments: &ExtractArgs, log: &Log) -> Result<Parameters> {
     let mut parameters = match &arguments.param {
-        Some(path) if is_standard_stream(path) => Parameters::from_yaml(&read_text(path)?)?,
-        Some(path) => Parameters::from_file(path)?,
+        Some(path) => parameters_of_file(path, arguments.keep_going, log)?,
         None => Parameters::default(),
     };
     for setting in &arguments.setting {
@@ -233,6 +241,29 @@ fn pyradiomics_parameters(arguments: &ExtractArgs, log: &Log) -> Result<Paramete
     Ok(parameters)
 }
 
+/// The parameters of a file. What makes no sense in it is refused, or left out with a warning.
+fn parameters_of_file(path: &Path, leaves_out: bool, log: &Log) -> Result<Parameters> {
+    let text = read_text(path)?;
+    let read = Parameters::from_yaml_leaving_out(&text);
+    let (parameters, faults) = read.map_err(|fault| refused_file(path, &fault))?;
+    match faults.first() {
+        Some(fault) if !leaves_out => return Err(refused_file(path, fault)),
+        _ => {}
+    }
+    for fault in faults {
+        log.warning(format_args!("{}: what makes no sense is left out: {fault}", path.display()));
+    }
+    Ok(parameters)
+}
+
+/// The refusal of a parameter file. Of a fault of its text the first line is told, which names the place.
+fn refused_file(path: &Path, fault: &dyn Display) -> Error {
+    let told = fault.to_string();
+    let first = told.lines().next().unwrap_or_default();
+    let name = if is_standard_stream(path) { Path::new(STANDARD_INPUT) } else { path };
+    wrong_use(format!("{}: {}", name.display(), first.replace("YAML: error: ", "YAML: ")))
+}
+
 /// The profile in the parameter file.
 fn ibsi_parameters(arguments: &ExtractArgs) -> Result<Parameters> {
     if !arguments.setting.is_empty() {
@@ -244,12 +275,11 @@ fn ibsi_parameters(arguments: &ExtractArgs) -> Result<Parameters> {
         !arguments.slice_means,
         "the IBSI profile averages over slices by itself; name aggregations such as 2D_avg in the file for --param",
     )?;
-    let profile = match &arguments.param {
-        Some(path) if is_standard_stream(path) => IbsiProfile::from_yaml(&read_text(path)?)?,
-        Some(path) => IbsiProfile::from_file(path)?,
-        None => IbsiProfile::default().with_discretisation(DEFAULT_DISCRETISATION),
+    let Some(path) = &arguments.param else {
+        return Ok(IbsiProfile::default().with_discretisation(DEFAULT_DISCRETISATION).check()?);
     };
-    Ok(profile.check()?)
+    let profile = IbsiProfile::from_yaml(&read_text(path)?);
+    profile.and_then(IbsiProfile::check).map_err(|fault| refused_file(path, &fault))
 }
 
 /// Sets `NAME:VALUE`, the value being taken for whatever the setting wants.

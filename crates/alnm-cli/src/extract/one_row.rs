@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 
 use alnm_imaging::Image;
 use alnm_radiomics::{DeltaKind, NamedImage, NamedRegion, SeriesExtractor};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 use super::arguments::ExtractArgs;
 use super::batch::{Case, base_folder};
 use super::engine::Engine;
 use super::log::Log;
+use super::outcome::Success;
 use super::regions::{self, CaseContent, CaseImages, LabelledMask};
 use super::table::{Row, RowValue};
 use crate::input::read_image;
@@ -19,10 +20,10 @@ use crate::messages::reasons;
 /// The column of a list that names the folder of a case's maps.
 const MAPS: &str = "Maps";
 
-/// A row, and whether none of its values could be had. The log says why.
+/// A row, and how much of it could be had. The log says why.
 pub(super) struct OneRow {
     pub(super) row: Row,
-    pub(super) is_empty: bool,
+    pub(super) success: Success,
 }
 
 /// The row of a case.
@@ -64,11 +65,16 @@ pub(super) fn of_case(
     let found = extractor.row(&named, &regions)?;
     for missing in &found.missing {
         let reason = reasons(&anyhow::Error::msg(missing.error.to_string()));
-        log.warning(format_args!("case {}, {} in {}: {reason}", case.number, missing.region, missing.image));
+        log.error(format_args!("case {}, {} in {}: {reason}", case.number, missing.region, missing.image));
     }
     let cells = extractor.columns(&named, &regions).into_iter().zip(found.values.into_iter().map(RowValue::Number));
-    let row = regions::inputs(arguments, case).into_iter().chain(cells).collect();
-    Ok(OneRow { row, is_empty: found.missing.len() == named.len() * regions.len() })
+    let cells: Row = cells.collect();
+    let inputs = regions::inputs(arguments, case);
+    if let Some((name, _)) = inputs.iter().find(|(name, _)| cells.iter().any(|(column, _)| column == name)) {
+        bail!("the list has the column {name}, which the row of results has too; rename or remove it");
+    }
+    let row = inputs.into_iter().chain(cells).collect();
+    Ok(OneRow { row, success: Success::of(found.missing.len(), named.len() * regions.len()) })
 }
 
 /// An image of a case with its name, and with its time where it is a phase of a series.

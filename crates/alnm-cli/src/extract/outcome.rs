@@ -1,7 +1,8 @@
 //! What becomes of a case.
 
 use alnm_imaging::Image;
-use anyhow::{Error, Result};
+use alnm_radiomics::RadiomicsError;
+use anyhow::{Error, Result, ensure};
 
 use super::arguments::{ExtractArgs, Mode};
 use super::batch::Case;
@@ -15,15 +16,39 @@ use super::regions::{self, CaseContent, CaseFiles, CaseMasks, Subject};
 use super::report::{self, ReportedRegion};
 use super::store::{CaseKey, CaseStore};
 use super::table::{ColumnLists, Row, SharedRow};
+use crate::exit::{self, Ending};
 use crate::messages::reasons;
+
+/// How much of a case came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Success {
+    /// All of its regions.
+    Whole,
+    /// Some of them.
+    Part,
+    Nothing,
+}
+
+impl Success {
+    /// That of a case of which so many regions failed.
+    pub(super) fn of(failed: usize, all: usize) -> Self {
+        match failed {
+            0 => Self::Whole,
+            _ if failed < all => Self::Part,
+            _ => Self::Nothing,
+        }
+    }
+}
 
 /// What became of a case.
 pub(super) struct Outcome {
     pub(super) number: usize,
     /// The rows of the table; one, or one for each region. A region that failed has its input columns.
     pub(super) rows: Vec<Row>,
-    /// Whether a region of it failed. The log says why.
-    pub(super) failed: bool,
+    /// How much of it came out. The log says why, where it is not all.
+    pub(super) success: Success,
+    /// Whether nothing came out because the command line asks for what makes no sense for these files.
+    pub(super) is_wrong_use: bool,
     /// Whether it was computed but could not be stored. The log says why.
     pub(super) unsaved: bool,
     /// Its key in the folder of finished cases.
@@ -31,11 +56,23 @@ pub(super) struct Outcome {
 }
 
 impl Outcome {
+    /// A case without rows, nothing of which failed.
+    fn new(number: usize) -> Self {
+        Self { number, rows: Vec::new(), success: Success::Whole, is_wrong_use: false, unsaved: false, key: None }
+    }
+
     /// The rows as they are written, which the outcome then has no more.
     pub(super) fn take_rows(&mut self, arguments: &ExtractArgs, lists: &ColumnLists) -> Vec<SharedRow> {
         let rows = std::mem::take(&mut self.rows).into_iter();
         rows.map(|row| lists.share(formatted_row(arguments, row))).collect()
     }
+}
+
+/// Whether an error is the fault of the command line, seen when the files were known.
+fn is_wrong_use(error: &Error) -> bool {
+    let of_radiomics = error.chain().find_map(|cause| cause.downcast_ref::<RadiomicsError>());
+    exit::ending_of(error) == Ending::WrongUse
+        || matches!(of_radiomics, Some(RadiomicsError::Parameter(_) | RadiomicsError::SpacingLength { .. }))
 }
 
 /// Extracts cases.
@@ -51,10 +88,14 @@ impl CaseExtraction<'_> {
     /// program included, ends this case alone; each failure is reported once.
     pub(super) fn of(&self, case: &Case) -> Outcome {
         let inputs = regions::inputs(self.arguments, case);
-        let unread = Outcome { number: case.number, rows: vec![inputs], failed: false, unsaved: false, key: None };
         caught(|| self.found_or_computed(case)).unwrap_or_else(|error| {
             self.failure(case.number, "", &error);
-            Outcome { failed: true, ..unread }
+            Outcome {
+                rows: vec![inputs],
+                success: Success::Nothing,
+                is_wrong_use: is_wrong_use(&error),
+                ..Outcome::new(case.number)
+            }
         })
     }
 
@@ -69,7 +110,7 @@ impl CaseExtraction<'_> {
             match store.find(key, self.arguments, case) {
                 Ok(Some(rows)) => {
                     self.log.info(format_args!("case {number}: already computed"));
-                    return Ok(Outcome { number, rows, failed: false, unsaved: false, key: Some(key.clone()) });
+                    return Ok(Outcome { rows, key: Some(key.clone()), ..Outcome::new(number) });
                 }
                 Ok(None) => {}
                 Err(error) => {
@@ -78,7 +119,7 @@ impl CaseExtraction<'_> {
             }
         }
         let mut outcome = self.computed(case, files)?;
-        if let Some((store, key)) = stored.filter(|_| !outcome.failed)
+        if let Some((store, key)) = stored.filter(|_| outcome.success == Success::Whole)
             && let Err(error) = store.save(key, self.arguments, case, &outcome.rows)
         {
             self.log.error(format_args!("case {number} is computed, but not stored: {}", reasons(&error)));
@@ -91,13 +132,12 @@ impl CaseExtraction<'_> {
     fn computed(&self, case: &Case, files: CaseFiles) -> Result<Outcome> {
         let number = case.number;
         let content = CaseContent::read(self.arguments, self.engine, case, files, self.log)?;
-        let mut outcome = Outcome { number, rows: Vec::new(), failed: false, unsaved: false, key: None };
+        let mut outcome = Outcome::new(number);
         if self.arguments.one_row {
-            let OneRow { row, is_empty } = one_row::of_case(self.arguments, self.engine, case, &content, self.log)?;
-            outcome.rows.push(row);
-            outcome.failed = is_empty;
-            return Ok(outcome);
+            let OneRow { row, success } = one_row::of_case(self.arguments, self.engine, case, &content, self.log)?;
+            return Ok(Outcome { rows: vec![row], success, ..outcome });
         }
+        let (mut failed, mut wrong_uses) = (0, 0);
         let inputs = regions::inputs(self.arguments, case);
         for place in 0..content.images.count() {
             let image = content.images.image(place)?;
@@ -106,19 +146,24 @@ impl CaseExtraction<'_> {
             for (own, computed) in rows {
                 let computed = computed.unwrap_or_else(|error| {
                     self.failure(number, &regions::row_name(&own), &error);
-                    outcome.failed = true;
+                    failed += 1;
+                    wrong_uses += usize::from(is_wrong_use(&error));
                     Row::new()
                 });
                 outcome.rows.push(inputs.iter().cloned().chain(own).chain(computed).collect());
             }
-            if let Some(path) = report::path(self.arguments, case).filter(|_| !outcome.failed)
+            if let Some(path) = report::path(self.arguments, case).filter(|_| failed == 0)
                 && let Err(error) = report::write(self.arguments, &path, case, &reported)
             {
                 self.failure(number, "", &error);
-                outcome.failed = true;
+                // Nothing of the report came out.
+                failed = outcome.rows.len();
             }
         }
-        if !outcome.failed {
+        ensure!(!outcome.rows.is_empty(), "the mask has no region");
+        outcome.success = Success::of(failed, outcome.rows.len());
+        outcome.is_wrong_use = outcome.success == Success::Nothing && wrong_uses == failed;
+        if outcome.success == Success::Whole {
             self.log.info(format_args!("case {number}: done"));
         }
         Ok(outcome)

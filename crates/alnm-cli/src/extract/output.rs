@@ -13,6 +13,7 @@ use super::table::{self, Row, RowValue, SharedRow, TableFormat};
 use crate::appending::{self, TableKind};
 #[cfg(feature = "parquet")]
 use crate::exit::wrong_use;
+use crate::interrupt::{self, while_writing};
 use crate::output::{is_standard_stream, print_bytes};
 
 /// The columns that the table has whatever became of its cases. Where undefined features are left out, so are their
@@ -66,18 +67,25 @@ fn added(format: TableFormat) -> Result<TableKind> {
 pub(super) fn write_table(arguments: &ExtractArgs, engine: &Engine, rows: &[(usize, SharedRow)]) -> Result<()> {
     let expected = expected_columns(arguments, engine, rows);
     let format = arguments.format();
-    #[cfg(feature = "parquet")]
-    if let (TableFormat::Parquet, Some(path)) = (format, &arguments.out) {
-        return parquet_table::write(path, rows, &expected);
-    }
-    let mut table = Vec::new();
-    table::write(&mut table, format, rows, &expected)?;
-    match &arguments.out {
-        None => print_bytes(&table),
-        Some(path) if arguments.append && !is_standard_stream(path) => {
-            appending::append_to(path, added(format)?, &table)
+    let table = match format {
+        #[cfg(feature = "parquet")]
+        TableFormat::Parquet => parquet_table::bytes(rows, &expected)?,
+        _ => {
+            let mut table = Vec::new();
+            table::write(&mut table, format, rows, &expected)?;
+            table
         }
-        Some(path) => arguments.overwriting.write_file(path, &table),
+    };
+    match arguments.out.as_deref().filter(|path| !is_standard_stream(path)) {
+        None => print_bytes(&table),
+        Some(path) if arguments.append => appending::append_to(path, added(format)?, &table),
+        Some(path) => {
+            // An interruption that waits for the table has to find what is said of it.
+            let _whole = while_writing();
+            arguments.overwriting.write_file(path, &table)?;
+            interrupt::keeps(format!("{} is written and whole", path.display()));
+            Ok(())
+        }
     }
 }
 

@@ -2,12 +2,10 @@
 //! one, and text for everything else, empty where a case has none.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::Arc;
 
-use alnm_imaging::file::write_atomically;
 use alnm_stats::data_table::{Cell, Digits};
-use anyhow::{Context, Result};
+use anyhow::Result;
 use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
@@ -15,9 +13,8 @@ use parquet::file::properties::WriterProperties;
 
 use super::table::{SharedRow, data_table};
 
-/// Writes the rows to a new file, which appears when it is complete. It has the `expected` columns whether or not a row
-/// has them.
-pub(super) fn write(path: &Path, rows: &[(usize, SharedRow)], expected: &[String]) -> Result<()> {
+/// The rows as the bytes of a file. It has the `expected` columns whether or not a row has them.
+pub(super) fn bytes(rows: &[(usize, SharedRow)], expected: &[String]) -> Result<Vec<u8>> {
     let features: BTreeSet<&String> = expected.iter().filter(|name| !name.starts_with("diagnostics_")).collect();
     let table = data_table(rows, expected)?;
     let arrays = table.columns().iter().map(|name| {
@@ -26,13 +23,9 @@ pub(super) fn write(path: &Path, rows: &[(usize, SharedRow)], expected: &[String
     });
     let batch = RecordBatch::try_from_iter(arrays)?;
     let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
-    write_atomically(path, |file| -> Result<()> {
-        let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties))?;
-        writer.write(&batch)?;
-        writer.close()?;
-        Ok(())
-    })
-    .with_context(|| format!("cannot write {}", path.display()))
+    let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties))?;
+    writer.write(&batch)?;
+    Ok(writer.into_inner()?)
 }
 
 fn array(cells: &[&Cell], is_feature: bool) -> ArrayRef {

@@ -15,6 +15,8 @@ use super::batch::Case;
 use super::engine::Engine;
 use super::log::Log;
 use super::table::{Row, RowValue};
+use crate::cases::is_list;
+use crate::exit::require;
 use crate::input::SeriesChoice;
 
 /// The columns that say which image and region a row is of, where the command line asks for them.
@@ -37,7 +39,7 @@ const SERIES_COLUMNS: usize = 7;
 const PHASE: &str = "Phase";
 const LABEL: &str = "Label";
 /// The name of a region, where the mask names its regions.
-const SEGMENT: &str = "Segment";
+pub(super) const SEGMENT: &str = "Segment";
 const COMPONENT: &str = "Component";
 
 /// The files of a case, opened.
@@ -177,7 +179,12 @@ impl CaseImages {
     fn read(arguments: &ExtractArgs, case: &Case, source: Source, log: &Log) -> Result<(Self, Option<String>)> {
         let tell = |odd: &str| log.warning(format_args!("case {}: {odd}", case.number));
         if source.format() != FileFormat::Dicom {
-            ensure!(!arguments.all_phases, "--all-phases needs a DICOM folder or file as image");
+            require(!arguments.all_phases, "--all-phases needs a DICOM folder or file as image")?;
+            // A list may hold images of several formats.
+            require(
+                arguments.choice.phase.is_none() || is_list(&arguments.input),
+                "--phase needs a DICOM folder or file as image; --volume chooses a volume of another file",
+            )?;
             // Where a list has columns Series and Phase for images of other formats, they say nothing to this program.
             let mut choice = arguments.choice.clone();
             choice.volume = case.volume_number()?.or(choice.volume);
@@ -287,7 +294,7 @@ impl CaseContent {
             let mut params = arguments.drawing.apply(MaskParams::default());
             params.grid = Some(images.geometry()?.clone());
             params.frame_of_reference = frame_of_reference;
-            let masks = CaseMasks::of_dicom(arguments, engine, case, mask, params)?;
+            let masks = CaseMasks::of_dicom(arguments, engine, case, mask, params, log)?;
             return Ok(Self { images, masks });
         }
         let (images, masks) = rayon::join(
@@ -349,6 +356,7 @@ impl CaseMasks {
         case: &Case,
         source: Source,
         mut params: MaskParams,
+        log: &Log,
     ) -> Result<Self> {
         let path = source.path().to_owned();
         let file = if source.is_folder() {
@@ -372,7 +380,16 @@ impl CaseMasks {
             return Ok(Self::Labelled(vec![LabelledMask { remarks: texts(&drawn.notes), ..masked }]));
         }
         let all = file.regions();
-        let label = case.label.unwrap_or_else(|| engine.label());
+        let is_chosen = arguments.labels.is_some() || arguments.label.is_some() || case.label.is_some();
+        if all.len() > 1 && !is_chosen && engine.label() == 1 {
+            log.warning(format_args!(
+                "case {}: the mask holds {}; none is named, so that of label 1 is taken; --roi, --roi-number or --label chooses \
+                 another, --labels several",
+                case.number,
+                named_regions(&all)
+            ));
+        }
+        let label = case.label_number()?.unwrap_or_else(|| engine.label());
         let regions = match &arguments.labels {
             Some(WantedRegions::Listed(labels)) => wanted(&all, labels)?,
             // The only region has the label 1, whatever its number.
@@ -425,7 +442,7 @@ impl CaseMasks {
         // The column Roi of a list may describe masks whose regions have no names.
         let names_regions = arguments.roi.is_some() || arguments.roi_number.is_some() || !segments.is_empty();
         params.region = region_choice(arguments, case).filter(|_| names_regions);
-        params.channel = case.label_channel.or(Some(engine.label_channel()));
+        params.channel = case.label_channel_number()?.or(Some(engine.label_channel()));
         params.volume = case.mask_volume_number()?.or(arguments.mask_volume);
         let layers: BTreeSet<usize> = segments.iter().map(|segment| segment.layer).collect();
         let is_whole = matches!(arguments.labels, Some(WantedRegions::EachLabel | WantedRegions::Union));
@@ -464,6 +481,12 @@ fn texts(notes: &[MaskNote]) -> Vec<String> {
     notes.iter().map(MaskNote::to_string).collect()
 }
 
+/// Labels and names of regions.
+fn named_regions(regions: &[MaskRegion]) -> String {
+    let named = regions.iter().map(|region| format!("{} {:?}", region.label, region.name));
+    named.collect::<Vec<_>>().join(", ")
+}
+
 fn region_columns(region: &MaskRegion) -> Row {
     vec![text(LABEL, region.label.to_string()), text(SEGMENT, &region.name)]
 }
@@ -472,8 +495,7 @@ fn region_columns(region: &MaskRegion) -> Row {
 fn wanted(regions: &[MaskRegion], labels: &[u32]) -> Result<Vec<MaskRegion>> {
     let find = |label: &u32| {
         let found = regions.iter().find(|region| region.label == *label).cloned();
-        let present = || regions.iter().map(|region| format!("{} {:?}", region.label, region.name)).collect::<Vec<_>>();
-        found.with_context(|| format!("label {label} is not in the mask; it holds {}", present().join(", ")))
+        found.with_context(|| format!("label {label} is not in the mask; it holds {}", named_regions(regions)))
     };
     labels.iter().map(find).collect()
 }
@@ -493,7 +515,7 @@ impl LabelledMask {
             |label: u32| CaseRegion { label, origin: Some(label), columns: vec![text(LABEL, label.to_string())] };
         let (mask, regions) = match &arguments.labels {
             None => {
-                let label = case.label.unwrap_or_else(|| engine.label());
+                let label = case.label_number()?.unwrap_or_else(|| engine.label());
                 (mask, vec![CaseRegion { label, origin: Some(label), columns: Row::new() }])
             }
             Some(WantedRegions::Union) => {

@@ -114,8 +114,8 @@ impl CaseStore {
     pub(super) fn key(&self, case: &Case, files: &CaseFiles) -> Result<CaseKey> {
         let mut key = Fingerprint::default();
         key.text(&self.settings);
-        key.optional(case.label.map(u64::from));
-        key.optional(case.label_channel.map(|channel| channel as u64));
+        key.optional(case.label_number()?.map(u64::from));
+        key.optional(case.label_channel_number()?.map(|channel| channel as u64));
         for choice in [&case.roi, &case.series, &case.phase, &case.volume, &case.mask_volume] {
             key.number(choice.is_some().into());
             key.text(choice.as_deref().unwrap_or_default());

@@ -100,7 +100,7 @@ pub(super) enum TableFormat {
     Json,
     /// One line per value: Case-1_name: value.
     Txt,
-    /// One column per feature; needs --out, whose file is replaced.
+    /// One column per feature; needs --out.
     #[cfg(feature = "parquet")]
     Parquet,
 }

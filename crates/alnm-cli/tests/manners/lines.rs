@@ -196,8 +196,16 @@ pub(crate) const LINES: &[&str] = &[
     "alnm extract image.nrrd mask.nrrd -o there.csv",
     "alnm extract image.nrrd mask.nrrd -f csv -o there.csv --append",
     "alnm extract image.nrrd mask.nrrd -s binWidht:10",
+    "alnm extract image.nrrd mask.nrrd -s force2D:yes",
     "alnm extract image.nrrd mask.nrrd -s binWidht:10 --keep-going --quiet > table.txt",
     "alnm extract image.nrrd mask.nrrd -p missing.yaml",
+    "echo 'setting: {binWidht: 10}' | alnm extract image.nrrd mask.nrrd -p -",
+    "alnm extract image.nrrd mask.nrrd -m images --quiet && alnm extract image.nrrd mask.nrrd -m images",
+    "alnm extract cases.csv mask.nrrd",
+    "alnm extract image.nrrd mask.nrrd --labels 1,7 -f csv | wc -l",
+    "alnm extract image.nrrd mask.nrrd --phase 1",
+    "alnm extract image.nrrd mask.nrrd --reliability out.csv",
+    "alnm extract image.nrrd mask.nrrd --log-file image.nrrd",
     "alnm extract image.nrrd mask.nrrd -l 7 > row.txt",
     "alnm extract image.nrrd mask.nrrd -j 0",
     "alnm extract cases.csv -j 1 > rows.txt",
@@ -479,6 +487,7 @@ pub(crate) fn folder() -> tempfile::TempDir {
         std::fs::write(path.join(name), "").unwrap();
     }
     std::fs::write(path.join("text.nii"), "no image").unwrap();
+    std::fs::write(path.join("wrong.toml"), "threads = 2\ncolour = \"never\"\n").unwrap();
     std::fs::write(path.join("text.csv"), "ID,Picture\na,image.nrrd\n").unwrap();
     for name in ["there.nrrd", "there.csv", "there.png"] {
         std::fs::write(path.join(name), "mine").unwrap();
