@@ -8,7 +8,7 @@ use alnm_imaging::{LabelMap, Volume};
 use anyhow::Context;
 
 use crate::exit::{wrong_use, wrong_value};
-use crate::options::PerAxis;
+use crate::options::{List, PerAxis};
 use crate::progress::Counted;
 
 /// The network, and how it sees an image.
@@ -24,8 +24,8 @@ pub(super) struct NetworkOptions {
     #[arg(long, value_name = "NAME", requires = "onnx")]
     output: Option<String>,
     /// Voxels (x, y, z) of the windows in which the image is computed; by default those that the network asks for.
-    #[arg(long, value_name = "N,N,N", value_delimiter = ',', requires = "onnx")]
-    window: Vec<usize>,
+    #[arg(long, value_name = "N,N,N", requires = "onnx")]
+    window: Option<List<usize>>,
     /// Share of a window that the next one covers again.
     #[arg(long, value_name = "SHARE", default_value_t = 0.5, requires = "onnx")]
     overlap: f64,
@@ -79,7 +79,7 @@ impl NetworkOptions {
         let mirrors = [Axis::Z, Axis::Y, Axis::X].map(|axis| self.mirror.contains(&axis));
         let windows = SlidingWindowParams::new(self.window(&network)?).with_overlap(self.overlap).with_mirrors(mirrors);
         let params = VolumeSegmentationParams::new(windows)
-            .with_spacing(self.network_spacing.map_or([0.0; 3], |PerAxis(spacing)| spacing))
+            .with_spacing(self.network_spacing.map_or([0.0; 3], |PerAxis { along, .. }| along))
             .with_normalisation(self.normalise.into())
             .with_threshold(self.threshold);
         let segmentation = params.check().map_err(wrong_value)?;
@@ -94,7 +94,8 @@ impl NetworkOptions {
     /// Voxels (z, y, x) of the windows.
     fn window(&self, network: &OnnxNetwork) -> anyhow::Result<[usize; 3]> {
         let asked = network.inputs().first().map(|input| input.shape.as_slice()).unwrap_or_default();
-        match (self.window.as_slice(), asked) {
+        let given = self.window.as_ref().map(|List(window)| window.as_slice()).unwrap_or_default();
+        match (given, asked) {
             (&[x, y, z], _) => Ok([z, y, x]),
             ([], &[_, _, Some(z), Some(y), Some(x)]) => Ok([z, y, x]),
             ([], &[_, _, Some(y), Some(x)]) => Ok([1, y, x]),

@@ -321,7 +321,8 @@ mod tests {
                 let output = windows
                     .apply(volume.view(), |window| Ok(window.mapv(|x| x * x)), &mut |done, total| {
                         calls += 1;
-                        done <= total
+                        assert!(done <= total);
+                        ControlFlow::Continue(())
                     })
                     .unwrap();
                 assert!(output.iter().zip(&volume).all(|(got, x)| (got - x * x).abs() < 1e-4));
@@ -351,15 +352,17 @@ mod tests {
         assert!(SlidingWindowParams::new([0, 4, 4]).check().is_err());
         assert!(SlidingWindowParams::new([4; 3]).with_overlap(1.0).check().is_err());
         let windows = SlidingWindowParams::new([2; 3]).check().unwrap();
-        let go = |volume: &Array4<f32>, keeps: bool| {
-            windows.apply(volume.view(), |window| Ok(window.index_axis_move(Axis(4), 0)), &mut |_, _| keeps)
+        let go = |volume: &Array4<f32>| {
+            windows.apply(volume.view(), |window| Ok(window.index_axis_move(Axis(4), 0)), &mut |_, _| {
+                ControlFlow::Continue(())
+            })
         };
-        assert!(matches!(go(&volume([3; 3]), true), Err(DeepError::Shape { .. })));
-        assert!(matches!(go(&Array4::zeros((1, 0, 2, 2)), true), Err(DeepError::Shape { .. })));
+        assert!(matches!(go(&volume([3; 3])), Err(DeepError::Shape { .. })));
+        assert!(matches!(go(&Array4::zeros((1, 0, 2, 2))), Err(DeepError::Shape { .. })));
         let mut spoiled = volume([3; 3]);
         spoiled[[1, 2, 0, 1]] = f32::NAN;
-        assert!(matches!(go(&spoiled, true), Err(DeepError::NotFinite { .. })));
-        let stopped = windows.apply(volume([3; 3]).view(), Ok, &mut |_, _| false);
+        assert!(matches!(go(&spoiled), Err(DeepError::NotFinite { .. })));
+        let stopped = windows.apply(volume([3; 3]).view(), Ok, &mut |_, _| ControlFlow::Break(()));
         assert!(matches!(stopped, Err(DeepError::Stopped { done: 1, total: 8 })));
     }
 }
