@@ -21,7 +21,7 @@ use scribbles::ScribbleOptions;
 
 use crate::dicom_object::{ObjectKind, write_lesion};
 use crate::dynamic::{ChosenSeries, DynamicInput};
-use crate::exit::{require, wrong_value};
+use crate::exit::{require, wrong_use, wrong_value};
 use crate::input::{ChosenImage, MaskDrawing, SeriesChoice, read_image, read_text};
 use crate::messages::{inform, warn};
 use crate::options::ImageOutput;
@@ -306,7 +306,11 @@ impl SegmentCommand {
         }
         if let Some(classes) = self.classes {
             let mixture = MixtureParams::default().with_classes(classes).check().map_err(wrong_value)?.fit(image)?;
-            require(!self.foreground.contains(&0), "--foreground numbers classes from 1, the darkest")?;
+            if let Some(wrong) = self.foreground.iter().find(|&&class| class == 0 || class as usize > classes) {
+                return Err(wrong_use(format!(
+                    "--foreground is {wrong}; --classes {classes} has the classes 1, the darkest, to {classes}"
+                )));
+            }
             let foreground = match &self.foreground[..] {
                 [] => vec![mixture.class_of_seed(image, seeds)?],
                 given => given.iter().map(|&class| class as usize - 1).collect(),
