@@ -259,8 +259,9 @@ fn lists_and_units_are_understood_as_people_write_them() {
         assert_eq!(voxels(path, &output), voxels(path, "a.nrrd"));
     }
     write_mask(path.join("mask.nrrd"), &image().map(|voxel| u32::from(*voxel > 200.0))).unwrap();
+    // The mask has no label 2.
     let compared = |labels: &str| {
-        command::ends_with(0, path, &["agreement", "mask.nrrd", "mask.nrrd", "--json", "--labels", labels]).results
+        command::ends_with(4, path, &["agreement", "mask.nrrd", "mask.nrrd", "--json", "--labels", labels]).results
     };
     assert_eq!(compared("1 2"), compared("1,2"));
     succeeds(path, "resample image.nrrd capitals.nrrd --spacing 2X2X5MM");
