@@ -174,9 +174,7 @@ pub(crate) fn write_lesion(
     choice: &SeriesChoice,
     output: &Path,
 ) -> anyhow::Result<()> {
-    let mut labels: Vec<u32> = mask.as_slice().iter().copied().filter(|label| *label > 0).collect();
-    labels.sort_unstable();
-    labels.dedup();
+    let labels = region::labels(mask, usize::MAX);
     let name = |label: u32| if labels == [1] { "Lesion".to_owned() } else { format!("label {label}") };
     let source = source_images(series, choice, &|odd| warn(odd))?;
     let _whole = while_writing();

@@ -1,7 +1,10 @@
 //! Volumes segmented by an ONNX network.
 
+use std::borrow::Cow;
 use std::ops::ControlFlow;
 
+use alnm_imaging::intensity::{IntensityStatistics, statistics};
+use alnm_imaging::region::Roi;
 use alnm_imaging::resample::{Interpolator, resample, spacing_grid};
 use alnm_imaging::{Geometry, ImagingError, LabelMap, Volume};
 use ndarray::{Array4, ArrayD, Axis};
@@ -31,19 +34,18 @@ pub enum ChannelNormalisation {
 }
 
 impl ChannelNormalisation {
-    fn apply(self, volume: &mut Volume<f32>) {
+    fn apply(self, volume: &mut Volume<f32>) -> Result<()> {
         let counts = |value: f32| self == Self::ZScore || value != 0.0;
-        if self == Self::Unchanged {
-            return;
+        if self == Self::Unchanged || !volume.as_slice().iter().any(|value| counts(*value)) {
+            return Ok(());
         }
-        let values = || volume.as_slice().iter().filter(|value| counts(**value)).map(|value| f64::from(*value));
-        let count = values().count().max(1) as f64;
-        let mean = values().sum::<f64>() / count;
-        let variance = values().map(|value| (value - mean).powi(2)).sum::<f64>() / count;
-        let deviation = variance.sqrt().max(SMALLEST_DEVIATION);
+        let counted = volume.map(|value| u32::from(counts(*value)));
+        let IntensityStatistics { mean, standard_deviation, .. } = statistics(volume, Some(Roi::new(&counted, 1)?))?;
+        let deviation = standard_deviation.max(SMALLEST_DEVIATION);
         for value in volume.as_mut_slice().iter_mut().filter(|value| counts(**value)) {
             *value = ((f64::from(*value) - mean) / deviation) as f32;
         }
+        Ok(())
     }
 }
 
@@ -192,8 +194,8 @@ impl VolumeSegmentation {
         let [depth, height, width] = trained.shape();
         let mut input = Array4::zeros((channels.len(), depth, height, width));
         for (channel, mut into) in channels.iter().zip(input.outer_iter_mut()) {
-            let mut channel = on(channel, trained, Interpolator::BSpline, 0.0)?;
-            self.normalisation.apply(&mut channel);
+            let mut channel = on(Cow::Borrowed(channel), trained, Interpolator::BSpline, 0.0)?;
+            self.normalisation.apply(&mut channel)?;
             into.assign(channel.data());
         }
         Ok(input)
@@ -211,7 +213,7 @@ impl VolumeSegmentation {
         let mut labels = Volume::filled(grid.clone(), 0_u32);
         for (number, channel) in output.outer_iter().enumerate() {
             let channel = Volume::new(channel.to_owned(), trained.clone())?;
-            let channel = on(&channel, grid, Interpolator::Linear, f32::NEG_INFINITY)?;
+            let channel = on(Cow::Owned(channel), grid, Interpolator::Linear, f32::NEG_INFINITY)?;
             let label = if is_single { 1 } else { number as u32 };
             let voxels = largest.as_mut_slice().iter_mut().zip(labels.as_mut_slice()).zip(channel.as_slice());
             for ((largest, voxel), value) in voxels.filter(|((largest, _), value)| *value > *largest) {
@@ -223,11 +225,11 @@ impl VolumeSegmentation {
 }
 
 /// A volume on a grid, which may be its own.
-fn on(volume: &Volume<f32>, grid: &Geometry, interpolator: Interpolator, outside: f32) -> Result<Volume<f32>> {
+fn on(volume: Cow<'_, Volume<f32>>, grid: &Geometry, interpolator: Interpolator, outside: f32) -> Result<Volume<f32>> {
     if volume.geometry() == grid {
-        return Ok(volume.clone());
+        return Ok(volume.into_owned());
     }
-    Ok(resample(volume, grid, interpolator, outside)?)
+    Ok(resample(&volume, grid, interpolator, outside)?)
 }
 
 /// The output of a network of planes for a window of one plane.
