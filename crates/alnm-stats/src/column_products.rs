@@ -1,8 +1,8 @@
-//! Products of all pairs of columns, xᵀx and xᵀwx, with the processor's vector instructions.
+//! Products of all pairs of columns, xᵀx of many and xᵀwx of few, with the processor's vector instructions.
 //!
-//! Every product is summed in [`LANES`] interleaved parts, which are added in one fixed order, and the rows that are left
-//! over after them, as [`crate::linear::dot`] does: wherever two columns stand, and whatever the processor and the number
-//! of threads, their product has the same bits.
+//! Every product is summed in one fixed order: wherever two columns stand, and whatever the processor and the number of
+//! threads, it has the same bits. With weights the sum has [`LANES`] interleaved parts, and the rows that are left over
+//! after them, as [`crate::linear::dot`] has it; without, it is that of chunks of rows.
 
 #[cfg(feature = "inference")]
 mod all_pairs;
@@ -202,6 +202,13 @@ fn tile<S: Simd>(simd: S, a: [&[f64]; 2], b: [&[f64]; 3]) -> [[f64; 3]; 2] {
 mod tests {
     use super::*;
 
+    /// The sums of chunks of rows, one after the other.
+    #[cfg(feature = "inference")]
+    fn in_chunks(a: &[f64], b: &[f64]) -> f64 {
+        let chunks = a.chunks(all_pairs::CHUNK).zip(b.chunks(all_pairs::CHUNK));
+        chunks.fold(0.0, |sum, (a, b)| sum + a.iter().zip(b).fold(0.0, |sum, (x, y)| sum + x * y))
+    }
+
     /// One product after the other, in the documented order.
     fn plain(a: &[f64], b: &[f64]) -> f64 {
         let whole = a.len() / LANES * LANES;
@@ -214,15 +221,15 @@ mod tests {
 
     #[cfg(feature = "inference")]
     #[test]
-    fn every_product_has_the_bits_of_the_plain_sum() {
-        for (rows, p) in [(0, 3), (1, 1), (7, 2), (8, 5), (29, 64), (130, 131), (40_000, 7)] {
+    fn every_product_has_the_bits_of_its_chunks() {
+        for (rows, p) in [(0, 3), (1, 1), (7, 2), (8, 5), (29, 64), (130, 431), (128, 25), (40_000, 7)] {
             let columns: Vec<Vec<f64>> = (0..p)
                 .map(|j| (0..rows).map(|i| ((i * 37 + j * j * 11 + 5) % 101) as f64 / 7.0 - 6.0).collect())
                 .collect();
             let products = of_all_pairs(&columns, |product| product);
             for i in 0..p {
                 for j in 0..p {
-                    let expected = plain(&columns[i], &columns[j]);
+                    let expected = in_chunks(&columns[i], &columns[j]);
                     assert_eq!(products[[i, j]].to_bits(), expected.to_bits(), "{rows} rows, columns {i} and {j}");
                 }
             }
