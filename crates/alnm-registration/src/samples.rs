@@ -1,5 +1,6 @@
 //! The moving image at the places where a motion takes the voxels of the fixed image.
 
+use alnm_imaging::vector::whole_part_single;
 use alnm_imaging::{Geometry, vectorised};
 use rayon::prelude::*;
 
@@ -8,6 +9,9 @@ use crate::pyramid::Level;
 /// Voxels beyond the outer centres of the moving image that count with the value of the border. Were they left out at
 /// once, the measure would change by leaps when the border of the fixed image moves.
 const MARGIN: f32 = 3.0;
+
+/// Voxels of a row that are sampled side by side.
+const LANES: usize = 8;
 
 /// The moving image at one resolution, ready to be sampled. An axis of one voxel is doubled, so that each place lies
 /// between two.
@@ -42,33 +46,49 @@ impl MovingImage {
         Self { grid: level.grid, voxels, mask: level.mask, size, strides }
     }
 
-    /// The value at a place inside and its derivatives by the place, both of the trilinear interpolation; beyond the
+    /// The values at places inside and their derivatives by the place, both of the trilinear interpolation; beyond the
     /// outer centres the border goes on.
     #[inline(always)]
-    fn at(&self, place: [f32; 3]) -> (f32, [f32; 3]) {
-        let mut cell = [0_usize; 3];
-        let mut part = [0.0_f32; 3];
-        let mut slope = [1.0_f32; 3];
+    fn at<const N: usize>(&self, places: [&[f32; N]; 3]) -> ([f32; N], [[f32; N]; 3]) {
+        let (mut cells, mut parts, mut slopes) = ([[0_i32; N]; 3], [[0.0_f32; N]; 3], [[0.0_f32; N]; 3]);
         for axis in 0..3 {
             let last = self.size[axis] - 1;
-            let bounded = place[axis].max(0.0).min(last as f32);
-            slope[axis] = f32::from(u8::from(bounded == place[axis]));
-            let low = (bounded as usize).min(last.saturating_sub(1));
-            cell[axis] = low;
-            part[axis] = bounded - low as f32;
+            let (last_cell, last) = (last.saturating_sub(1) as i32, last as f32);
+            for i in 0..N {
+                let place = places[axis][i];
+                let bounded = place.max(0.0).min(last);
+                slopes[axis][i] = f32::from(u8::from(bounded == place));
+                let cell = whole_part_single(bounded).min(last_cell);
+                cells[axis][i] = cell;
+                parts[axis][i] = bounded - cell as f32;
+            }
         }
         let [row, plane] = self.strides;
-        let corner = &self.voxels[cell[2] * plane + cell[1] * row + cell[0]..][..plane + row + 2];
-        let [u, v, w] = part;
-        let (d00, d10) = (corner[1] - corner[0], corner[row + 1] - corner[row]);
-        let (d01, d11) = (corner[plane + 1] - corner[plane], corner[plane + row + 1] - corner[plane + row]);
-        let (a00, a10) = (corner[0] + u * d00, corner[row] + u * d10);
-        let (a01, a11) = (corner[plane] + u * d01, corner[plane + row] + u * d11);
-        let (near, far) = (a10 - a00, a11 - a01);
-        let (low, high) = (a00 + v * near, a01 + v * far);
-        let (dx0, dx1) = (d00 + v * (d10 - d00), d01 + v * (d11 - d01));
-        let derivatives = [dx0 + w * (dx1 - dx0), near + w * (far - near), high - low];
-        (low + w * (high - low), std::array::from_fn(|axis| slope[axis] * derivatives[axis]))
+        let mut corners = [[0.0_f32; N]; 8];
+        for i in 0..N {
+            let [x, y, z] = [cells[0][i], cells[1][i], cells[2][i]].map(|cell| cell as usize);
+            let corner = &self.voxels[z * plane + y * row + x..][..plane + row + 2];
+            let places = [0, 1, row, row + 1, plane, plane + 1, plane + row, plane + row + 1];
+            for (corners, place) in corners.iter_mut().zip(places) {
+                corners[i] = corner[place];
+            }
+        }
+        let [u, v, w] = parts;
+        let (mut values, mut derivatives) = ([0.0_f32; N], [[0.0_f32; N]; 3]);
+        for i in 0..N {
+            let c = corners.each_ref().map(|corners| corners[i]);
+            let [d00, d10, d01, d11] = [c[1] - c[0], c[3] - c[2], c[5] - c[4], c[7] - c[6]];
+            let (a00, a10) = (c[0] + u[i] * d00, c[2] + u[i] * d10);
+            let (a01, a11) = (c[4] + u[i] * d01, c[6] + u[i] * d11);
+            let (near, far) = (a10 - a00, a11 - a01);
+            let (low, high) = (a00 + v[i] * near, a01 + v[i] * far);
+            let (dx0, dx1) = (d00 + v[i] * (d10 - d00), d01 + v[i] * (d11 - d01));
+            values[i] = low + w[i] * (high - low);
+            derivatives[0][i] = slopes[0][i] * (dx0 + w[i] * (dx1 - dx0));
+            derivatives[1][i] = slopes[1][i] * (near + w[i] * (far - near));
+            derivatives[2][i] = slopes[2][i] * (high - low);
+        }
+        (values, derivatives)
     }
 
     /// Whether a place lies in the image or close to it and counts there.
@@ -81,6 +101,50 @@ impl MovingImage {
                     std::array::from_fn(|axis| ((place[axis] + 0.5).max(0.0) as usize).min(self.size[axis] - 1));
                 mask[(nearest[2] * self.size[1] + nearest[1]) * self.size[0] + nearest[0]] != 0
             })
+    }
+}
+
+/// A row of [`Samples`].
+struct SampledRow<'a> {
+    values: &'a mut [f32],
+    derivatives: [&'a mut [f32]; 3],
+    inside: &'a mut [u8],
+}
+
+impl SampledRow<'_> {
+    /// Samples the moving image at the places; returns how many voxels count.
+    #[inline(always)]
+    fn fill(&mut self, moving: &MovingImage, mask: Option<&[u8]>, places: &[Vec<f32>; 3]) -> usize {
+        let width = self.values.len();
+        let whole = width / LANES * LANES;
+        for block in 0..width / LANES {
+            self.sample::<LANES>(moving, places, block * LANES);
+        }
+        for start in whole..width {
+            self.sample::<1>(moving, places, start);
+        }
+        let mut count = 0;
+        for x in 0..width {
+            let place = [places[0][x], places[1][x], places[2][x]];
+            let counts = mask.is_none_or(|mask| mask[x] != 0) && moving.counts(place);
+            self.inside[x] = u8::from(counts);
+            count += usize::from(counts);
+        }
+        count
+    }
+
+    /// Samples `N` voxels side by side.
+    #[inline(always)]
+    fn sample<const N: usize>(&mut self, moving: &MovingImage, places: &[Vec<f32>; 3], start: usize) {
+        let mut here = [[0.0_f32; N]; 3];
+        for (here, places) in here.iter_mut().zip(places) {
+            here.copy_from_slice(&places[start..start + N]);
+        }
+        let (values, derivatives) = moving.at::<N>(here.each_ref());
+        self.values[start..start + N].copy_from_slice(&values);
+        for (target, derivatives) in self.derivatives.iter_mut().zip(&derivatives) {
+            target[start..start + N].copy_from_slice(derivatives);
+        }
     }
 }
 
@@ -135,21 +199,12 @@ impl Samples {
                     motion.row(&slice, y, &mut places);
                     let row = y * width..(y + 1) * width;
                     let mask = mask.map(|mask| &mask[z * plane..][row.clone()]);
-                    let [px, py, pz] = &places;
-                    let (values, inside) = (&mut values[row.clone()], &mut inside[row.clone()]);
-                    let (dx, dy) = (&mut along_x[row.clone()], &mut along_y[row.clone()]);
-                    let dz = &mut along_z[row];
-                    vectorised!(pulp::Arch::new(), {
-                        for x in 0..width {
-                            let place = [px[x], py[x], pz[x]];
-                            let counts = mask.is_none_or(|mask| mask[x] != 0) && moving.counts(place);
-                            let (value, derivatives) = moving.at(place);
-                            values[x] = value;
-                            [dx[x], dy[x], dz[x]] = derivatives;
-                            inside[x] = u8::from(counts);
-                            count += usize::from(counts);
-                        }
-                    });
+                    let mut sampled = SampledRow {
+                        values: &mut values[row.clone()],
+                        derivatives: [&mut along_x[row.clone()], &mut along_y[row.clone()], &mut along_z[row.clone()]],
+                        inside: &mut inside[row],
+                    };
+                    vectorised!(pulp::Arch::new(), count += sampled.fill(moving, mask, &places));
                 }
                 count
             })
