@@ -2,6 +2,7 @@
 
 use alnm_imaging::Volume;
 use alnm_imaging::distance::signed_distance;
+use alnm_imaging::intensity::percentile_of_sorted;
 use alnm_imaging::region::Roi;
 use ndarray::{Array3, Axis};
 use serde::Serialize;
@@ -50,9 +51,9 @@ impl VoxelDistances {
             hausdorff: directed[0].maximum.max(directed[1].maximum),
             average_hausdorff: f64::midpoint(directed[0].mean, directed[1].mean),
             surface_mean: mean,
-            surface_median: quantile(&pooled, 0.5),
+            surface_median: percentile_of_sorted(&pooled, 50.0),
             surface_standard_deviation: variance.sqrt(),
-            surface_percentile: quantile(&pooled, percentile / 100.0),
+            surface_percentile: percentile_of_sorted(&pooled, percentile),
             surface_maximum: pooled.last().copied().unwrap_or(f64::NAN),
         })
     }
@@ -103,13 +104,4 @@ fn with_a_free_face(inside: &Array3<bool>) -> Array3<bool> {
 
 fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
-}
-
-/// A quantile of ascending values, interpolated linearly; NaN of none.
-fn quantile(sorted: &[f64], share: f64) -> f64 {
-    let Some(last) = sorted.len().checked_sub(1) else { return f64::NAN };
-    let place = share * last as f64;
-    let low = (place as usize).min(last);
-    let high = (low + 1).min(last);
-    sorted[low] + (sorted[high] - sorted[low]) * (place - low as f64)
 }

@@ -23,11 +23,13 @@ use crate::speed::SpeedSource;
 const MARGIN: usize = 4;
 const FIRST_MARGIN: usize = 12;
 
-/// Active voxels that one task computes.
+/// Active voxels that one task computes, where there are so many that threads share them: to hand work to another
+/// thread takes as long as to compute some thousand voxels.
 const CHUNK: usize = 8 * BLOCK;
+const SHARED_ACTIVE: usize = 4096;
 
 /// Voxels of both sides from which on they are set at the same time.
-const SHARED_VOXELS: usize = 2048;
+const SHARED_VOXELS: usize = 12288;
 
 /// A sparse field and the equation that moves it.
 pub(super) struct SparseField<'a, S: ?Sized> {
@@ -224,7 +226,7 @@ impl<'a, S: SpeedSource + ?Sized> SparseField<'a, S> {
             2 => self.find_changes_of::<2>(voxels, changes),
             _ => self.find_changes_of::<3>(voxels, changes),
         };
-        let largest = if self.active.len() <= CHUNK {
+        let largest = if self.active.len() < SHARED_ACTIVE {
             of_chunk((&self.active, &mut changes))
         } else {
             let chunks = self.active.par_chunks(CHUNK).zip(changes.par_chunks_mut(CHUNK));
