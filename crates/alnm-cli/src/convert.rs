@@ -189,7 +189,7 @@ impl Convert {
                 activity.next("writing");
                 self.write(input)?;
             }
-            Content::Image(source) if self.all_volumes => self.write_volumes_of_file(&source)?,
+            Content::Image(source) if self.all_volumes => self.write_volumes_of_file(source)?,
             Content::Image(source) => {
                 let input = self.read_file(source)?;
                 activity.next("writing");
@@ -310,34 +310,32 @@ impl Convert {
     /// Writes each volume of a series, whatever tells it apart.
     fn write_volumes(&self, folder: &DicomFolder) -> anyhow::Result<()> {
         let series = self.choice.of(folder, &|odd| warn(odd))?;
-        self.write_each(series.volumes()?.len(), |number| Ok(series.volume(number)?))
+        let files = self.files_of_volumes(series.volumes()?.len())?;
+        self.write_each(&files, (1..=files.len()).map(|number| Ok(series.volume(number)?)))
     }
 
     /// Writes each volume of a file of four dimensions.
-    fn write_volumes_of_file(&self, source: &Source) -> anyhow::Result<()> {
-        let count = source.try_clone()?.read_header()?.volumes;
-        self.write_each(count, |number| {
-            let choice = self.choice.with_volume(number);
-            // What is odd about the file is said once.
-            let tell = |odd: &str| {
-                if number == 1 {
-                    warn(odd);
-                }
-            };
-            choice.read_source(source.try_clone()?, &tell)
-        })
+    fn write_volumes_of_file(&self, source: Source) -> anyhow::Result<()> {
+        let files = self.files_of_volumes(source.try_clone()?.read_header()?.volumes)?;
+        let images = self.choice.read_volumes(source, &|odd| warn(odd))?;
+        self.write_each(&files, images.into_iter().map(Ok))
     }
 
-    /// Writes so many volumes, each before the next is read.
-    fn write_each(&self, count: usize, read: impl Fn(usize) -> anyhow::Result<Image>) -> anyhow::Result<()> {
+    /// The files into which so many volumes go, after a check that they can be written.
+    fn files_of_volumes(&self, count: usize) -> anyhow::Result<Vec<PathBuf>> {
         refuse_stream(&self.output, "several volumes")?;
         require(!is_folder(&self.output), "--all-volumes writes files; give the output a suffix such as .nii.gz")?;
-        let paths: Vec<PathBuf> = (1..=count).map(|number| numbered(&self.output, number)).collect();
-        self.written.check(paths.iter().map(PathBuf::as_path))?;
+        let files: Vec<PathBuf> = (1..=count).map(|number| numbered(&self.output, number)).collect();
+        self.written.check(files.iter().map(PathBuf::as_path))?;
+        Ok(files)
+    }
+
+    /// Writes volumes into a file each, one before the next is taken.
+    fn write_each(&self, files: &[PathBuf], images: impl Iterator<Item = anyhow::Result<Image>>) -> anyhow::Result<()> {
         interrupt::keeps("volumes that are written are kept");
-        let progress = Counted::start("volumes", paths.len());
-        for (number, path) in (1..).zip(&paths) {
-            self.written.write(path, &read(number)?)?;
+        let progress = Counted::start("volumes", files.len());
+        for (file, image) in files.iter().zip(images) {
+            self.written.write(file, &image?)?;
             progress.advance();
         }
         Ok(())

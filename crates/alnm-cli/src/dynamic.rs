@@ -79,9 +79,7 @@ impl DynamicInput {
             ensure!(self.series.is_none(), "--series needs a DICOM folder as input");
             let count = source.try_clone()?.read_header()?.volumes;
             ensure!(count > 1, "{} holds one volume; {}", path.display(), self.remedy);
-            let images = (1..=count).map(|number| Ok(source.try_clone()?.read_volume(number)?));
-            let images = images.collect::<Result<Vec<_>>>()?;
-            return self.unknown_times(images, None);
+            return self.unknown_times(source.read_volumes()?, None);
         }
         let folder = source.dicom_folder()?;
         folder.file_problems().iter().for_each(|problem| warn(format_args!("{problem}; the file is left out")));

@@ -171,11 +171,6 @@ impl SeriesChoice {
         self.series.is_some() || self.phase.is_some() || !self.volumes().is_all()
     }
 
-    /// The same with the volume of a number.
-    pub(crate) fn with_volume(&self, number: usize) -> Self {
-        Self { volume: Some(number), ..self.clone() }
-    }
-
     fn volumes(&self) -> VolumeChoice {
         let mut choice = VolumeChoice::default();
         choice.part.clone_from(&self.part);
@@ -226,19 +221,7 @@ impl SeriesChoice {
     /// As [`SeriesChoice::read`], from a file or folder that is open already.
     pub(crate) fn read_chosen(&self, source: Source, tell: Tell<'_>) -> anyhow::Result<ChosenImage> {
         if source.format() != FileFormat::Dicom {
-            ensure!(
-                !self.needs_dicom(),
-                "--series, --phase, --echo, --b-value, --part, --phases-by, --suv, --luminance and --philips-precise need a DICOM \
-                 folder or file as input; a volume of another file is chosen by --volume"
-            );
-            let source = source.with_form(match self.form {
-                Some(Form::Qform) => NiftiForm::Qform,
-                Some(Form::Sform) => NiftiForm::Sform,
-                None => NiftiForm::Itk,
-            });
-            if let Some(conflict) = source.form_conflict()? {
-                tell(&format!("{}: {conflict}; --form chooses", source.path().display()));
-            }
+            let source = self.placed(source, tell)?;
             let image = match self.volume {
                 Some(number) => source.read_volume(number)?,
                 None => source.read_image()?,
@@ -246,6 +229,29 @@ impl SeriesChoice {
             return Ok(ChosenImage { image, frame_of_reference: None, window: None });
         }
         self.read_folder(&source.dicom_folder()?, tell)
+    }
+
+    /// All volumes of a file that is not DICOM, which is open already. `tell` is told what was odd.
+    pub(crate) fn read_volumes(&self, source: Source, tell: Tell<'_>) -> anyhow::Result<Vec<Image>> {
+        Ok(self.placed(source, tell)?.read_volumes()?)
+    }
+
+    /// A file that is not DICOM, with the orientation that is meant.
+    fn placed(&self, source: Source, tell: Tell<'_>) -> anyhow::Result<Source> {
+        ensure!(
+            !self.needs_dicom(),
+            "--series, --phase, --echo, --b-value, --part, --phases-by, --suv, --luminance and --philips-precise need a DICOM \
+             folder or file as input; a volume of another file is chosen by --volume"
+        );
+        let source = source.with_form(match self.form {
+            Some(Form::Qform) => NiftiForm::Qform,
+            Some(Form::Sform) => NiftiForm::Sform,
+            None => NiftiForm::Itk,
+        });
+        if let Some(conflict) = source.form_conflict()? {
+            tell(&format!("{}: {conflict}; --form chooses", source.path().display()));
+        }
+        Ok(source)
     }
 
     /// An image of a series, with what the series states.

@@ -15,7 +15,7 @@ use anyhow::{Context, Result, bail, ensure};
 use ndarray::Array2;
 
 use crate::exit::wrong_use;
-use crate::input::{ChosenImage, MaskDrawing, SeriesChoice, Tell};
+use crate::input::{ChosenImage, MaskDrawing, SeriesChoice};
 use crate::options::{Range, RegionOptions};
 use crate::output::{Activity, Overwriting, refuse_stream, warn};
 use picture::{Picture, Window};
@@ -163,17 +163,10 @@ impl View {
             let chosen = self.choice.read_chosen(source.try_clone()?, &|odd| warn(odd))?;
             return Ok((vec![chosen.image.cast()], chosen));
         }
-        let read = |volume: usize, tell: Tell<'_>| {
-            let choice = self.choice.with_volume(volume);
-            choice.read_chosen(source.try_clone()?, tell)
-        };
-        let first = read(1, &|odd| warn(odd))?;
-        let mut volumes = vec![first.image.cast()];
-        for volume in 2..=count {
-            // What is odd about the file was said.
-            volumes.push(read(volume, &|_| ())?.image.cast());
-        }
-        Ok((volumes, first))
+        let mut images = self.choice.read_volumes(source.try_clone()?, &|odd| warn(odd))?.into_iter();
+        let first = images.next().context("the file has no volume")?;
+        let volumes = std::iter::once(first.cast()).chain(images.map(|image| image.cast())).collect();
+        Ok((volumes, ChosenImage { image: first, frame_of_reference: None, window: None }))
     }
 
     fn read_phases(&self, series: &Series) -> Result<(Vec<Volume<f32>>, ChosenImage)> {

@@ -12,7 +12,7 @@ use crate::dicom::stored_file::is_dicom;
 use crate::error::{FileProblem, Result};
 use crate::geometry::Geometry;
 use crate::volume::{Image, LabelMap, Voxel};
-use crate::voxel_data::{Part, Written, WrittenSeries, stacked};
+use crate::voxel_data::{Part, Written, WrittenSeries, stacked, unstacked};
 use crate::{metaimage, nifti, nrrd};
 
 pub use crate::atomic_file::{AtomicFile, remove_unfinished, write_atomically};
@@ -259,6 +259,33 @@ impl Source {
         self.read_part(Part { volume: Some(number), ..Part::default() })
     }
 
+    /// Reads all volumes of a file of four dimensions in one pass, or all components of its voxels; of a DICOM series
+    /// all its volumes. Together they take as much memory as the voxels.
+    ///
+    /// # Errors
+    /// As [`Source::read_image`].
+    ///
+    /// ```
+    /// use alnm_imaging::file::{Source, write_volumes};
+    /// use alnm_imaging::{Geometry, Image, Volume};
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let path = folder.path().join("series.nii.gz");
+    /// let grid = Geometry::axis_aligned([4, 4, 2], [1.0; 3])?;
+    /// let phases = [1_u8, 2, 3].map(|value| Image::U8(Volume::filled(grid.clone(), value)));
+    /// write_volumes(&path, &phases, 60.0)?;
+    /// assert_eq!(Source::open(&path)?.read_volumes()?, phases);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn read_volumes(self) -> Result<Vec<Image>> {
+        if self.format() == FileFormat::Dicom {
+            return self.read_dicom_volumes();
+        }
+        let (path, grid) = (self.path.clone(), self.try_clone()?.read_header()?.geometry);
+        let stack = self.read_part(Part { every_volume: true, ..Part::default() })?;
+        unstacked(stack, &grid).map_err(|problem| problem.at(path))
+    }
+
     fn read_part(self, part: Part) -> Result<Image> {
         if self.format() == FileFormat::Dicom {
             return self.read_dicom(part.volume);
@@ -354,6 +381,18 @@ impl Source {
     #[cfg(not(feature = "dicom"))]
     fn read_dicom(self, _: Option<usize>) -> Result<Image> {
         Err(no_dicom().at(self.path))
+    }
+
+    #[cfg(not(feature = "dicom"))]
+    fn read_dicom_volumes(self) -> Result<Vec<Image>> {
+        Err(no_dicom().at(self.path))
+    }
+
+    #[cfg(feature = "dicom")]
+    fn read_dicom_volumes(self) -> Result<Vec<Image>> {
+        let folder = self.dicom_folder()?;
+        let series = folder.only_series()?;
+        (1..=series.volumes()?.len()).map(|number| series.volume(number)).collect()
     }
 
     #[cfg(feature = "dicom")]

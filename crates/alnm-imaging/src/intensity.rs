@@ -93,7 +93,7 @@ pub fn percentile_range<T: Voxel>(
     }
     let mut ordered = values(volume, roi)?;
     ordered.sort_by(f64::total_cmp);
-    let [bottom, top] = [low, high].map(|percentile| percentile_of(&ordered, percentile));
+    let [bottom, top] = [low, high].map(|percentile| percentile_of_sorted(&ordered, percentile));
     if bottom == top {
         return Err(constant("percentile range", bottom));
     }
@@ -115,7 +115,7 @@ pub fn percentile<T: Voxel>(volume: &Volume<T>, roi: Option<Roi<'_>>, percentile
     }
     let mut ordered = values(volume, roi)?;
     ordered.sort_by(f64::total_cmp);
-    Ok(percentile_of(&ordered, percentile))
+    Ok(percentile_of_sorted(&ordered, percentile))
 }
 
 /// The volume over the mean of a reference tissue, which becomes `target`: I · target / mean. Where signals of one
@@ -192,10 +192,20 @@ pub fn two_landmarks<T: Voxel>(volume: &Volume<T>, landmarks: [Landmark<'_>; 2])
     Ok(volume.map(|voxel| (low.target + (voxel.to_f64() - means[0]) * slope) as f32))
 }
 
-pub(crate) fn percentile_of(ordered: &[f64], percentile: f64) -> f64 {
-    let position = percentile / 100.0 * (ordered.len() - 1) as f64;
-    let low = position as usize;
-    let high = (low + 1).min(ordered.len() - 1);
+/// A percentile (0 to 100) of values in ascending order, interpolated linearly between them, numpy's default; NaN of no
+/// value.
+///
+/// ```
+/// use alnm_imaging::intensity::percentile_of_sorted;
+///
+/// assert_eq!(percentile_of_sorted(&[1.0, 2.0, 4.0], 75.0), 3.0);
+/// ```
+#[must_use]
+pub fn percentile_of_sorted(ordered: &[f64], percentile: f64) -> f64 {
+    let Some(last) = ordered.len().checked_sub(1) else { return f64::NAN };
+    let position = percentile / 100.0 * last as f64;
+    let low = (position as usize).min(last);
+    let high = (low + 1).min(last);
     ordered[low] + (ordered[high] - ordered[low]) * (position - low as f64)
 }
 

@@ -189,18 +189,48 @@ pub(crate) fn stacked(images: &[Image]) -> Result<Image, FileProblem> {
             return Err(invalid("voxel type", value, "all volumes of a file have one type"));
         }
     }
-    let [x, y, z] = grid.size();
-    let geometry = Geometry::new([x, y, z * images.len()], grid.spacing(), grid.origin(), grid.direction())?;
+    let geometry = tall(grid, images.len())?;
     with_type!(first.pixel_type(), T => {
         let mut voxels: Vec<T> = Vec::with_capacity(geometry.voxel_count());
         for image in images {
             let volume = T::from_image(image.clone());
             voxels.extend_from_slice(volume.as_ref().map_or(&[][..], Volume::as_slice));
         }
-        let data = Array3::from_shape_vec(geometry.shape(), voxels)
-            .map_err(|error| invalid("voxels", error.to_string(), "they fill the grid"))?;
-        Ok(T::into_image(Volume::new(data, geometry)?))
+        of_voxels(voxels, &geometry)
     })
+}
+
+/// The grid of so many volumes one behind the other along z.
+fn tall(grid: &Geometry, volumes: usize) -> Result<Geometry, ImagingError> {
+    let [x, y, z] = grid.size();
+    Geometry::new([x, y, z * volumes], grid.spacing(), grid.origin(), grid.direction())
+}
+
+/// The volumes on a grid that [stand behind each other](stacked) in an image.
+pub(crate) fn unstacked(stack: Image, grid: &Geometry) -> Result<Vec<Image>, FileProblem> {
+    crate::with_volume!(stack, volume => {
+        // Images that were just read lie in raster order from the start of their memory.
+        let (mut voxels, _) = volume.into_data().into_raw_vec_and_offset();
+        let mut volumes = Vec::new();
+        // From the end, so that what was taken off is given back.
+        while let Some(start) = voxels.len().checked_sub(grid.voxel_count()) {
+            volumes.push(of_voxels(voxels.split_off(start), grid)?);
+            voxels.shrink_to_fit();
+        }
+        volumes.reverse();
+        Ok(volumes)
+    })
+}
+
+/// An image of the voxels of a grid, in raster order.
+fn of_voxels<T: Voxel>(voxels: Vec<T>, grid: &Geometry) -> Result<Image, FileProblem> {
+    let data = Array3::from_shape_vec(grid.shape(), voxels).map_err(|error| ImagingError::InvalidParameter {
+        operation: "filling a grid",
+        parameter: "voxels",
+        value: error.to_string(),
+        requirement: "there must be one for each place",
+    })?;
+    Ok(T::into_image(Volume::new(data, grid.clone())?))
 }
 
 /// A segment that the header of a file names.
@@ -255,6 +285,8 @@ pub(crate) struct Part {
     pub(crate) channel: Option<usize>,
     /// A volume, from 1; a component where the voxels have several.
     pub(crate) volume: Option<usize>,
+    /// All volumes, one behind the other along z, instead of one; [`unstacked`] takes them apart.
+    pub(crate) every_volume: bool,
 }
 
 /// What a file with several numbers for each place holds.
@@ -308,8 +340,11 @@ impl VoxelLayout {
         ImageHeader { pixel_type: self.pixel_type, volumes: self.components, geometry: self.geometry.clone() }
     }
 
-    /// The component or volume to read, from 0: the only one, or the one that was asked for.
-    fn component(&self, part: Part) -> Result<usize, FileProblem> {
+    /// The component or volume to read, from 0: the only one, or the one that was asked for; none where all are.
+    fn component(&self, part: Part) -> Result<Option<usize>, FileProblem> {
+        if part.every_volume {
+            return Ok(None);
+        }
         let of_volume = |number: usize| number.checked_sub(1);
         let asked = match (self.several, part) {
             (_, Part { volume: Some(number), .. }) => Some(of_volume(number)),
@@ -317,8 +352,8 @@ impl VoxelLayout {
             _ => None,
         };
         match (asked, self.several) {
-            (Some(Some(index)), _) if index < self.components => Ok(index),
-            (None, _) if self.components == 1 => Ok(0),
+            (Some(Some(index)), _) if index < self.components => Ok(Some(index)),
+            (None, _) if self.components == 1 => Ok(Some(0)),
             (None, Several::Volumes) => Err(FileProblem::Several { count: self.components, parts: "volumes" }),
             (None, Several::Components) => {
                 Err(FileProblem::Several { count: self.components, parts: "components per voxel" })
@@ -343,9 +378,9 @@ impl VoxelLayout {
     pub(crate) fn read_binary(&self, reader: &mut dyn Read, part: Part) -> Result<Image, FileProblem> {
         let channel = self.component(part)?;
         with_type!(self.pixel_type, T => {
-            if self.components == 1 {
-                return self.assemble(self.read_numbers::<T>(reader)?);
-            }
+            let Some(channel) = channel.filter(|_| self.components > 1) else {
+                return self.stack(self.read_numbers::<T>(reader)?);
+            };
             let mut voxels: Vec<T> = Vec::new();
             self.for_each_chunk(reader, T::BYTES, &mut |first, chunk| {
                 let numbers = chunk.chunks_exact(T::BYTES).map(|bytes| T::from_bytes(bytes, self.order));
@@ -395,13 +430,13 @@ impl VoxelLayout {
             for (i, word) in text.split(separators).filter(|word| !word.is_empty()).take(self.numbers()).enumerate() {
                 let number = <T as VoxelBytes>::parse(word)
                     .ok_or_else(|| FileProblem::malformed(self.format, format!("{word:?} is not a voxel of type {:?}", self.pixel_type)))?;
-                if i / self.component_stride % self.components == channel {
+                if channel.is_none_or(|channel| i / self.component_stride % self.components == channel) {
                     voxels.push(number);
                 }
                 found = i + 1;
             }
             self.expect_numbers(found)?;
-            self.assemble(voxels)
+            if channel.is_none() { self.stack(voxels) } else { self.assemble(voxels) }
         })
     }
 
@@ -438,9 +473,20 @@ impl VoxelLayout {
     }
 
     fn assemble<T: VoxelBytes>(&self, voxels: Vec<T>) -> Result<Image, FileProblem> {
-        let data = Array3::from_shape_vec(self.geometry.shape(), voxels)
-            .map_err(|error| FileProblem::malformed(self.format, error.to_string()))?;
-        Ok(T::into_image(Volume::new(data, self.geometry.clone())?))
+        of_voxels(voxels, &self.geometry)
+    }
+
+    /// All components or volumes, one behind the other, of numbers as they follow each other in the file.
+    fn stack<T: VoxelBytes>(&self, numbers: Vec<T>) -> Result<Image, FileProblem> {
+        if self.components == 1 {
+            return self.assemble(numbers);
+        }
+        let grid = tall(&self.geometry, self.components)?;
+        if self.component_stride >= self.geometry.voxel_count() {
+            return of_voxels(numbers, &grid);
+        }
+        let runs = |component: usize| numbers.chunks(self.component_stride).skip(component).step_by(self.components);
+        of_voxels((0..self.components).flat_map(runs).flatten().copied().collect(), &grid)
     }
 }
 

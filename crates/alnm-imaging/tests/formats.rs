@@ -574,6 +574,7 @@ fn volumes_of_four_dimensions_are_read_one_by_one() {
         assert_eq!(second.geometry().size(), [2, 2, 3], "{name}");
         assert_eq!(second.cast::<u8>().as_slice(), &voxels[12..], "{name}");
         assert_eq!(open().read_header().unwrap().volumes, 2, "{name}");
+        assert_eq!(open().read_volumes().unwrap(), [open().read_volume(1).unwrap(), second], "{name}");
         let error = open().read_image().unwrap_err().to_string();
         assert!(error.contains("2 volumes where one is asked for"), "{name}: {error}");
         // A component of a voxel is another thing than a volume.
@@ -616,6 +617,7 @@ fn volumes_are_written_into_one_file() {
             let read = Source::open(&path).unwrap().read_volume(number).unwrap();
             assert_eq!(read.cast::<f64>().as_slice(), expected.cast::<f64>().as_slice(), "{name} {number}");
             assert!(read.geometry().difference(&grid, 1e-5).is_none(), "{name}: {:?}", read.geometry());
+            assert_eq!(Source::open(&path).unwrap().read_volumes().unwrap()[number - 1], read, "{name} {number}");
         }
         assert_eq!(Source::open(&path).unwrap().read_header().unwrap().volumes, 3, "{name}");
     }
@@ -626,6 +628,39 @@ fn volumes_are_written_into_one_file() {
     let mixed = [phases[0].clone(), phases[1].cast::<f32>().into()];
     assert!(write_volumes(folder.path().join("b.nii"), &mixed, 1.0).unwrap_err().to_string().contains("one type"));
     assert!(write_volumes(folder.path().join("b.nii"), &[], 1.0).is_err());
+}
+
+#[test]
+fn components_and_volumes_are_taken_apart_in_one_pass() {
+    use alnm_imaging::file::Source;
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.nrrd");
+    // The axis of components in each place among those of space, as text and as bytes.
+    for (sizes, kinds) in [("3 2 4 2", "vector domain domain domain"), ("2 4 2 3", "domain domain domain list")] {
+        let header = |encoding: &str| {
+            format!("NRRD0004\ntype: uchar\ndimension: 4\nsizes: {sizes}\nkinds: {kinds}\nencoding: {encoding}\n\n")
+        };
+        let voxels: Vec<u8> = (0..48).collect();
+        let text = voxels.iter().map(u8::to_string).collect::<Vec<_>>().join(" ");
+        for bytes in [[header("raw").into_bytes(), voxels].concat(), (header("ascii") + &text).into_bytes()] {
+            std::fs::write(&path, bytes).unwrap();
+            let open = || Source::open(&path).unwrap();
+            let all = open().read_volumes().unwrap();
+            assert_eq!(all.len(), 3, "{sizes}");
+            for (number, component) in (1..).zip(&all) {
+                assert_eq!(component, &open().read_volume(number).unwrap(), "{sizes} {number}");
+            }
+            assert_eq!(all[1].cast::<u8>().as_slice()[1], if kinds.starts_with('v') { 4 } else { 17 });
+        }
+    }
+    // An image of one volume is that volume; a file that is cut short is refused.
+    std::fs::write(&path, b"NRRD0004\ntype: uchar\ndimension: 3\nsizes: 2 2 3\nencoding: raw\n\n0123456789ab").unwrap();
+    assert_eq!(Source::open(&path).unwrap().read_volumes().unwrap(), [read_image(&path).unwrap()]);
+    std::fs::write(&path, b"NRRD0004\ntype: uchar\ndimension: 4\nsizes: 2 2 3 2\nencoding: raw\n\n0123456789ab")
+        .unwrap();
+    let error = Source::open(&path).unwrap().read_volumes().unwrap_err().to_string();
+    assert!(error.contains("the data end after 12 of 24 numbers"), "{error}");
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! What is told of a path, read from its headers and voxels.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 
 use alnm_imaging::dicom::{Acquisition, MaskFile, OtherObjects, ScannerModel, Segmentation, Series, SeriesVolume};
 use alnm_imaging::file::{HeaderOutline, NamedSegment, Source};
 use alnm_imaging::mask::{MaskParams, MaskRegion, RegionChoice};
-use alnm_imaging::{FileFormat, Geometry, ImagingError};
+use alnm_imaging::{FileFormat, Geometry, ImagingError, LabelMap};
 use anyhow::Result;
 use serde::Serialize;
 
@@ -272,10 +274,16 @@ impl MaskContent {
 
 /// What each segment of a file holds that names its segments, in whatever layer it lies.
 fn labels_of_segments(source: &Source, segments: &[NamedSegment]) -> Result<Vec<Label>, ImagingError> {
+    let mut layers: BTreeMap<usize, LabelMap> = BTreeMap::new();
     let of_segment = |segment: &NamedSegment| {
-        let params = MaskParams::default().with_region(RegionChoice::Number(segment.number));
-        let voxels = params.check()?.read_source(source.try_clone()?)?;
-        Ok(Label::of(&voxels, 1, segment.label, Some(segment.name.clone())))
+        let layer = match layers.entry(segment.layer) {
+            Entry::Occupied(read) => read.into_mut(),
+            Entry::Vacant(unread) => {
+                let params = MaskParams::default().with_channel(segment.layer);
+                unread.insert(params.check()?.read_source(source.try_clone()?)?)
+            }
+        };
+        Ok(Label::of(layer, segment.label, segment.label, Some(segment.name.clone())))
     };
     segments.iter().map(of_segment).collect()
 }

@@ -1,5 +1,6 @@
 //! What the voxels of an image are: range, mean, percentiles, histogram, labels.
 
+use alnm_imaging::intensity::percentile_of_sorted;
 use alnm_imaging::region::{Connectivity, connected_components};
 use alnm_imaging::{Image, LabelMap, Voxel, with_volume};
 use rayon::prelude::*;
@@ -86,16 +87,11 @@ impl Values {
             maximum,
             mean,
             standard_deviation: variance.sqrt(),
-            percentiles: PERCENTILES.map(|percent| Percentile { percent, value: self.percentile(percent) }).into(),
+            percentiles: PERCENTILES
+                .map(|percent| Percentile { percent, value: percentile_of_sorted(&self.sorted, percent.into()) })
+                .into(),
             histogram: bins.map(|bins| self.histogram(minimum, maximum, bins.into())),
         })
-    }
-
-    /// Between the two values around it, as numpy and R have it by default.
-    fn percentile(&self, percent: u8) -> f64 {
-        let place = f64::from(percent) / 100.0 * (self.sorted.len() - 1) as f64;
-        let (below, above) = (self.sorted[place.floor() as usize], self.sorted[place.ceil() as usize]);
-        below + (above - below) * place.fract()
     }
 
     fn histogram(&self, from: f64, to: f64, bins: usize) -> Histogram {

@@ -8,7 +8,7 @@ use super::maps::{KineticMap, RegionRow, RegionRows};
 use super::params::VoxelKinetics;
 use crate::dce::{DelayedPhase, DynamicSeries};
 use crate::error::Result;
-use crate::intensity::percentile_of;
+use crate::intensity::percentile_of_sorted;
 use crate::region::Roi;
 
 /// Summary of a map over the voxels of a region that have a value; all fields but the count are NaN if no voxel has
@@ -43,7 +43,7 @@ impl MapSummary {
         let mean = values.iter().sum::<f64>() / count;
         let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / count;
         values.sort_by(f64::total_cmp);
-        let at = |percentile: f64| if values.is_empty() { f64::NAN } else { percentile_of(&values, percentile) };
+        let at = |percentile: f64| percentile_of_sorted(&values, percentile);
         Self {
             map,
             voxels: values.len(),

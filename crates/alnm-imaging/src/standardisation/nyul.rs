@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ascend, foreground, invalid, mapped};
 use crate::error::{ImagingError, Result};
-use crate::intensity::percentile_of;
+use crate::intensity::percentile_of_sorted;
 use crate::progress::Tally;
 use crate::region::Roi;
 use crate::volume::{Image, Volume};
@@ -118,7 +118,7 @@ impl Nyul {
 
 fn landmarks(percentiles: &[f64], image: &Image, region: Option<Roi<'_>>) -> Result<Vec<f64>> {
     let values = foreground(image, region)?;
-    Ok(percentiles.iter().map(|&percentile| percentile_of(&values, percentile)).collect())
+    Ok(percentiles.iter().map(|&percentile| percentile_of_sorted(&values, percentile)).collect())
 }
 
 /// Where percentiles lie on the common scale.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{foreground, invalid, mapped};
 use crate::error::{ImagingError, Result};
-use crate::intensity::percentile_of;
+use crate::intensity::percentile_of_sorted;
 use crate::progress::Tally;
 use crate::region::Roi;
 use crate::volume::{Image, Volume};
@@ -143,8 +143,8 @@ impl WhiteStripe {
             StripeMode::First => mode(&values, up_to(&values, 99.0), &counted, |places| places.first().copied()),
         };
         let share = values.partition_point(|&value| value < mode) as f64 / values.len() as f64;
-        let low = percentile_of(&values, 100.0 * (share - self.params.width).max(0.0));
-        let high = percentile_of(&values, 100.0 * (share + self.params.width).min(1.0));
+        let low = percentile_of_sorted(&values, 100.0 * (share - self.params.width).max(0.0));
+        let high = percentile_of_sorted(&values, 100.0 * (share + self.params.width).min(1.0));
         let stripe: Vec<f64> = values.into_iter().filter(|&value| low < value && value < high).collect();
         let count = stripe.len() as f64;
         let mean = stripe.iter().sum::<f64>() / count;
@@ -181,7 +181,7 @@ impl WhiteStripe {
 
 /// The values up to a percentile of ascending ones.
 fn up_to(values: &[f64], percentile: f64) -> &[f64] {
-    let limit = percentile_of(values, percentile);
+    let limit = percentile_of_sorted(values, percentile);
     &values[..values.partition_point(|&value| value <= limit)]
 }
 
