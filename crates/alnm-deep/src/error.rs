@@ -96,7 +96,7 @@ pub enum DeepError {
         loss: f64,
     },
     /// The observer of a volume that is computed window by window asked to stop.
-    #[error("the work was stopped after {done} of {total} windows")]
+    #[error("windows of a volume: cancelled after {done} of {total}")]
     Stopped {
         /// Windows done.
         done: usize,
@@ -104,7 +104,7 @@ pub enum DeepError {
         total: usize,
     },
     /// The observer asked to stop.
-    #[error("training was cancelled in epoch {epoch}")]
+    #[error("training: cancelled in epoch {epoch}")]
     Cancelled {
         /// Epoch, from 0.
         epoch: usize,

@@ -144,7 +144,7 @@ pub enum RadiomicsError {
         hint: &'static str,
     },
     /// The observer broke off.
-    #[error("the extraction was cancelled")]
+    #[error("extraction: cancelled")]
     Cancelled,
     /// A region without voxels.
     #[error("the region has 0 voxels; at least one must have a level above 0")]

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{RadiomicsError, Result};
 use crate::extraction::Extractor;
 use crate::feature::FeatureValue;
-use crate::parameters::{Parameters, SettingValue};
+use crate::parameters::Parameters;
 
 /// An image of a patient with the name that its columns have: a phase, or a map such as those of
 /// `alnm_imaging::kinetics`.
@@ -149,7 +149,7 @@ impl<'a> KnownFeatures<'a> {
 /// let mask = Array3::from_shape_fn([6, 6, 6], |(z, _, x)| u32::from((1..5).contains(&z)) * (1 + u32::from(x > 2)));
 /// let mask = Volume::new(mask, geometry)?;
 ///
-/// let extractor = SeriesExtractor::new(Parameters::default(), [DeltaKind::Ratio])?;
+/// let extractor = SeriesExtractor::new(Parameters::default(), [DeltaKind::Ratio]);
 /// let phases = [NamedImage::phase("phase1", &before, 0.0), NamedImage::phase("phase2", &after, 90.0)];
 /// let regions = [NamedRegion::new("lesion", &mask, 1), NamedRegion::new("ring", &mask, 2)];
 /// let columns = extractor.columns(&phases, &regions);
@@ -171,18 +171,15 @@ pub struct SeriesExtractor {
 
 impl SeriesExtractor {
     /// An extractor with these parameters, and the deltas that are wanted.
-    ///
-    /// # Errors
-    /// [`ParameterError`](crate::parameters::ParameterError) never in practice: diagnostics are switched off.
-    pub fn new(mut parameters: Parameters, deltas: impl IntoIterator<Item = DeltaKind>) -> Result<Self> {
-        parameters.set("additionalInfo", SettingValue::Bool(false))?;
-        let deltas = deltas.into_iter().collect();
+    #[must_use]
+    pub fn new(parameters: Parameters, deltas: impl IntoIterator<Item = DeltaKind>) -> Self {
+        let (parameters, deltas) = (parameters.without_diagnostics(), deltas.into_iter().collect());
         if parameters.settings().resegment_shape {
-            return Ok(Self { of_images: Extractor::new(parameters), of_shape: None, deltas });
+            return Self { of_images: Extractor::new(parameters), of_shape: None, deltas };
         }
         let (shape, rest) = parameters.parted_by_shape();
         let of_shape = (!shape.feature_classes().is_empty()).then(|| Extractor::new(shape));
-        Ok(Self { of_images: Extractor::new(rest), of_shape, deltas })
+        Self { of_images: Extractor::new(rest), of_shape, deltas }
     }
 
     /// The columns of every patient with images and regions of these names.
@@ -434,7 +431,7 @@ mod tests {
         let (before, after) = (image(3), image(5));
         let images = [NamedImage::phase("early", &before, 0.0), NamedImage::phase("late", &after, 90.0)];
         let regions = [NamedRegion::new("lesion", &mask, 1)];
-        let extractor = SeriesExtractor::new(parameters.clone(), [DeltaKind::Ratio, DeltaKind::Slope]).unwrap();
+        let extractor = SeriesExtractor::new(parameters.clone(), [DeltaKind::Ratio, DeltaKind::Slope]);
         let lesion = Extractor::new(parameters).execute(&after, &mask, 1).unwrap();
         let known = [KnownFeatures::new("lesion", "late", &lesion.features)];
         let bits = |row: SeriesRow| row.values.into_iter().map(f64::to_bits).collect::<Vec<_>>();

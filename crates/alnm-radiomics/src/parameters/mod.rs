@@ -207,6 +207,13 @@ impl Parameters {
         (of_shape, Self { feature_classes: rest, ..self })
     }
 
+    /// The same without diagnostics.
+    pub(crate) fn without_diagnostics(mut self) -> Self {
+        let of_images = self.image_types.iter_mut().map(|image| &mut image.settings);
+        std::iter::once(&mut self.settings).chain(of_images).for_each(|settings| settings.additional_info = false);
+        self
+    }
+
     /// Whether features of PyRadiomics are asked for.
     pub(crate) fn asks_for_pyradiomics(&self) -> bool {
         self.pyradiomics
