@@ -33,7 +33,7 @@ pub(crate) fn progress() -> Progress {
 
 /// The end of work that keeps nothing, where Ctrl-C stopped it.
 fn check_interrupt(progress: &Progress) -> anyhow::Result<()> {
-    progress.check_interrupt().map_err(|_| interrupted("interrupted; nothing is kept; the same command begins again"))
+    progress.check_interrupt().map_err(|_| interrupted("nothing is kept; the same command begins again"))
 }
 
 /// Shows the running step, and says what each cost that is done.

@@ -113,10 +113,9 @@ pub(crate) fn partly_done(message: impl Into<String>) -> anyhow::Error {
     EndingError { ending: Ending::PartlyDone, message: message.into() }.into()
 }
 
-/// Ctrl-C stopped the work; the message says what is kept.
-#[cfg(feature = "bundle")]
-pub(crate) fn interrupted(message: impl Into<String>) -> anyhow::Error {
-    EndingError { ending: Ending::Interrupted, message: message.into() }.into()
+/// Ctrl-C or SIGTERM stopped the work; `kept` says what is kept.
+pub(crate) fn interrupted(kept: &str) -> anyhow::Error {
+    EndingError { ending: Ending::Interrupted, message: format!("{}; {kept}", interrupt::how()) }.into()
 }
 
 /// The command ends like this, and messages have said why.

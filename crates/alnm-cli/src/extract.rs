@@ -135,7 +135,7 @@ fn validate(arguments: &ExtractArgs, cases: &[Case], log: &Log) -> Result<Tally>
     }
     log.info(format_args!("{} cases checked, {failed} with errors", cases.len()));
     let engine = Engine::new(arguments, log)?;
-    batch::check_columns(arguments, &engine, cases)?;
+    batch::check_columns(arguments, &engine, cases, log)?;
     Ok(Tally { cases: cases.len(), failed, partly: 0, is_wrong_use: false })
 }
 
@@ -144,7 +144,7 @@ fn extract(arguments: &ExtractArgs, cases: &[Case], log: &Log) -> Result<Tally> 
     let engine = Engine::new(arguments, log)?;
     output::check(arguments)?;
     volumes::check(arguments, &engine, cases)?;
-    batch::check_columns(arguments, &engine, cases)?;
+    batch::check_columns(arguments, &engine, cases, log)?;
     let filter = reliability::filter(arguments)?;
     let store = arguments.out_dir.as_deref().map(|folder| CaseStore::open(folder, arguments, &engine)).transpose()?;
     let extraction = CaseExtraction { arguments, engine: &engine, store: store.as_ref(), log };

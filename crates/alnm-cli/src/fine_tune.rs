@@ -2,10 +2,11 @@
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 
 use alnm_deep::{
-    Backbone, ClassWeights, Ensemble, EnsembleParams, EpochRecord, Example, Head, Initialisation, Network, NormMoments,
-    ParameterGroup, Predictor, TrainingEvent, TrainingParams, Views, probabilities,
+    Backbone, ClassWeights, DeepError, Ensemble, EnsembleParams, EpochRecord, Example, Head, Initialisation, Network,
+    NormMoments, ParameterGroup, Predictor, TrainingEvent, TrainingParams, Views, probabilities,
 };
 use alnm_stats::data_table::{Cell, DataTable};
 use anyhow::{Context, Result, ensure};
@@ -13,7 +14,7 @@ use clap::builder::RangedU64ValueParser;
 use ndarray::Array2;
 
 use crate::deep::{LesionCase, Lesions, write_rows};
-use crate::exit::wrong_value;
+use crate::exit::{interrupted, wrong_value};
 use crate::input::refuse_standard_input;
 use crate::interrupt;
 use crate::messages;
@@ -170,13 +171,8 @@ impl FineTune {
         self.weights.as_deref().map_or(Ok(()), |path| refuse_standard_input(path, "weights"))?;
         let training = self.training.params(self.backbone).check().map_err(wrong_value)?;
         self.threads.start()?;
-        if let Some(folder) = &self.checkpoints {
-            std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-            interrupt::keeps(format!(
-                "epochs that are done are kept in {}; the same command goes on",
-                folder.display()
-            ));
-        }
+        let kept = self.checkpoints.as_deref().map(what_is_kept).transpose()?;
+        kept.iter().for_each(interrupt::keeps);
         let examples = self.examples()?;
         let start = |seed: u64| {
             let initialisation = Initialisation::new(seed).with_zero_residual(true);
@@ -187,7 +183,9 @@ impl FineTune {
         // Steps are those of one member; the members follow one another.
         let members = training.params().members;
         let progress = Counted::start("steps", 0);
-        let ensemble = training.run(&start, &examples, self.checkpoints.as_deref(), &mut |member, event| {
+        // Without a folder there is nothing to wait for.
+        let stop = kept.is_some().then(interrupt::stop_by_itself);
+        let trained = training.run(&start, &examples, self.checkpoints.as_deref(), &mut |member, event| {
             match event {
                 TrainingEvent::Step { done, total, loss } => {
                     progress.set(member * total + done, members * total, &format!("loss {loss:.4}"));
@@ -195,9 +193,14 @@ impl FineTune {
                 TrainingEvent::Epoch(record) => messages::detail(format_args!("{}", said(member, record))),
                 _ => {}
             }
-            ControlFlow::Continue(())
-        })?;
+            let is_stopped = stop.is_some_and(|stop| stop.load(Ordering::Relaxed));
+            if is_stopped { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
         progress.finish();
+        let ensemble = trained.map_err(|error| match (error, kept) {
+            (DeepError::Cancelled { .. }, Some(kept)) => interrupted(&kept),
+            (error, _) => error.into(),
+        })?;
         if let Some(curves) = &self.curves {
             self.overwriting.write_file(curves, curves_of(&ensemble)?.to_csv().as_bytes())?;
         }
@@ -236,6 +239,12 @@ impl FineTune {
             _ => anyhow::bail!("{name} is {text:?}; it must be 1 (true, yes) or 0 (false, no)"),
         }
     }
+}
+
+/// Makes the folder for the state of a training. Returns what an interruption says of it.
+fn what_is_kept(folder: &Path) -> Result<String> {
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    Ok(format!("epochs that are done are kept in {}; the same command goes on", folder.display()))
 }
 
 fn said(member: usize, record: &EpochRecord) -> String {

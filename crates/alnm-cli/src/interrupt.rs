@@ -85,8 +85,7 @@ fn stop(ending: Ending) {
         sleep(Duration::from_millis(1));
     }
     crate::progress::clear();
-    let how = if ending == Ending::Terminated { "terminated" } else { "interrupted" };
-    messages::error(format_args!("{how}; {}", kept(WRITTEN.load(Ordering::SeqCst))));
+    messages::error(format_args!("{}; {}", how(), kept(WRITTEN.load(Ordering::SeqCst))));
     std::process::exit(ending.code().into());
 }
 
@@ -111,13 +110,17 @@ pub(crate) fn keeps_nothing(remedy: &'static str) {
     *KEPT.lock().unwrap_or_else(PoisonError::into_inner) = Kept::Nothing(remedy);
 }
 
+/// What stopped the work, as messages call it.
+pub(crate) fn how() -> &'static str {
+    if is_terminated() { "terminated" } else { "interrupted" }
+}
+
 /// Whether SIGTERM stopped the work.
 pub(crate) fn is_terminated() -> bool {
     TERMINATED.load(Ordering::Relaxed)
 }
 
 /// From here on the work looks at this flag and stops by itself; only a second Ctrl-C ends it at once.
-#[cfg(any(feature = "bundle", feature = "pacs"))]
 pub(crate) fn stop_by_itself() -> &'static AtomicBool {
     STOPS_BY_ITSELF.store(true, Ordering::Relaxed);
     &STOPPED

@@ -85,14 +85,27 @@ impl Overwriting {
     }
 }
 
-/// Refuses, before any work is done, a file in the place of a folder that is written.
+/// Refuses, before any work is done, a file in the place of a folder that is written, and a place where none can be
+/// made.
 pub(crate) fn require_folder(path: &Path) -> Result<()> {
     ensure!(
         path.is_dir() || std::fs::symlink_metadata(path).is_err(),
         "{} is a file; a folder is written, so name another one",
         path.display()
     );
-    Ok(())
+    let standing = path.ancestors().find(|above| above.is_dir());
+    require_writable(standing.unwrap_or(Path::new(".")), path)
+}
+
+/// Refuses, before any work is done, what would be written into a folder that takes no new file.
+fn require_writable(folder: &Path, path: &Path) -> Result<()> {
+    tempfile::tempfile_in(folder).map(drop).map_err(|error| {
+        anyhow::anyhow!(
+            "{} cannot be written: {} takes no new file ({error}); name a path where you may write",
+            path.display(),
+            folder.display()
+        )
+    })
 }
 
 /// Refuses, before any work is done, a folder in the place of a file that is written.
@@ -101,8 +114,12 @@ fn require_no_folder(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Refuses, before any work is done, a file whose folder is not there.
+/// Refuses, before any work is done, a file whose folder is not there or takes no new file. Standard output, pipes and
+/// devices are written as they are.
 pub(crate) fn require_folder_of(path: &Path) -> Result<()> {
+    if is_standard_stream(path) || (path.exists() && !path.is_file() && !path.is_dir()) {
+        return Ok(());
+    }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     ensure!(
         folder.is_dir(),
@@ -110,7 +127,7 @@ pub(crate) fn require_folder_of(path: &Path) -> Result<()> {
         path.display(),
         folder.display()
     );
-    Ok(())
+    require_writable(folder, path)
 }
 
 /// Makes a folder for what is written into it. Where that fails, nothing stays of the folders that were made and are

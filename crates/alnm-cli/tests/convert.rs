@@ -373,6 +373,17 @@ fn images_and_phases_are_described() {
     assert!(series.contains("9 slices, 3 phases") && series.contains("0, 45, 90 s"), "{series}");
 }
 
+/// `/proc` takes no new file, from the administrator either.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_cannot_be_written_is_refused_before_anything_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    for output in ["/proc/image.nrrd", "/proc/series"] {
+        let told = fail(folder.path(), 1, &["no_such_image.nrrd", output]);
+        assert!(told.contains(&format!("{output} cannot be written: /proc takes no new file (")), "{told}");
+    }
+}
+
 #[test]
 fn errors_name_the_file_and_end_with_1_or_2() {
     let folder = tempfile::tempdir().unwrap();

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::Command;
 
 use alnm_deep::{
-    Backbone, FeatureExtractor, Head, Initialisation, LesionCrop, Network, OcclusionOptions, Predictor, network_input,
+    Backbone, FeatureExtractor, Head, Initialisation, LesionCrop, Network, OcclusionParams, Predictor, network_input,
     occlusion_map,
 };
 use alnm_imaging::{Geometry, Image, Volume, read_image, write_image, write_mask};
@@ -148,7 +148,7 @@ fn an_occlusion_map_is_that_of_the_library_on_the_grid_of_the_image() {
     let mask = alnm_imaging::read_mask(path.join("a_mask.nrrd")).unwrap();
     let crop = LesionCrop::of_largest_section(&image, &mask, 1, 64).unwrap();
     let predictor = Predictor::new(&Network::load(path.join("network.safetensors")).unwrap());
-    let map = occlusion_map(&predictor, crop.pixels(), &OcclusionOptions::default().with_square(24, 16)).unwrap();
+    let map = occlusion_map(&predictor, crop.pixels(), &OcclusionParams::default().with_square(24, 16)).unwrap();
     let expected = crop.map_to_volume(&map, image.geometry()).unwrap();
     assert_eq!(read_image(path.join("c.nrrd")).unwrap().cast::<f32>().as_slice(), expected.as_slice());
     assert!(expected.as_slice().iter().any(|value| *value != 0.0));
@@ -272,4 +272,33 @@ fn a_network_and_an_ensemble_are_taught_and_applied() {
     assert!(code == Some(1) && told.contains("cohort.csv has no column Outcome"), "{told}");
     let (code, told) = alnm(path, "fine-tune cohort.csv --outcome Image --out new.safetensors");
     assert!(code == Some(1) && told.contains("it must be 1 (true, yes) or 0 (false, no)"), "{told}");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_training_goes_on_from_its_checkpoints() {
+    let folder = folder();
+    let path = folder.path();
+    cohort(path);
+    let words = "--quiet fine-tune cohort.csv --outcome Event --backbone resnet18 --side 32 --batch-size 4 --threads 1";
+    for (signal, code, how) in [("-INT", 130, "interrupted"), ("-TERM", 143, "terminated")] {
+        let work = format!("work{code}");
+        let long = format!("{words} --epochs 2000 --checkpoints {work} --out long.safetensors");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_alnm"));
+        command.current_dir(path).args(long.split_whitespace()).stderr(std::process::Stdio::piped());
+        let mut process = command.spawn().unwrap();
+        let states = || path.join(&work).read_dir().map_or(0, Iterator::count);
+        while states() == 0 && process.try_wait().unwrap().is_none() {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        assert!(Command::new("kill").args([signal, &process.id().to_string()]).status().unwrap().success());
+        let output = process.wait_with_output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{told}");
+        let last = format!("error: {how}; epochs that are done are kept in {work}; the same command goes on");
+        assert_eq!(told.lines().last(), Some(last.as_str()), "{told}");
+        assert!(!path.join("long.safetensors").exists());
+        let names = path.join(&work).read_dir().unwrap().map(|file| file.unwrap().file_name());
+        assert!(names.into_iter().all(|name| !name.to_string_lossy().starts_with('.')), "an unfinished file is left");
+    }
 }

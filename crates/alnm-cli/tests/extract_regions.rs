@@ -225,10 +225,23 @@ fn segments_of_slicer_are_found_by_name_in_all_layers() {
     }
     let missing = refusal(path, &[&mask[..], &["--roi", "necrosis"]].concat());
     assert!(missing.contains("no region \"necrosis\" here; the file has: 1 \"GTV\", 2 \"edema\", 3 \"whole tumour\""));
-    // PyRadiomics' way stays.
+    // PyRadiomics' way stays, but says what else there is.
     assert_eq!(table(path, &[&mask[..], &["-s", "label_channel:1"]].concat()).voxels(), [90]);
+    let told = |options: &[&str]| String::from_utf8(alnm(path, &[&mask[..], options].concat()).stderr).unwrap();
+    let others =
+        "the mask holds 1 \"GTV\", 2 \"edema\", 1 \"whole tumour\"; none is named, so that of label 1 is taken";
+    assert!(told(&[]).contains(others), "{}", told(&[]));
+    for chosen in [&["--roi", "GTV"][..], &["-l", "1"], &["--labels", "all"]] {
+        assert!(!told(chosen).contains("none is named"), "{}", told(chosen));
+    }
     std::fs::write(path.join("list.csv"), "Image,Mask,Roi\nimage.nrrd,layers.seg.nrrd,edema\n").unwrap();
     assert_eq!(table(path, &["list.csv"]).voxels(), [32]);
+    std::fs::write(path.join("labels.csv"), "Image,Mask,Label\nimage.nrrd,layers.seg.nrrd,2\n").unwrap();
+    assert_eq!(table(path, &["labels.csv", "--labels", "1"]).column("Label"), ["1"]);
+    let told = String::from_utf8(alnm(path, &["labels.csv", "--labels", "1"]).stderr).unwrap();
+    assert!(told.contains("labels.csv has the column Label, which --labels replaces"), "{told}");
+    let told = String::from_utf8(alnm(path, &["labels.csv"]).stderr).unwrap();
+    assert!(!told.contains("replaces"), "{told}");
 }
 
 #[test]

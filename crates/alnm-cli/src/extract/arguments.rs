@@ -61,8 +61,8 @@ pub(crate) struct ExtractArgs {
     /// files, the parameters and the version of this program are those of its file there.
     #[arg(long, visible_alias = "od", value_name = "DIR")]
     pub(super) out_dir: Option<PathBuf>,
-    /// End with exit code 0 although cases failed, and leave out settings that make no sense with a warning, as
-    /// PyRadiomics does.
+    /// End with exit code 0 although cases failed, and leave out settings of PyRadiomics that make no sense with a
+    /// warning, as it does. A fault of an IBSI profile ends the command all the same.
     #[arg(long)]
     pub(super) keep_going: bool,
     /// Features of the region, maps with a value for each of its voxels, or the images that features are computed on:

@@ -171,9 +171,18 @@ fn read_batch(arguments: &ExtractArgs, log: &Log) -> Result<Vec<Case>> {
     Ok(cases)
 }
 
-/// Refuses, before any work is done, a list with a column that the table of results has too.
-pub(super) fn check_columns(arguments: &ExtractArgs, engine: &Engine, cases: &[Case]) -> Result<()> {
+/// Refuses, before any work is done, a list with a column that the table of results has too, and says which of its
+/// columns an option replaces.
+pub(super) fn check_columns(arguments: &ExtractArgs, engine: &Engine, cases: &[Case], log: &Log) -> Result<()> {
     let of_results = results_columns(arguments, engine);
+    for (name, _) in cases.first().iter().flat_map(|case| &case.columns) {
+        if let Some(option) = regions::brought_by(arguments, name) {
+            log.warning(format_args!(
+                "{} has the column {name}, which {option} replaces; leave the option away to have the column's values",
+                arguments.input.display()
+            ));
+        }
+    }
     for case in cases {
         let inputs = regions::inputs(arguments, case);
         if let Some((name, _)) = inputs.iter().find(|(name, _)| of_results.contains(name)) {

@@ -35,7 +35,7 @@ pub(super) fn of_case(
     log: &Log,
 ) -> Result<OneRow> {
     let extractor =
-        SeriesExtractor::new(engine.parameters().clone(), arguments.deltas.iter().map(|delta| delta.kind()))?;
+        SeriesExtractor::new(engine.parameters().clone(), arguments.deltas.iter().map(|delta| delta.kind()));
     let images = phases(&content.images)?;
     let maps = maps_folder(arguments, case).map_or(Ok(Vec::new()), |folder| read_maps(&folder))?;
     let named: Vec<NamedImage<'_>> = images

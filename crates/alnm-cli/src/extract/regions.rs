@@ -126,15 +126,21 @@ pub(super) fn description(arguments: &ExtractArgs) -> String {
     format!("{:?}", (regions, choice, drawing, all_phases, dicom_columns))
 }
 
+/// The option by which the rows themselves bring a column that a batch may have too.
+pub(super) fn brought_by(arguments: &ExtractArgs, name: &str) -> Option<&'static str> {
+    let (option, is_set) = match name {
+        PHASE => ("--all-phases", arguments.all_phases),
+        LABEL => ("--labels", arguments.labels.is_some()),
+        COMPONENT => ("--components", arguments.components.is_some()),
+        _ if REGION_COLUMNS[..SERIES_COLUMNS].contains(&name) => ("--dicom-columns", arguments.dicom_columns),
+        _ => return None,
+    };
+    is_set.then_some(option)
+}
+
 /// The columns of the batch that stand in front of each row of a case: those that the rows do not bring themselves.
 pub(super) fn inputs(arguments: &ExtractArgs, case: &Case) -> Row {
-    let is_brought = |name: &str| match name {
-        PHASE => arguments.all_phases,
-        LABEL => arguments.labels.is_some(),
-        COMPONENT => arguments.components.is_some(),
-        _ => arguments.dicom_columns && REGION_COLUMNS[..SERIES_COLUMNS].contains(&name),
-    };
-    case.columns.iter().filter(|(name, _)| !is_brought(name)).cloned().collect()
+    case.columns.iter().filter(|(name, _)| brought_by(arguments, name).is_none()).cloned().collect()
 }
 
 fn text(name: &str, value: impl Into<String>) -> (String, RowValue) {
@@ -299,7 +305,7 @@ impl CaseContent {
         }
         let (images, masks) = rayon::join(
             || CaseImages::read(arguments, case, image, log),
-            || CaseMasks::of_label_map(arguments, engine, case, mask),
+            || CaseMasks::of_label_map(arguments, engine, case, mask, log),
         );
         Ok(Self { images: images?.0, masks: masks? })
     }
@@ -380,15 +386,7 @@ impl CaseMasks {
             return Ok(Self::Labelled(vec![LabelledMask { remarks: texts(&drawn.notes), ..masked }]));
         }
         let all = file.regions();
-        let is_chosen = arguments.labels.is_some() || arguments.label.is_some() || case.label.is_some();
-        if all.len() > 1 && !is_chosen && engine.label() == 1 {
-            log.warning(format_args!(
-                "case {}: the mask holds {}; none is named, so that of label 1 is taken; --roi, --roi-number or --label chooses \
-                 another, --labels several",
-                case.number,
-                named_regions(&all)
-            ));
-        }
+        tell_of_others(arguments, engine, case, log, &labels_and_names(&all));
         let label = case.label_number()?.unwrap_or_else(|| engine.label());
         let regions = match &arguments.labels {
             Some(WantedRegions::Listed(labels)) => wanted(&all, labels)?,
@@ -436,7 +434,7 @@ impl CaseMasks {
     }
 
     /// The label map of a file. Of a segmentation of Slicer that is stored in layers, `--labels` takes all of them.
-    fn of_label_map(arguments: &ExtractArgs, engine: &Engine, case: &Case, source: Source) -> Result<Self> {
+    fn of_label_map(arguments: &ExtractArgs, engine: &Engine, case: &Case, source: Source, log: &Log) -> Result<Self> {
         let mut params = MaskParams::default();
         let segments = source.segments()?;
         // The column Roi of a list may describe masks whose regions have no names.
@@ -447,6 +445,10 @@ impl CaseMasks {
         let layers: BTreeSet<usize> = segments.iter().map(|segment| segment.layer).collect();
         let is_whole = matches!(arguments.labels, Some(WantedRegions::EachLabel | WantedRegions::Union));
         if params.region.is_some() || !is_whole || segments.is_empty() || case.label_channel.is_some() {
+            if params.region.is_none() {
+                let named: Vec<_> = segments.iter().map(|segment| (segment.label, segment.name.as_str())).collect();
+                tell_of_others(arguments, engine, case, log, &named);
+            }
             let mask = params.check()?.read_source(source)?;
             return Ok(Self::Labelled(vec![LabelledMask::of_labels(arguments, engine, case, mask)?]));
         }
@@ -481,9 +483,27 @@ fn texts(notes: &[MaskNote]) -> Vec<String> {
     notes.iter().map(MaskNote::to_string).collect()
 }
 
-/// Labels and names of regions.
-fn named_regions(regions: &[MaskRegion]) -> String {
-    let named = regions.iter().map(|region| format!("{} {:?}", region.label, region.name));
+/// Says which regions a mask holds where the first is taken without anybody having asked for it.
+fn tell_of_others(arguments: &ExtractArgs, engine: &Engine, case: &Case, log: &Log, regions: &[(u32, &str)]) {
+    let is_chosen = arguments.labels.is_some() || arguments.label.is_some() || case.label.is_some();
+    if regions.len() > 1 && !is_chosen && engine.label() == 1 {
+        log.warning(format_args!(
+            "case {}: the mask holds {}; none is named, so that of label 1 is taken; --roi, --roi-number or --label \
+             chooses another, --labels several",
+            case.number,
+            named_regions(regions)
+        ));
+    }
+}
+
+/// The label and the name of each region.
+fn labels_and_names(regions: &[MaskRegion]) -> Vec<(u32, &str)> {
+    regions.iter().map(|region| (region.label, region.name.as_str())).collect()
+}
+
+/// Labels and names of regions, as text.
+fn named_regions(regions: &[(u32, &str)]) -> String {
+    let named = regions.iter().map(|(label, name)| format!("{label} {name:?}"));
     named.collect::<Vec<_>>().join(", ")
 }
 
@@ -495,7 +515,9 @@ fn region_columns(region: &MaskRegion) -> Row {
 fn wanted(regions: &[MaskRegion], labels: &[u32]) -> Result<Vec<MaskRegion>> {
     let find = |label: &u32| {
         let found = regions.iter().find(|region| region.label == *label).cloned();
-        found.with_context(|| format!("label {label} is not in the mask; it holds {}", named_regions(regions)))
+        found.with_context(|| {
+            format!("label {label} is not in the mask; it holds {}", named_regions(&labels_and_names(regions)))
+        })
     };
     labels.iter().map(find).collect()
 }

@@ -113,9 +113,24 @@ const SCANNER: &str = "scanner        may be missing: which scanner the image co
 /// # Errors
 /// When the folder is not empty, or cannot be written.
 pub fn write_template(folder: &Path) -> Result<()> {
+    let is_new = !folder.exists();
     std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let is_empty = std::fs::read_dir(folder)?.next().is_none();
     ensure!(is_empty, "{} is not empty; name a new folder", folder.display());
+    let files = template_files();
+    let written = files.iter().try_for_each(|(name, text)| write_file(&folder.join(name), text.as_bytes()));
+    if written.is_err() {
+        // The same call would refuse a folder that holds a part of the template.
+        files.iter().for_each(|(name, _)| drop(std::fs::remove_file(folder.join(name))));
+        if is_new {
+            let _ = std::fs::remove_dir(folder);
+        }
+    }
+    Ok(written?)
+}
+
+/// The files of the template with their texts.
+fn template_files() -> [(&'static str, String); 3] {
     let names: Vec<&str> = COLUMNS.into_iter().chain(DATE_COLUMNS).collect();
     let columns = names.iter().fold(String::new(), |mut text, column| {
         writeln!(text, "{column:<14} {}", describe(column)).expect("writing to a string does not fail");
@@ -125,7 +140,7 @@ pub fn write_template(folder: &Path) -> Result<()> {
         writeln!(text, "{column:<16} {}", describe(column)).expect("writing to a string does not fail");
         text
     });
-    let files = [
+    [
         ("cohort.toml", DESCRIPTION.to_owned()),
         ("patients.csv", names.join(",") + "\n"),
         (
@@ -134,11 +149,7 @@ pub fn write_template(folder: &Path) -> Result<()> {
                 "Columns of patients.csv; further columns are kept.\n\n{columns}{SCANNER}\nFurther outcomes, not in the header:\n{further}{EXAMPLE}"
             ),
         ),
-    ];
-    for (name, text) in files {
-        write_file(&folder.join(name), text.as_bytes())?;
-    }
-    Ok(())
+    ]
 }
 
 #[cfg(test)]
