@@ -13,8 +13,9 @@
 Most functions take an argument ``threads``: the number of threads that they use. ``None`` takes the number that
 :func:`set_threads` chose, and 0 one thread for each processor core. Results do not depend on it.
 
-Input that cannot be worked with raises :class:`AlnmError`, a ``ValueError``, unless a function says otherwise; an
-argument of the wrong type raises ``TypeError``.
+Input that cannot be worked with raises :class:`AlnmError`, a subclass of ``ValueError``, unless a function says
+otherwise. An argument of the wrong type raises ``TypeError``, and a negative number in place of a count may raise
+``OverflowError``.
 
 This is research software and no medical device.
 """
