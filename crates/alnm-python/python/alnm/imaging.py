@@ -252,6 +252,7 @@ def resample(
     """Resample an image onto another grid, as ITK's ``ResampleImageFilter`` does. One of ``spacing`` and ``grid`` has
     to be given.
 
+    :param image: the image.
     :param spacing: spacing of the new grid along x, y (and z) in mm, above 0. The grid covers the same part of space.
     :param grid: an image whose grid is taken.
     :param interpolator: ``nearest`` (for masks), ``linear``, ``bspline`` (cubic), ``gaussian``, ``label-gaussian`` (for

@@ -88,7 +88,7 @@ class RadiomicsFeatureExtractor:
         }
 
     def addProvenance(self, provenance_on: bool = True) -> None:
-        """Switch the diagnostics in the results on or off: the setting ``additionalInfo``."""
+        """Switch the diagnostics in the results on (True) or off (False): the setting ``additionalInfo``."""
         self.settings["additionalInfo"] = provenance_on
 
     def loadParams(self, paramsFile: Any) -> None:

@@ -1,8 +1,9 @@
 """Preparation of images and masks, and filtered images.
 
 Images and masks are images of SimpleITK or :class:`alnm.Image`, and results are of the kind that was given. Settings
-are passed by the names of PyRadiomics as keywords; those that a function does not use have no effect. Numbers in
-parentheses are defaults. The functions ``get...Image`` are generators of (filtered image, name, settings).
+are passed by the names of PyRadiomics as keywords; those that a function does not use have no effect. Values in
+parentheses are defaults. The functions ``get...Image`` are generators of (filtered image, name, settings). Only
+:func:`getLBP3DImage` uses the mask; for the other filters it may be None.
 """
 
 from __future__ import annotations
