@@ -1,5 +1,5 @@
-//! Tables and columns by Arrow's PyCapsule interface, without a copy of their producer's code.
-// The interface is a C structure behind a pointer.
+//! Tables and columns through Arrow's PyCapsule interface, which needs no library of the program that made them.
+// The interface passes a C structure by a pointer.
 #![allow(unsafe_code)]
 
 use arrow_array::cast::AsArray;
@@ -16,16 +16,16 @@ use pyo3::types::{PyCapsule, PyCapsuleMethods};
 
 use crate::error::exception;
 
-/// The numbers of a stream of Arrow arrays: of a table each column by its name, of other arrays one column. Booleans are
-/// 0 and 1, missing values are NaN.
+/// The numbers of a stream of Arrow arrays as pairs of a name and an array: for a table one pair per column, for other
+/// arrays one pair. Booleans become 0 and 1, and missing values NaN.
 #[pyfunction]
 pub(crate) fn arrow_columns<'py>(
     py: Python<'py>,
     stream: &Bound<'py, PyCapsule>,
 ) -> PyResult<Vec<(String, Bound<'py, PyArray1<f64>>)>> {
     let pointer = stream.pointer_checked(Some(c"arrow_array_stream"))?.cast::<FFI_ArrowArrayStream>();
-    // SAFETY: a capsule of this name holds an initialised stream. It is moved out, and what stays behind is marked as
-    // released, so that the capsule's end does not end it again.
+    // SAFETY: a capsule of this name holds an initialised stream. It is moved out, and the one that stays behind is
+    // marked as released, so that the destructor of the capsule does not release it a second time.
     let mut reader = unsafe { ArrayStreamReader::from_raw(pointer.as_ptr()) }.map_err(exception)?;
     let field = reader.field().clone();
     let mut columns: Vec<(String, Vec<f64>)> = match field.data_type() {

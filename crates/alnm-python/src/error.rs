@@ -1,4 +1,4 @@
-//! Errors as Python's exceptions.
+//! Errors of the crates as exceptions of Python.
 
 use std::fmt;
 
@@ -9,10 +9,10 @@ create_exception!(
     alnm,
     AlnmError,
     PyValueError,
-    "An input that cannot be worked with. The message says what it is and what would fix it."
+    "Input that cannot be worked with. The message says what it is and what would fix it."
 );
 
-/// The exception for an error of the crates.
+/// The exception for an error of one of the crates.
 pub(crate) fn exception(error: impl fmt::Display) -> PyErr {
     AlnmError::new_err(error.to_string())
 }

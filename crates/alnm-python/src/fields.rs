@@ -1,4 +1,4 @@
-//! Parameters and results of the crates as dictionaries of their fields.
+//! Conversion of parameters and results of the crates from and to dictionaries of their fields.
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -8,11 +8,11 @@ use serde::de::DeserializeOwned;
 
 use crate::error::exception;
 
-/// Parameters from a dictionary of their fields; fields that are not in it have their defaults.
+/// Parameters from a dictionary of their fields; a field that is missing in it has its default.
 pub(crate) fn parameters<T: DeserializeOwned>(given: &Bound<'_, PyDict>) -> PyResult<T> {
     let read = |fields: &Bound<'_, PyDict>| depythonize::<T>(fields.as_any());
     read(given).map_err(|error| {
-        // The error does not say which field it is about. Read alone, only that one is refused.
+        // The error does not name the field that caused it. Each field is read alone to find the one that is refused.
         for (name, value) in given {
             let alone = PyDict::new(given.py());
             if alone.set_item(&name, &value).is_ok()
@@ -25,7 +25,7 @@ pub(crate) fn parameters<T: DeserializeOwned>(given: &Bound<'_, PyDict>) -> PyRe
     })
 }
 
-/// A result as a dictionary of its fields, or a list of them.
+/// A result as a dictionary of its fields, or several results as a list of such dictionaries.
 pub(crate) fn fields<T: Serialize + ?Sized>(py: Python<'_>, result: &T) -> PyResult<Py<PyAny>> {
     Ok(pythonize(py, result)?.unbind())
 }

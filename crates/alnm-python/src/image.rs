@@ -1,7 +1,7 @@
 //! Images between Python and the crates.
 //!
-//! On the side of Python an image is an object with the attributes `array` (NumPy, in the order z, y, x), `spacing`,
-//! `origin` (x, y, z) and `direction` (rows one after the other).
+//! In Python an image is any object with the attributes `array` (a NumPy array in the order z, y, x), `spacing` and
+//! `origin` (both in the order x, y, z) and `direction` (the rows of the matrix one after the other).
 
 use alnm_imaging::{Geometry, Image, LabelMap, MAX_VOXEL_BYTES, Volume, Voxel, with_volume};
 use ndarray::{Array3, ArrayViewD, Axis};
@@ -67,8 +67,8 @@ fn image(object: &Bound<'_, PyAny>) -> PyResult<Image> {
     )))
 }
 
-/// A mask. Labels of the usual types are copied once: with an image in between, a call would use half as much memory again,
-/// which takes longer to come by than to fill.
+/// A mask. Labels of the usual types are converted in one copy: with an image as an intermediate result, a call would
+/// use half as much memory again, and requesting this memory takes longer than filling it.
 fn label_map(object: &Bound<'_, PyAny>) -> PyResult<LabelMap> {
     let array = object.getattr("array")?;
     macro_rules! of_type {
@@ -89,7 +89,7 @@ fn volume<T: Copy, V: Copy>(
     geometry: Geometry,
     convert: impl Fn(T) -> V,
 ) -> PyResult<Volume<V>> {
-    // A view may pretend to be larger than any memory.
+    // A view with strides of 0 may have a shape that is larger than any memory.
     if array.len() as u64 > MAX_VOXEL_BYTES / size_of::<V>() as u64 {
         return Err(exception(format_args!(
             "the array has {} voxels of {} bytes; an image has at most {} GiB",

@@ -16,7 +16,8 @@ use crate::observer::Observer;
 use crate::threads::run;
 use crate::words::word;
 
-/// Reads an image: a file, or a folder with one DICOM series; of four dimensions one volume, from 1.
+/// Reads an image from a file, or from a folder with one DICOM series; of several volumes the one of a number, counted
+/// from 1.
 #[pyfunction]
 pub(crate) fn read_image(py: Python<'_>, path: PathBuf, volume: Option<usize>) -> PyResult<Py<PyAny>> {
     let image = run(py, None, |_| {
@@ -29,7 +30,7 @@ pub(crate) fn read_image(py: Python<'_>, path: PathBuf, volume: Option<usize>) -
     to_python(py, image)
 }
 
-/// The grid of a file without its voxels: (size, spacing, origin, direction).
+/// The grid of a file, read without its voxels: (size, spacing, origin, direction).
 #[pyfunction]
 pub(crate) fn file_geometry(py: Python<'_>, path: PathBuf) -> PyResult<Py<PyAny>> {
     let geometry = run(py, None, |_| Source::open(path)?.read_geometry())?;
@@ -66,19 +67,19 @@ pub(crate) fn read_mask(
     volume_to_python(py, mask)
 }
 
-/// Writes an image; the ending of the name says the format.
+/// Writes an image; the ending of the name determines the format.
 #[pyfunction]
 pub(crate) fn write_image(py: Python<'_>, path: PathBuf, image: ImageArgument) -> PyResult<()> {
     run(py, None, |_| alnm_imaging::write_image(path, &image.0))
 }
 
-/// Writes a mask; the ending of the name says the format.
+/// Writes a mask; the ending of the name determines the format.
 #[pyfunction]
 pub(crate) fn write_mask(py: Python<'_>, path: PathBuf, mask: MaskArgument) -> PyResult<()> {
     run(py, None, |_| alnm_imaging::write_mask(path, &mask.0))
 }
 
-/// The settings of a bias field correction.
+/// The parameters of a bias field correction.
 #[derive(FromPyObject)]
 pub(crate) struct N4Request {
     iterations: Vec<usize>,
@@ -93,7 +94,8 @@ pub(crate) struct N4Request {
     shrink: usize,
 }
 
-/// N4: (corrected image, logarithm of the field, levels as (control points, convergence, converged)).
+/// Corrects the bias field by N4: (corrected image, logarithm of the field, levels as (control points, convergence,
+/// converged)).
 #[pyfunction]
 pub(crate) fn n4(
     py: Python<'_>,
@@ -139,14 +141,14 @@ pub(crate) fn n4(
     (volume_to_python(py, corrected)?, volume_to_python(py, field)?, levels).into_py_any(py)
 }
 
-/// The voxels above Otsu's threshold.
+/// The voxels above Otsu's threshold, as a mask.
 #[pyfunction]
 pub(crate) fn otsu_mask(py: Python<'_>, image: ImageArgument, bins: usize) -> PyResult<Py<PyAny>> {
     let mask = run(py, None, |_| with_volume!(&image.0, volume => otsu::otsu_mask(volume, bins)))?;
     volume_to_python(py, mask)
 }
 
-/// An image on another grid: that of `grid`, or of `spacing` in mm.
+/// Resamples an image onto another grid: that of `grid`, or one with `spacing` in mm.
 #[pyfunction]
 pub(crate) fn resample(
     py: Python<'_>,

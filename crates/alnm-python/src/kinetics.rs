@@ -15,7 +15,7 @@ use crate::fields::{fields, parameters};
 use crate::image::{ImageArgument, MaskArgument, volume_to_python};
 use crate::threads::run;
 
-/// The phases of a series with their times, and where one is given a region in it.
+/// The phases of a series with their times and, where one was given, a region.
 #[derive(FromPyObject)]
 pub(crate) struct SeriesRequest {
     images: Vec<ImageArgument>,
@@ -36,7 +36,7 @@ fn region(mask: Option<&(MaskArgument, u32)>) -> Result<Option<Roi<'_>>, Imaging
     mask.map(|(mask, label)| Roi::new(&mask.0, *label)).transpose()
 }
 
-/// The region of a request that has to have one.
+/// The region of a request that needs one.
 fn needed(mask: Option<&(MaskArgument, u32)>) -> Result<Roi<'_>, ImagingError> {
     region(mask)?.ok_or_else(|| ImagingError::InvalidParameter {
         operation: "kinetics of a region",
@@ -52,7 +52,7 @@ pub(crate) fn kinetic_map_names() -> Vec<(&'static str, &'static str)> {
     KineticMap::ALL.map(|map| (map.name(), map.unit())).to_vec()
 }
 
-/// Maps of the voxels: (list of (name, map), voxels without an enhancement).
+/// Kinetic maps: (list of (name, map), number of voxels without an enhancement).
 #[pyfunction]
 pub(crate) fn kinetic_maps(
     py: Python<'_>,
@@ -74,7 +74,7 @@ pub(crate) fn kinetic_maps(
     (maps, undefined).into_py_any(py)
 }
 
-/// The figures of a region.
+/// The kinetics of a region, as a dictionary.
 #[pyfunction]
 pub(crate) fn region_kinetics(
     py: Python<'_>,
@@ -90,7 +90,7 @@ pub(crate) fn region_kinetics(
     fields(py, &found)
 }
 
-/// The points of the curve of a region's mean.
+/// The points of the curve of the mean signal of a region, as dictionaries.
 #[pyfunction]
 pub(crate) fn region_curve(py: Python<'_>, series: SeriesRequest) -> PyResult<Py<PyAny>> {
     let curve = run(py, None, |_| {
@@ -100,7 +100,7 @@ pub(crate) fn region_curve(py: Python<'_>, series: SeriesRequest) -> PyResult<Py
     fields(py, curve.points())
 }
 
-/// A concentration in the plasma of an artery over time.
+/// An arterial input function: the concentration in plasma over time.
 #[pyclass(frozen, module = "alnm._native")]
 pub(crate) struct ArterialInput(InputFunction);
 
@@ -126,7 +126,7 @@ impl ArterialInput {
     }
 }
 
-/// The protocol of a series and the artery's curve.
+/// The protocol of a series, T1 before contrast and the arterial input function.
 #[derive(FromPyObject)]
 pub(crate) struct ToftsRequest {
     input: Py<ArterialInput>,
@@ -138,7 +138,8 @@ pub(crate) struct ToftsRequest {
     t1_map: Option<ImageArgument>,
 }
 
-/// Maps of a Tofts model: (list of (name, map), fitted voxels, voxels that cannot be fitted, voxels at an end of the range).
+/// Maps of a Tofts model: (list of (name, map), and the numbers of voxels that were fitted, could not be fitted, and
+/// lie at an end of the range).
 #[pyfunction]
 pub(crate) fn tofts_maps(
     py: Python<'_>,

@@ -1,8 +1,8 @@
 //! The native module `alnm._native` of the Python package `alnm`.
 //!
-//! It holds no logic of its own: arguments are turned into the types of the crates, the work runs without Python's lock
-//! on a pool of threads, and results and errors are turned back. The interface that users see is the Python code in
-//! `python/alnm`.
+//! It has no logic of its own: it converts arguments to the types of the crates, runs the work on a pool of threads
+//! while the global interpreter lock is released, and converts results and errors back. The interface for users is the
+//! Python code in `python/alnm`.
 
 mod arrow;
 mod error;
@@ -21,7 +21,7 @@ mod statistics;
 mod threads;
 mod words;
 
-/// What the Python code calls.
+/// The functions and classes that the Python code of the package calls. They are no interface for users.
 #[pyo3::pymodule]
 mod _native {
     #[pymodule_export]
@@ -58,7 +58,7 @@ mod _native {
     #[pymodule_export]
     use crate::threads::{set_threads, threads};
 
-    /// The version of the crates.
+    /// The version number of the crates.
     #[pymodule_export]
     const VERSION: &str = env!("CARGO_PKG_VERSION");
 }

@@ -1,4 +1,4 @@
-//! The matrices of texture as arrays. Levels are a NumPy array of `uint32` in the order (z, y, x), 0 outside the region.
+//! Texture matrices as arrays. Grey levels are a NumPy array of `uint32` in the order (z, y, x), 0 outside the region.
 
 use alnm_radiomics::gldm::GldmParams;
 use alnm_radiomics::{LevelMap, SizeMatrix, glcm, gldm, glrlm, glszm, ngtdm};
@@ -14,7 +14,7 @@ fn level_map(levels: &PyReadonlyArray3<'_, u32>, distances: &[u32]) -> PyResult<
     LevelMap::new(levels.as_array(), reach).map_err(exception)
 }
 
-/// The pairs of levels: (levels that occur, directions, counts [direction, level, level]).
+/// The pairs of grey levels of neighbours: (levels that occur, directions, counts [direction, level, level]).
 #[pyfunction]
 pub(crate) fn pairs(
     py: Python<'_>,
@@ -30,7 +30,7 @@ pub(crate) fn pairs(
     (map.gray_levels().to_vec(), directions, counts.into_pyarray(py)).into_py_any(py)
 }
 
-/// The runs of levels: (levels that occur, directions, counts [direction, level, length - 1]).
+/// The runs of equal grey levels: (levels that occur, directions, counts [direction, level, length - 1]).
 #[pyfunction]
 pub(crate) fn runs(
     py: Python<'_>,
@@ -52,7 +52,7 @@ fn cells<'py>(py: Python<'py>, matrix: &SizeMatrix) -> PyResult<Bound<'py, PyArr
     Ok(cells.into_pyarray(py))
 }
 
-/// The zones of equal levels: rows of (level, voxels of a zone, zones).
+/// The zones of equal grey levels: rows of (level, size of the zones in voxels, number of zones).
 #[pyfunction]
 pub(crate) fn zones<'py>(
     py: Python<'py>,
@@ -63,7 +63,8 @@ pub(crate) fn zones<'py>(
     cells(py, &glszm::matrix(&map, fixed_axis).map_err(exception)?)
 }
 
-/// The dependences of voxels on their neighbours: rows of (level, dependent neighbours + 1, voxels).
+/// The dependences of voxels on their neighbours: rows of (level, number of dependent neighbours + 1, number of
+/// voxels).
 #[pyfunction]
 pub(crate) fn dependences<'py>(
     py: Python<'py>,
@@ -77,7 +78,8 @@ pub(crate) fn dependences<'py>(
     cells(py, &gldm::matrix(&map, &settings).map_err(exception)?)
 }
 
-/// The differences of levels from the means of their neighbours: rows of (level, voxels, summed difference).
+/// The differences of grey levels from the means of their neighbours: rows of (level, number of voxels, sum of
+/// differences).
 #[pyfunction]
 pub(crate) fn neighbour_differences<'py>(
     py: Python<'py>,

@@ -1,4 +1,4 @@
-//! Parameters of an extraction from Python's dictionaries and from the text of parameter files.
+//! Parameters of an extraction from dictionaries of Python and from the text of parameter files.
 
 use std::fmt;
 
@@ -12,24 +12,24 @@ use serde_saphyr::options::NonFiniteFloatPolicy;
 
 use crate::error::exception;
 
-/// Keys with values, in the order of Python's dictionary.
+/// Keys with values, in the order of the dictionary.
 type Entries = Vec<(String, SettingValue)>;
 
-/// What the extraction of features is asked for.
+/// A request for an extraction of features.
 #[derive(FromPyObject)]
 pub(crate) struct Request {
-    /// Known settings alone.
+    /// Settings, all of which are known.
     settings: Dictionary,
-    /// Image types with the settings that hold for them.
+    /// Image types, each with the settings that apply to it alone.
     image_types: Vec<(String, Dictionary)>,
-    /// Feature classes with the names of features; without a name, all.
+    /// Feature classes with the names of their features; no name stands for all of them.
     features: Vec<(String, Vec<String>)>,
     /// Whether a mask may cover the whole image.
     full_masks: bool,
 }
 
 impl Request {
-    /// The parameters, checked.
+    /// The checked parameters of this request.
     pub(crate) fn parameters(self) -> PyResult<Parameters> {
         let mut builder = Parameters::builder();
         for (name, overrides) in self.image_types {
@@ -86,7 +86,7 @@ fn setting(value: &Bound<'_, PyAny>) -> PyResult<SettingValue> {
     } else if let Ok(value) = value.cast::<PyBool>() {
         SettingValue::Bool(value.is_true())
     } else if value.cast::<PyInt>().is_ok() {
-        // A number that does not fit is no setting's; its own check says so.
+        // A number that does not fit is not allowed for any setting; the check of the setting refuses infinity.
         value.extract().map_or_else(|_| SettingValue::Float(f64::INFINITY), SettingValue::Integer)
     } else if let Ok(value) = value.cast::<PyFloat>() {
         SettingValue::Float(value.value())
@@ -104,13 +104,13 @@ fn setting(value: &Bound<'_, PyAny>) -> PyResult<SettingValue> {
     })
 }
 
-/// The names of all settings, those of feature maps included.
+/// The names of all settings, including those of feature maps.
 #[pyfunction]
 pub(crate) fn setting_names() -> Vec<&'static str> {
     SETTINGS.iter().map(|key| key.name).collect()
 }
 
-/// Checks the text of a parameter file, YAML or JSON, and returns what it says as dictionaries.
+/// Checks the text of a parameter file, YAML or JSON, and returns its content as a dictionary.
 #[pyfunction]
 pub(crate) fn parse_parameters(py: Python<'_>, text: &str) -> PyResult<Py<PyAny>> {
     Parameters::from_yaml(text).map_err(exception)?;
@@ -122,7 +122,7 @@ pub(crate) fn parse_parameters(py: Python<'_>, text: &str) -> PyResult<Py<PyAny>
     Ok(tree.to_python(py)?.unbind())
 }
 
-/// What a parameter file says.
+/// The content of a parameter file.
 enum Tree {
     Null,
     Bool(bool),

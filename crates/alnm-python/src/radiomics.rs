@@ -19,12 +19,12 @@ type Name = (String, &'static str, &'static str);
 fn name(id: &FeatureId) -> Name {
     match id {
         FeatureId::PyRadiomics { image, class, feature } => (image.clone(), class.name(), feature.name),
-        // The requests of this module are for the features of PyRadiomics alone.
+        // Requests of this module ask only for features of PyRadiomics.
         other => (other.name(), "", ""),
     }
 }
 
-/// Warnings as (text, whether it is advice on the choice of settings and nothing is amiss).
+/// Warnings as (text, whether it is only advice on the choice of settings).
 fn texts(warnings: &[Warning]) -> Vec<(String, bool)> {
     let is_advice = |warning: &Warning| matches!(warning, Warning::UnusualBinNumber { .. });
     warnings.iter().map(|warning| (warning.to_string(), is_advice(warning))).collect()
@@ -80,7 +80,8 @@ pub(crate) fn feature_maps(
     (maps, diagnostics(py, extraction.diagnostics)?, texts(&extraction.warnings)).into_py_any(py)
 }
 
-/// The image and the mask on the grid of the features, and the filtered images: (image, mask, list of (name, image)).
+/// The image and the mask on the grid on which features are computed, and the filtered images: (image, mask, list of
+/// (name, image)).
 #[pyfunction]
 pub(crate) fn filtered_images(
     py: Python<'_>,
@@ -97,11 +98,12 @@ pub(crate) fn filtered_images(
     (to_python(py, images.image)?, volume_to_python(py, images.mask)?, filtered).into_py_any(py)
 }
 
-/// What a feature is: its name, whether it is computed without being named, its code in the reference manual of the IBSI
-/// (none where it has none there), the manual's name for it, and whether the formula is the manual's.
+/// The description of a feature: its name, whether it is computed without being named, its code and its name in the
+/// reference manual of the IBSI (none where the manual does not have it), and whether its formula is that of the
+/// manual.
 type Description = (&'static str, bool, Option<&'static str>, Option<&'static str>, bool);
 
-/// The feature classes with their features, and the names of those that are known but withdrawn.
+/// The feature classes with their features, and the names of features that are known but no longer computed.
 #[pyfunction]
 pub(crate) fn feature_classes() -> Vec<(&'static str, Vec<Description>, &'static [&'static str])> {
     let of_class = |class: FeatureClass| {

@@ -1,4 +1,4 @@
-//! Rings, parts, distances and habitats of regions, and intensities on a common scale.
+//! Rings, connected parts, distances and habitats of regions, and common intensity scales.
 
 use alnm_imaging::distance::signed_distance as distance;
 use alnm_imaging::habitat::{HabitatModel, HabitatParams};
@@ -21,7 +21,7 @@ use crate::image::{ImageArgument, MaskArgument, volume_to_python};
 use crate::threads::run;
 use crate::words::word;
 
-/// Where rings may lie.
+/// The distances of rings, and where they may lie.
 #[derive(FromPyObject)]
 pub(crate) struct RingRequest {
     rings: Vec<(f64, f64)>,
@@ -31,7 +31,7 @@ pub(crate) struct RingRequest {
     above_value: f64,
 }
 
-/// Rings around a region: (mask, what became of each).
+/// Rings around a region: (mask, the report of each ring).
 #[pyfunction]
 pub(crate) fn rings(
     py: Python<'_>,
@@ -55,13 +55,13 @@ pub(crate) fn rings(
     (volume_to_python(py, found.mask)?, fields(py, &found.rings)?).into_py_any(py)
 }
 
-/// Shells of a region from its surface to its depth, as (from, to) in mm.
+/// The limits of shells of a region from its surface to its depth, as (from, to) in mm.
 #[pyfunction]
 pub(crate) fn shells(width: f64, count: usize) -> Vec<(f64, f64)> {
     RingParams::shells(width, count).rings.iter().map(|ring| (ring.from, ring.to)).collect()
 }
 
-/// The connected parts of a label: (numbers of the parts, their voxels).
+/// The connected parts of a label: (the number of the part in each voxel, the numbers of voxels of the parts).
 #[pyfunction]
 pub(crate) fn connected_components(
     py: Python<'_>,
@@ -74,7 +74,8 @@ pub(crate) fn connected_components(
     (volume_to_python(py, parts.map)?, parts.sizes).into_py_any(py)
 }
 
-/// The largest axial cross-section of a label: (slice, voxels, first voxel, size of the rectangle).
+/// The largest axial cross-section of a label: (slice, number of voxels, first voxel of the rectangle around them, size
+/// of the rectangle).
 #[pyfunction]
 pub(crate) fn largest_cross_section(
     py: Python<'_>,
@@ -85,7 +86,7 @@ pub(crate) fn largest_cross_section(
     Ok((found.slice, found.voxels, found.rectangle.start(), found.rectangle.size()))
 }
 
-/// The signed distance of each voxel from the outermost voxels of a region, in mm.
+/// The signed distance in mm of each voxel to the outermost voxels of a region.
 #[pyfunction]
 pub(crate) fn signed_distance(
     py: Python<'_>,
@@ -97,7 +98,7 @@ pub(crate) fn signed_distance(
     volume_to_python(py, distances)
 }
 
-/// Habitats that were learned.
+/// Habitats that were learned on training patients.
 #[pyclass(frozen, module = "alnm._native")]
 pub(crate) struct FittedHabitats(HabitatModel);
 
@@ -165,7 +166,7 @@ impl FittedHabitats {
     }
 }
 
-/// An image with the region that decides its scale.
+/// An image with the region that determines its scale.
 #[derive(FromPyObject)]
 pub(crate) struct Sample {
     image: ImageArgument,
@@ -183,7 +184,7 @@ impl Sample {
     }
 }
 
-/// A method that finds a scale.
+/// A method by which a scale is learned.
 #[derive(Clone, Copy)]
 enum ScaleMethod {
     Nyul,
@@ -192,7 +193,7 @@ enum ScaleMethod {
     Site,
 }
 
-/// A common scale of intensities.
+/// A common intensity scale.
 #[pyclass(frozen, module = "alnm._native")]
 pub(crate) struct FittedScale(IntensityStandard);
 

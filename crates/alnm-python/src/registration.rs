@@ -1,4 +1,4 @@
-//! Motion between images, and the transforms that describe it.
+//! Registration of images, and the transforms that result from it.
 
 use std::path::PathBuf;
 
@@ -26,7 +26,7 @@ use crate::threads::run;
 #[pyclass(frozen, module = "alnm._native")]
 pub(crate) struct FoundTransform(SpatialTransform);
 
-/// Points (x, y, z) as rows.
+/// The points of an array with rows of (x, y, z).
 fn rows_of_three(points: &PyReadonlyArray2<'_, f64>) -> PyResult<Vec<[f64; 3]>> {
     let points = points.as_array();
     let point = |row: ndarray::ArrayView1<'_, f64>| match *row.as_slice().unwrap_or(&row.to_vec()) {
@@ -106,7 +106,7 @@ impl FoundTransform {
     }
 }
 
-/// Which voxels count, and how images are registered.
+/// The masks and parameters of a registration.
 #[derive(FromPyObject)]
 pub(crate) struct RegistrationRequest<'py> {
     fixed_mask: Option<MaskArgument>,
@@ -140,10 +140,11 @@ impl RegistrationRequest<'_> {
     }
 }
 
-/// A step for an observer: (stage, resolution, resolutions, iteration, most iterations, objective).
+/// A step for an observer: (stage, resolution, number of resolutions, iteration, largest number of iterations,
+/// objective function).
 type Step = (String, usize, usize, usize, usize, f64);
 
-/// The word for a kind of motion.
+/// The word for a motion model in Python.
 fn motion_word(model: MotionModel) -> String {
     format!("{model:?}").to_lowercase()
 }
@@ -153,14 +154,15 @@ fn step_of(step: &RegistrationIteration) -> Step {
     (model, step.resolution, step.resolutions, step.iteration, step.most_iterations, step.value)
 }
 
-/// (transform, report of each resolution, overlap, Jacobian, Jacobian in the lesion, weight of the bending energy).
+/// A result for Python: (transform, report of each resolution, overlap, Jacobian determinant, Jacobian determinant in
+/// the lesion, weight of the bending energy).
 fn found(py: Python<'_>, result: RegistrationResult) -> PyResult<Py<PyAny>> {
     let reports = fields(py, &result.resolutions)?;
     let (jacobian, lesion) = (fields(py, &result.jacobian)?, fields(py, &result.lesion)?);
     (FoundTransform(result.transform), reports, result.overlap, jacobian, lesion, result.bending_weight).into_py_any(py)
 }
 
-/// The motion between two images.
+/// Registers two images; the result is that of `found`.
 #[pyfunction]
 pub(crate) fn register(
     py: Python<'_>,
@@ -181,7 +183,7 @@ pub(crate) fn register(
     found(py, observer.outcome(result)?)
 }
 
-/// All phases of a series on one of them: (images, what was found for each).
+/// Registers all phases of a series with one of them: (resampled phases, the result of each phase).
 #[pyfunction]
 pub(crate) fn register_series(
     py: Python<'_>,
@@ -196,7 +198,7 @@ pub(crate) fn register_series(
     let (params, masks) = request.parts()?;
     let mut observer = Observer::new(observer);
     let result = run(py, threads, |interruption| {
-        // A registration does not depend on when images were taken.
+        // Registration does not depend on the times of the phases.
         let times = (0..images.len()).map(|phase| phase as f64).collect();
         let series = DynamicSeries::new(images.into_iter().map(|image| image.0).collect(), times)?;
         params.check()?.register_series(&series, onto, masks.borrowed(), interpolator, &mut |phase, step| {

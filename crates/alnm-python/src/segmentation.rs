@@ -1,4 +1,4 @@
-//! Speeds, contours, region growing, morphology, and the agreement and consensus of outlines.
+//! Speed images, active contours, region growing, morphology, and the agreement and consensus of outlines.
 
 use alnm_imaging::region::Connectivity;
 use alnm_imaging::{LabelMap, Volume};
@@ -21,12 +21,12 @@ use crate::observer::Observer;
 use crate::threads::run;
 use crate::words::word;
 
-/// An image in single precision, in which speeds are computed.
+/// An image in single precision, in which speed images are computed.
 fn single(image: &ImageArgument) -> Volume<f32> {
     image.0.cast::<f32>()
 }
 
-/// The speed by smooth thresholds.
+/// The speed image from smooth thresholds.
 #[pyfunction]
 pub(crate) fn threshold_speed(
     py: Python<'_>,
@@ -39,7 +39,7 @@ pub(crate) fn threshold_speed(
     volume_to_python(py, speed)
 }
 
-/// The speed by edges.
+/// The speed image from edges.
 #[pyfunction]
 pub(crate) fn edge_speed(
     py: Python<'_>,
@@ -52,7 +52,7 @@ pub(crate) fn edge_speed(
     volume_to_python(py, speed)
 }
 
-/// The speed by clusters of values: (speed, mixture, classes of the structure).
+/// The speed image from a mixture of classes: (speed image, mixture, classes of the structure).
 #[pyfunction]
 pub(crate) fn mixture_speed(
     py: Python<'_>,
@@ -77,7 +77,7 @@ pub(crate) fn mixture_speed(
     (volume_to_python(py, speed)?, fields(py, &mixture)?, classes).into_py_any(py)
 }
 
-/// The voxels of balls around points in mm.
+/// The voxels in balls around points in mm, as a mask.
 #[pyfunction]
 pub(crate) fn bubbles(
     py: Python<'_>,
@@ -91,13 +91,13 @@ pub(crate) fn bubbles(
     volume_to_python(py, mask)
 }
 
-/// The points of the text of a file of 3D Slicer, in mm.
+/// The points in mm in the text of a markups file of 3D Slicer.
 #[pyfunction]
 pub(crate) fn markup_points(text: &str) -> PyResult<Vec<[f64; 3]>> {
     seeds::markup_points(text).map_err(exception)
 }
 
-/// An active contour: (mask, voxels, volume, iterations, last change, settled, warnings).
+/// An active contour: (mask, number of voxels, volume, iterations, last change, settled, warnings).
 #[pyfunction]
 pub(crate) fn active_contour(
     py: Python<'_>,
@@ -127,7 +127,7 @@ pub(crate) fn active_contour(
     (mask, found.voxel_count, found.volume, found.iterations, found.rms_change, found.settled, warnings).into_py_any(py)
 }
 
-/// The voxels within limits that are connected with seeds (x, y, z).
+/// Region growing: the voxels with values within limits that are connected with seeds (x, y, z).
 #[pyfunction]
 pub(crate) fn connected_threshold(
     py: Python<'_>,
@@ -142,7 +142,7 @@ pub(crate) fn connected_threshold(
     volume_to_python(py, mask)
 }
 
-/// The connected voxels with a neighbourhood within limits.
+/// Region growing: the connected voxels in whose neighbourhood all values lie within limits.
 #[pyfunction]
 pub(crate) fn neighbourhood_connected(
     py: Python<'_>,
@@ -156,7 +156,7 @@ pub(crate) fn neighbourhood_connected(
     volume_to_python(py, mask)
 }
 
-/// Region growing by confidence: (mask, mean, variance, limits).
+/// Region growing with limits from the region itself: (mask, mean, variance, limits).
 #[pyfunction]
 pub(crate) fn confidence_connected(
     py: Python<'_>,
@@ -169,7 +169,7 @@ pub(crate) fn confidence_connected(
     (volume_to_python(py, grown.mask)?, grown.mean, grown.variance, grown.limits).into_py_any(py)
 }
 
-/// The times at which a front arrives that starts from seeds (x, y, z).
+/// The times at which a front that starts from seeds (x, y, z) arrives at each voxel.
 #[pyfunction]
 pub(crate) fn arrival_times(
     py: Python<'_>,
@@ -181,10 +181,11 @@ pub(crate) fn arrival_times(
     volume_to_python(py, times)
 }
 
-/// A change of a label's voxels by an element or its radius.
+/// A morphological operation on the voxels of a label, with a structuring element or its radius.
 type Operation = fn(&LabelMap, u32, StructuringElement, [usize; 3]) -> Result<LabelMap, SegmentationError>;
 
-/// A mask made larger, smaller, opened, closed, filled, cut to its largest part or smoothed.
+/// A morphological operation on a mask: dilation, erosion, opening, closing, filling of holes, the largest part or
+/// smoothing.
 #[pyfunction]
 pub(crate) fn changed_mask(
     py: Python<'_>,
@@ -209,7 +210,7 @@ pub(crate) fn changed_mask(
     volume_to_python(py, changed)
 }
 
-/// How far an outline agrees with a reference, for each label.
+/// The agreement of an outline with a reference for each label, as dictionaries.
 #[pyfunction]
 pub(crate) fn compare_outlines(
     py: Python<'_>,
@@ -223,7 +224,7 @@ pub(crate) fn compare_outlines(
     fields(py, &agreement.labels)
 }
 
-/// STAPLE: (probability, performances, iterations, converged).
+/// The consensus by STAPLE: (probability, performances of the outlines, iterations, converged).
 #[pyfunction]
 pub(crate) fn staple(py: Python<'_>, outlines: Vec<MaskArgument>, params: &Bound<'_, PyDict>) -> PyResult<Py<PyAny>> {
     let params: StapleParams = parameters(params)?;

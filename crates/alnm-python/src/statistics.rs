@@ -1,4 +1,4 @@
-//! Curves of models, agreement of readers, batches, rankings and regressions.
+//! ROC, decision and calibration curves, agreement of readers, ComBat, mRMR, and regressions.
 
 use alnm_models::firth::FirthModel;
 use alnm_models::logistic::LogisticParams;
@@ -129,7 +129,7 @@ pub(crate) fn unpaired_auc_test(
     Ok(test(delong::unpaired_test(&curve(first)?, &curve(second)?, alternative(side)?)))
 }
 
-/// How often, from which seed and with which level rows are drawn again.
+/// The number of resamples of the bootstrap, their seed and the confidence level.
 #[derive(FromPyObject)]
 pub(crate) struct Draws {
     resamples: usize,
@@ -191,7 +191,7 @@ pub(crate) fn decision_curve(
     (curve.prevalence(), points.into_pyarray(py), ends.into_pyarray(py)).into_py_any(py)
 }
 
-/// The difference of the net benefits of two models: rows of (threshold, difference, lower, upper).
+/// The difference between the net benefits of two models: rows of (threshold, difference, lower, upper).
 #[pyfunction]
 pub(crate) fn net_benefit_difference<'py>(
     py: Python<'py>,
@@ -276,7 +276,7 @@ fn icc_words(form: &str, estimation: &str) -> PyResult<(IccForm, IccEstimation)>
     Ok((word("form", form, &known)?, word("estimation", estimation, &estimations)?))
 }
 
-/// The intraclass correlation of ratings, one row a subject.
+/// The intraclass correlation of ratings, an array (subjects, raters).
 #[pyfunction]
 pub(crate) fn icc(
     ratings: PyReadonlyArray2<'_, f64>,
@@ -289,7 +289,7 @@ pub(crate) fn icc(
     Ok(forms(&analysis, form))
 }
 
-/// The intraclass correlation of each feature between readers, whose tables have one row a subject.
+/// The intraclass correlation of each feature between readers, one array (subjects, features) per reader.
 #[pyfunction]
 pub(crate) fn icc_features(
     py: Python<'_>,
@@ -323,7 +323,7 @@ fn batch_estimation(given: &str) -> PyResult<BatchEstimation> {
     word("estimation", given, &known)
 }
 
-/// Fitted effects of batches.
+/// The fitted effects of batches.
 #[pyclass(frozen, module = "alnm._native")]
 pub(crate) struct FittedCombat(Combat);
 
@@ -411,7 +411,7 @@ pub(crate) fn mrmr(
     Ok((ranking.relevance, selected.collect()))
 }
 
-/// The settings of a path of penalties.
+/// The parameters of a path of penalties.
 #[derive(FromPyObject)]
 pub(crate) struct PathRequest {
     alpha: f64,
@@ -438,7 +438,8 @@ impl PathRequest {
     }
 }
 
-/// A path: (penalties, intercepts, coefficients [penalty, feature], share of the deviance, null deviance, complete).
+/// A path for Python: (penalties, intercepts, coefficients [penalty, feature], share of the deviance, null deviance,
+/// complete).
 fn path_to_python(py: Python<'_>, path: &ElasticNetPath, features: usize) -> PyResult<Py<PyAny>> {
     let mut coefficients = Array2::<f64>::zeros((path.lambda().len(), features));
     for (mut row, sparse) in coefficients.rows_mut().into_iter().zip(path.coefficients()) {
@@ -478,8 +479,8 @@ pub(crate) fn elastic_net_path(
     path_to_python(py, &path, table.columns())
 }
 
-/// A cross-validated path of a binomial regression: (path, mean, standard error, place of the best, place of the largest
-/// penalty within one standard error, folds).
+/// A cross-validated path of a binomial regression: (path, mean, standard error, position of the best penalty, position
+/// of the largest penalty within one standard error, folds).
 #[pyfunction]
 pub(crate) fn cross_validated_path(
     py: Python<'_>,
@@ -522,7 +523,7 @@ pub(crate) fn cross_validated_path(
 /// (name, estimate, standard error, Wald p-value, p-value of the penalised likelihood ratio, interval).
 type Term = (String, f64, f64, f64, f64, Limits);
 
-/// Firth's logistic regression: (terms, aliased, penalised log-likelihood, iterations, risks of the rows of `others`).
+/// Firth's logistic regression: (terms, aliased predictors, penalised log-likelihood, iterations).
 #[pyfunction]
 pub(crate) fn firth(
     py: Python<'_>,

@@ -1,4 +1,4 @@
-//! Work on a pool of threads, without Python's lock, that Ctrl-C can end.
+//! Work on a pool of threads while the global interpreter lock is released, which Ctrl-C can end.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,7 +13,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::error::exception;
 
-/// How often Python is asked whether Ctrl-C was pressed.
+/// The interval at which Python is asked whether Ctrl-C was pressed.
 const SIGNAL_CHECK: Duration = Duration::from_millis(50);
 
 /// The number of threads that [`set_threads`] asked for; 0 for one per core.
@@ -28,7 +28,7 @@ struct Pool {
     pool: Arc<ThreadPool>,
 }
 
-/// Whether Ctrl-C was pressed since the work began.
+/// A flag that is set when Ctrl-C is pressed while work is running.
 #[derive(Debug, Default)]
 pub(crate) struct Interruption(AtomicBool);
 
@@ -39,13 +39,17 @@ impl Interruption {
     }
 }
 
-/// Sets how many threads calls use that do not say so themselves; 0 for one per core. Results do not depend on it.
+/// Set the number of threads of calls whose argument `threads` is `None`.
+///
+/// The number, `count`, is from 0 to 1024; 0, which holds until this function is called, stands for one thread per
+/// processor core. A larger number is accepted here, but the calls refuse it with a `ValueError`. Results do not depend
+/// on the number of threads.
 #[pyfunction]
 pub(crate) fn set_threads(count: usize) {
     WANTED.store(count, Ordering::Relaxed);
 }
 
-/// How many threads calls use that do not say so themselves.
+/// The number of threads of calls whose argument `threads` is `None`.
 #[pyfunction]
 pub(crate) fn threads() -> PyResult<usize> {
     Ok(pool(None)?.current_num_threads())
@@ -68,7 +72,7 @@ fn pool(threads: Option<usize>) -> PyResult<Arc<ThreadPool>> {
             return Ok(pool);
         }
         if other.process != process {
-            // Its threads live in another process, so there is nothing here that could be ended.
+            // Its threads exist only in the parent process, so there is nothing here that could be ended.
             std::mem::forget(other);
         }
     }
@@ -78,8 +82,8 @@ fn pool(threads: Option<usize>) -> PyResult<Arc<ThreadPool>> {
     Ok(pool)
 }
 
-/// Runs `work` on a pool of threads without Python's lock. While it runs, signals are looked for: after Ctrl-C the work is
-/// told, and when it has ended `KeyboardInterrupt` is raised.
+/// Runs `work` on a pool of threads while the global interpreter lock is released. Meanwhile the calling thread checks
+/// for signals: after Ctrl-C the work is notified, and `KeyboardInterrupt` is raised when it has ended.
 pub(crate) fn run<T, E>(
     py: Python<'_>,
     threads: Option<usize>,
@@ -92,13 +96,13 @@ where
     let pool = pool(threads)?;
     let interruption = Interruption::default();
     let (outcome, signal) = py.detach(|| {
-        // This thread looks after signals, and the work is done by those of the pool.
+        // This thread checks for signals, and the threads of the pool do the work.
         pool.in_place_scope(|scope| {
             let (sender, receiver) = mpsc::channel();
             let interruption = &interruption;
             scope.spawn(move |_| {
                 let outcome = catch_unwind(AssertUnwindSafe(|| work(interruption)));
-                // The receiver waits until this is sent.
+                // The receiver waits for this message, so that sending cannot fail.
                 let _ = sender.send(outcome);
             });
             let mut signal = None;
@@ -128,7 +132,7 @@ where
     }
 }
 
-/// Runs Python's handlers of signals that have come: that of Ctrl-C raises `KeyboardInterrupt`.
+/// Runs Python's handlers of signals that have arrived: that of Ctrl-C raises `KeyboardInterrupt`.
 #[expect(
     clippy::redundant_closure_for_method_calls,
     reason = "the method itself is not general enough in its lifetime"
@@ -137,7 +141,7 @@ fn check_signals() -> PyResult<()> {
     Python::attach(|py| py.check_signals())
 }
 
-/// The exception for a fault of the program.
+/// The exception for a panic, which is a fault of the program.
 fn fault(panic: &(dyn Any + Send)) -> PyErr {
     let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
     PyRuntimeError::new_err(format!("a fault of the program, please report it: {}", text.unwrap_or("no details")))

@@ -1,10 +1,10 @@
-//! Words that stand for choices.
+//! Arguments that are one of several words.
 
 use pyo3::PyResult;
 
 use crate::error::exception;
 
-/// What a word stands for.
+/// The choice for which a word stands; an unknown word is an error that lists all of them.
 pub(crate) fn word<T: Clone>(what: &str, given: &str, known: &[(&str, T)]) -> PyResult<T> {
     known.iter().find(|(name, _)| *name == given).map(|(_, value)| value.clone()).ok_or_else(|| {
         let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();

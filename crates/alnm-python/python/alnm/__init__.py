@@ -1,12 +1,23 @@
-"""Radiomics, medical images and the statistics of prediction models: the crates of the project alnm for Python.
+"""Radiomics, medical images and the statistics of prediction models, computed by the Rust crates of the project alnm.
 
-- :mod:`alnm.radiomics`: the interface of PyRadiomics on another engine;
-- :mod:`alnm.imaging`: reading, writing, N4 and resampling;
-- :mod:`alnm.segmentation`, :mod:`alnm.registration`: outlines and their agreement, motion between images;
-- :mod:`alnm.kinetics`, :mod:`alnm.regions`: contrast agent over a series, rings, habitats and intensity scales;
-- :mod:`alnm.stats`, :mod:`alnm.selection`, :mod:`alnm.models`: statistics that have no equal in Python.
+- :mod:`alnm.radiomics`: radiomic features, with the interface of PyRadiomics;
+- :mod:`alnm.imaging`: reading and writing of images and masks, bias field correction (N4), resampling;
+- :mod:`alnm.segmentation`: outlines of lesions, and the agreement between outlines;
+- :mod:`alnm.registration`: the motion between two images, or between the phases of a series;
+- :mod:`alnm.kinetics`: the uptake of contrast agent over a dynamic series;
+- :mod:`alnm.regions`: rings around a region, its parts, distances, habitats, and common intensity scales;
+- :mod:`alnm.stats`: comparison of ROC curves, decision curves, calibration, agreement of readers;
+- :mod:`alnm.selection`: ComBat, mRMR, and the paths of the LASSO and the elastic net;
+- :mod:`alnm.models`: Firth's logistic regression.
 
-Research software, no medical device.
+Most functions take an argument ``threads``: the number of threads that they use. ``None`` takes the number that
+:func:`set_threads` chose, and 0 one thread for each processor core. Results do not depend on it.
+
+Input that cannot be worked with raises :class:`AlnmError`, a subclass of ``ValueError``, unless a function says
+otherwise. An argument of the wrong type raises ``TypeError``, and a negative number in place of a count may raise
+``OverflowError``.
+
+This is research software and no medical device.
 """
 
 from alnm._native import VERSION as __version__

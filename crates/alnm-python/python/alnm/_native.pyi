@@ -1,4 +1,4 @@
-"""What the native module holds. It is not meant to be called directly."""
+"""The types of the native module, which the modules of this package call. It is not meant to be used directly."""
 
 import os
 from typing import Any, Callable

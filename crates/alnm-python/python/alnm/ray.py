@@ -1,4 +1,7 @@
-"""Features of many cases by Ray Data. Needs the extra ``ray``: ``pip install alnm[ray]``."""
+"""Features of many cases with Ray Data, on a cluster of Ray.
+
+It needs Ray, which ``pip install "alnm[ray]"`` installs with this package.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from alnm.radiomics.cases import CaseExtractor
 
 
 class _Row:
-    """The work on a record of a dataset. Cases and rows travel pickled, since Arrow would change their types."""
+    """The work on one record of a dataset. Cases and rows are sent pickled, since Arrow would change their types."""
 
     def __init__(self, work: CaseExtractor) -> None:
         self.work = work
@@ -28,13 +31,17 @@ def extract_cases(
     concurrency: int | None = None,
     **settings: Any,
 ) -> list[Any]:
-    """The rows of cases in their order, as :func:`alnm.radiomics.cases.extract_cases` computes them one by one, on the
-    cluster that ``ray.init`` found. The work of a worker that ends is done by another.
+    """The rows of cases, in the order of the cases and with the values of :func:`alnm.radiomics.cases.extract_cases`,
+    computed on the cluster to which ``ray.init`` connected. The cases of a worker that ends are computed by another.
 
-    :param cases: see :mod:`alnm.radiomics.cases`; files have to be where the workers find them.
-    :param threads: how many threads a case uses, and processors it asks Ray for; ``None`` for all of its node's
-        threads while it asks for one.
-    :param concurrency: the most cases at a time; by default as many as the cluster has processors for.
+    :param cases: the cases; see :mod:`alnm.radiomics.cases`. The workers have to find their files under the same paths.
+    :param parameters: a parameter file or a dictionary with its structure.
+    :param threads: number of threads that a case uses, and number of processors that it requests from Ray. With
+        ``None`` it requests one processor and uses as many threads as :func:`alnm.set_threads` set in the worker, by
+        default one for each core.
+    :param concurrency: largest number of cases at the same time; by default as many as the cluster has processors for.
+    :param settings: settings that take precedence over those of ``parameters``.
+    :returns: one row per case; a case that fails has a row with the column ``Error``.
     """
     from ray import data
 
@@ -42,9 +49,10 @@ def extract_cases(
     if not records:
         return []
     work = _Row(CaseExtractor(parameters, threads=threads, **settings))
-    # A block is a unit of work and of what is done anew: one for each case spreads cases of unequal size evenly.
+    # A block is the unit of work, and what is repeated after a failure. With one block per case, cases of unequal size
+    # are spread evenly.
     dataset = data.from_items(records, override_num_blocks=len(records))
-    # Ray sets memory aside for the largest block that a task may make, and would run few such small rows at a time.
+    # Ray reserves memory for the largest block that a task may return, and would otherwise run few cases at a time.
     dataset.context.target_max_block_size = 1 << 20
     done = dataset.map(work.__call__, num_cpus=threads or 1, concurrency=concurrency).take_all()
     return [pickle.loads(record["row"]) for record in sorted(done, key=lambda record: int(record["position"]))]

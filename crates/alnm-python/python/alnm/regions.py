@@ -1,4 +1,8 @@
-"""Regions of an image: rings around them, shells and parts of them, distances, habitats; intensities on a common scale.
+"""Regions of an image: rings around them, shells inside them, connected parts, distances and habitats; and common
+intensity scales for images of several scanners.
+
+A region is made up of the voxels of a mask that have one label. Images and masks are :class:`alnm.Image` or images of
+SimpleITK, and results are of the kind that was given.
 
 >>> import numpy as np
 >>> from alnm import Image, regions
@@ -40,23 +44,29 @@ __all__ = [
 
 @dataclass(frozen=True)
 class DrawnRing:
-    """What became of a ring."""
+    """Report of one ring."""
 
     label: int
+    """Label of the voxels of the ring."""
     start: float
-    """Where the ring begins, in mm from the surface."""
+    """Distance from the surface in mm at which the ring begins; minus infinity for the depth of the region."""
     end: float
+    """Distance from the surface in mm at which the ring ends."""
     voxels: int
+    """Number of voxels of the ring; it may be 0."""
     cut_voxels: int
-    """Voxels at its distances that the limits, or other labels, took away."""
+    """Number of voxels at the distances of the ring that were left out because of ``within``, ``above`` or other
+    labels."""
 
 
 @dataclass(frozen=True)
 class Rings:
-    """Rings of a region, with the labels 1, 2 and so on."""
+    """Rings of a region."""
 
     mask: Any
+    """The rings with the labels 1, 2 and so on, and 0 elsewhere, on the grid of the region."""
     rings: list[DrawnRing]
+    """The report of each ring, in the order of the labels."""
 
 
 @dataclass(frozen=True)
@@ -78,13 +88,22 @@ def rings(
     keep_other_labels_out: bool = True,
     threads: int | None = None,
 ) -> Rings:
-    """Rings around a region and shells in it, by distance in mm: positive outwards from its surface, negative inwards.
+    """Rings around a region and shells inside it, by the distance from its surface in mm: positive outside, negative
+    inside. The distance of a voxel outside is that from its centre to the nearest centre of a voxel of the region; the
+    distance of a voxel inside is that to the nearest centre of a voxel outside. What lies beyond the image counts as
+    neither.
 
-    :param limits: where each ring begins and ends: (0, 5) has the voxels up to 5 mm away, (-2, 0) those up to 2 mm
-        deep, (-2, 5) both.
-    :param within: a mask that rings do not leave, such as the breast.
-    :param above: an image and a value that voxels of rings exceed, as tissue does air.
-    :param keep_other_labels_out: voxels of other labels belong to no ring.
+    :param mask: the mask with the region.
+    :param limits: the distances at which each ring begins and ends: (0, 5) holds the voxels up to 5 mm away, (-2, 0)
+        those up to 2 mm deep, and (-2, 5) both. A ring may begin at minus infinity, and no distance may lie in two
+        rings.
+    :param label: the label of the region.
+    :param within: a mask, such as that of the breast; only voxels that are not 0 in it belong to rings.
+    :param above: an image and a value; only voxels of the image with larger values belong to rings. It keeps rings in
+        tissue and out of air.
+    :param keep_other_labels_out: whether voxels with other labels of ``mask`` belong to no ring.
+    :param threads: number of threads; see :mod:`alnm`.
+    :raises AlnmError: for no ring, limits out of range, a label that does not occur, and grids that differ.
     """
     given = [(float(start), float(end)) for start, end in limits]
     image, value = (None, 0.0) if above is None else (as_image(above[0]), float(above[1]))
@@ -99,8 +118,15 @@ def rings(
 
 
 def shells(width: float, number: int) -> list[tuple[float, float]]:
-    """Shells of a region for :func:`rings`, from its surface to its depth: each ``width`` mm thick, and the last with
-    all that is deeper."""
+    """The limits of shells for :func:`rings`, from the surface of a region to its depth.
+
+    :param width: thickness of each shell in mm.
+    :param number: number of shells, 0 to 10000; the last one holds all that is deeper.
+    :returns: the limits of each shell; the last one begins at minus infinity.
+
+    >>> shells(2.0, 3)
+    [(-2.0, 0.0), (-4.0, -2.0), (-inf, -4.0)]
+    """
     return list(_native.shells(width, count(number, "number of shells", 10_000)))
 
 
@@ -109,15 +135,18 @@ class Components:
     """The connected parts of a label."""
 
     map: Any
-    """The number of each voxel's part, from 1 for the largest."""
+    """For each voxel the number of its part, from 1 for the largest; 0 elsewhere."""
     sizes: list[int]
-    """Voxels of each part, largest first."""
+    """Number of voxels of each part, the largest part first."""
 
 
 def connected_components(mask: Any, *, label: int = 1, corners: bool = False) -> Components:
     """The connected parts of a label.
 
-    :param corners: voxels that share an edge or a corner are connected too, and not only those that share a face.
+    :param mask: the mask.
+    :param label: the label. Where it does not occur, there are no parts.
+    :param corners: whether voxels that share only an edge or a corner are connected too, and not only those that share
+        a face.
     """
     parts, sizes = _native.connected_components(as_image(mask, "mask"), label, corners)
     return Components(like(of_native(parts), mask), list(sizes))
@@ -125,50 +154,73 @@ def connected_components(mask: Any, *, label: int = 1, corners: bool = False) ->
 
 @dataclass(frozen=True)
 class CrossSection:
-    """The axial slice on which a label has most voxels."""
+    """The slice along z on which a label has the most voxels."""
 
     slice: int
+    """Index of the slice, counted from 0; the first of several equal ones."""
     voxels: int
+    """Number of voxels with the label on the slice."""
     first: tuple[int, ...]
-    """First voxel (x, y, z) of the smallest rectangle around them."""
+    """Index (x, y, z) of the first voxel of the smallest rectangle around these voxels."""
     size: tuple[int, ...]
-    """Voxels of that rectangle along x, y and z."""
+    """Number of voxels of that rectangle along x, y and z."""
 
 
 def largest_cross_section(mask: Any, *, label: int = 1) -> CrossSection:
-    """The largest axial cross-section of a label."""
+    """The largest cross-section of a label on the slices along z.
+
+    :raises AlnmError: for a label that does not occur in the mask.
+    """
     place, voxels, first, size = _native.largest_cross_section(as_image(mask, "mask"), label)
     return CrossSection(place, voxels, tuple(first), tuple(size))
 
 
 def signed_distance(mask: Any, *, label: int = 1, threads: int | None = None) -> Any:
-    """The distance of each voxel to the outermost voxels of a region in mm, negative inside (ITK's
-    ``SignedMaurerDistanceMap``)."""
+    """The distance in mm of each voxel to the outermost voxels of a region, those with a voxel outside the region among
+    their 26 neighbours: 0 at these, positive outside and negative inside (ITK's ``SignedMaurerDistanceMap``). For a
+    region that fills the whole image all distances are infinite.
+
+    :param mask: the mask with the region.
+    :param label: the label of the region.
+    :param threads: number of threads; see :mod:`alnm`.
+    :raises AlnmError: for a label that does not occur in the mask.
+    """
     return like(of_native(_native.signed_distance(as_image(mask, "mask"), label, threads)), mask)
 
 
 @dataclass(frozen=True)
 class CountScore:
-    """How a number of habitats was judged."""
+    """The score of one number of habitats."""
 
     count: int
+    """The number of habitats."""
     score: float
-    """Its gap, BIC or mean silhouette."""
+    """Its gap statistic, Bayesian information criterion (BIC) or mean silhouette."""
     error: float
-    """Standard error of the gap; 0 for other criteria."""
+    """Standard error of the gap statistic; 0 for other criteria."""
 
 
 class Habitats:
-    """Habitats: voxels of lesions clustered by the values of maps, learned on training patients.
+    """Habitats: parts of lesions whose voxels are alike, by clustering of the values that maps have there.
 
-    :param count: number of habitats, or the smallest and the largest from which ``by`` chooses.
-    :param by: ``gap`` or ``silhouette`` for k-means, ``bic`` or ``silhouette`` for a mixture.
-    :param method: ``k_means`` or ``gaussian_mixture``.
-    :param order_by: feature by whose value habitats are numbered, from 0.
-    :param starts: starts of k-means, of which the best is taken.
-    :param max_iterations: most iterations.
-    :param most_voxels: voxels that are learned from, taken evenly where there are more.
-    :param seed: seed of the starts.
+    The clusters are learned on the voxels of training patients, after each map was standardised by its mean and
+    standard deviation over them, and then applied to any patient. They are numbered from 1 by the value of one map at
+    their centres, so that a habitat has the same number in every patient.
+
+    :param count: number of habitats, 1 to 50; or a tuple of the smallest and the largest number, from which ``by``
+        chooses. The smallest is at least 2, or 1 with the gap statistic.
+    :param by: criterion by which the number is chosen: ``gap`` (gap statistic of Tibshirani et al. 2001, for k-means
+        only), ``bic`` (lowest Bayesian information criterion, for a mixture only) or ``silhouette`` (highest mean
+        silhouette). The default is ``gap`` for k-means and ``bic`` for a mixture. It has no effect on a given number.
+    :param method: ``k_means``, or ``gaussian_mixture`` (a mixture of normal distributions).
+    :param order_by: position of the map, counted from 0, by whose values at the centres habitats are numbered in
+        ascending order.
+    :param starts: number of starts of k-means (k-means++), of which the best is kept; 1 to 1000.
+    :param max_iterations: largest number of iterations, at least 1.
+    :param most_voxels: largest number of voxels that are learned from, at least 2; of more, voxels are taken at even
+        distances.
+    :param seed: seed of the random starts.
+    :param threads: number of threads; see :mod:`alnm`.
 
     >>> patient = [[0.1, 5.0], [0.2, 5.1], [2.0, 1.0], [2.1, 1.2]]
     >>> Habitats(2).fit([patient]).predict(patient).tolist()
@@ -212,11 +264,15 @@ class Habitats:
         }  # fmt: skip
 
     def fit(self, patients: Sequence[Any], names: Sequence[str] | None = None) -> Habitats:
-        """Learn habitats.
+        """Learn habitats on training patients.
 
-        :param patients: for each patient a table with a row for each voxel and a column for each map; data frames and
-            tables of Arrow bring the names of their columns.
-        :param names: the names of the columns.
+        :param patients: for each patient a table with one row per voxel and one column per map, 1 to 64 maps. All
+            tables have their columns in the same order. Rows with a value that is not finite are left out.
+        :param names: names of the columns. By default they are those of the first table, which data frames and tables
+            of Arrow have, or ``x0``, ``x1`` and so on.
+        :returns: these habitats.
+        :raises AlnmError: for parameters out of range, a map whose values do not vary, tables with different numbers of
+            columns, and fewer finite voxels than habitats.
         """
         tables = [table(patient, names) for patient in patients]
         columns = list(names or (tables[0].names if tables else []))
@@ -236,47 +292,63 @@ class Habitats:
 
     @property
     def centres_(self) -> np.ndarray[Any, Any]:
-        """The values of the maps at the centre of each habitat, one row for each."""
+        """The values of the maps at the centres of the habitats, an array (habitats, maps) in the units of the maps."""
         return self._model().centres()  # type: ignore[no-any-return]
 
     @property
     def scores_(self) -> list[CountScore]:
-        """How the numbers of habitats were judged; empty where the number was given."""
+        """The score of each number of habitats that was considered; empty where the number was given."""
         return [CountScore(*score) for score in self._model().scores()]
 
     @property
     def learned_voxels_(self) -> int:
-        """Voxels that were learned from."""
+        """Number of voxels that were learned from."""
         return int(self._model().voxel_counts()[0])
 
     @property
     def left_out_voxels_(self) -> int:
-        """Voxels that were left out because a value was not finite."""
+        """Number of voxels that were left out because a value was not finite."""
         return int(self._model().voxel_counts()[1])
 
     def predict(self, voxels: Any) -> np.ndarray[Any, Any]:
-        """The habitat of each row, from 1; 0 where a value is not finite."""
+        """The habitat of each voxel.
+
+        :param voxels: a table with one row per voxel and the columns of the fit in the same order; names are not
+            compared.
+        :returns: the number of the habitat for each row, from 1; 0 where a value is not finite.
+        :raises AlnmError: before :meth:`fit`, or for another number of columns.
+        """
         values = np.ascontiguousarray(table(voxels).values)
         return self._model().labels(values, self.threads)  # type: ignore[no-any-return]
 
     def map(self, maps: Sequence[Any], mask: Any, *, label: int = 1) -> Any:
-        """The habitats of a region on its grid; 0 outside of it and where a map is not finite.
+        """The habitats of a region, as a mask.
 
-        :param maps: an image for each map that was learned, in their order.
+        :param maps: one image for each map, in the order of the columns of the fit, all on the grid of the mask.
+        :param mask: the mask with the region.
+        :param label: the label of the region.
+        :returns: the number of the habitat in each voxel of the region, from 1; 0 outside the region and where a map is
+            not finite.
+        :raises AlnmError: before :meth:`fit`, for another number of maps, a label that does not occur, and grids that
+            differ.
         """
         images = [as_image(each, "map") for each in maps]
         return like(of_native(self._model().map(images, as_image(mask, "mask"), label, self.threads)), mask)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Save what was learned as JSON, which the command ``alnm regions`` reads too."""
+        """Save what was learned as JSON, which the command ``alnm regions`` reads too. An existing file is replaced.
+
+        :raises AlnmError: before :meth:`fit`.
+        """
         with open(path, "w", encoding="utf-8") as file:
             file.write(self._model().to_json())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Habitats:
-        """Habitats that were saved.
+        """Read habitats that were saved.
 
-        :raises AlnmError: for a file that holds none.
+        :raises FileNotFoundError: where no such file exists.
+        :raises AlnmError: for a file that holds no habitats.
         """
         with open(existing(path), encoding="utf-8") as file:
             fitted = _native.FittedHabitats.from_json(file.read())
@@ -297,10 +369,12 @@ def _sample(image: Any, mask: Any, label: int) -> _Sample:
 
 
 class IntensityScale:
-    """One scale of intensities for images of different scanners, learned on some images and applied to others.
+    """A common intensity scale for images of different scanners, learned on training images and applied to others.
 
-    What decides the scale of an image is its region (breast, body, reference tissue), or where none is given all voxels
-    above 0; the whole image is mapped.
+    A scale is made by one of the class methods. The scale of an image is determined by the intensities in a region
+    (breast, body or reference tissue), or in all voxels above 0 where no mask is given; the whole image is mapped.
+    Histogram matching alone always uses the whole image. Voxels that are not finite determine nothing and stay as they
+    are.
 
     >>> image = Image(np.arange(1.0, 201.0).reshape(2, 10, 10), spacing=(1.0, 1.0, 1.0))
     >>> scaled = IntensityScale.nyul([image]).apply(image).array
@@ -322,10 +396,19 @@ class IntensityScale:
         scale: tuple[float, float] = (1.0, 100.0),
         threads: int | None = None,
     ) -> IntensityScale:
-        """Landmarks of Nyúl, Udupa and Zhang (2000): percentiles, averaged over the training images.
+        """Piecewise linear mapping by landmarks (Nyúl, Udupa and Zhang, IEEE Trans. Med. Imaging 19:143, 2000):
+        percentiles of the intensities, averaged over the training images.
 
-        :param percentiles: the landmarks, ascending; the first and the last span the scale.
-        :param scale: where these two lie.
+        :param images: the training images, at least one.
+        :param masks: one mask per image with the region that determines its landmarks; None for an image whose voxels
+            above 0 do.
+        :param label: the label of the region in the masks.
+        :param percentiles: the percentiles that are landmarks, at least two, ascending from 0 to 100. The first and the
+            last lie at the ends of the scale.
+        :param scale: the two ends of the scale, ascending.
+        :param threads: number of threads; see :mod:`alnm`.
+        :raises AlnmError: for parameters out of range, a region without finite voxels, and an image whose first and
+            last landmark are equal.
         """
         params = {"percentiles": [float(each) for each in percentiles], "scale": [float(each) for each in scale]}
         return cls._learned("nyul", images, masks, label, params, threads)
@@ -340,21 +423,27 @@ class IntensityScale:
         threshold_at_mean: bool = True,
         threads: int | None = None,
     ) -> IntensityScale:
-        """Quantiles of training images, averaged, to which others are matched (ITK's ``HistogramMatching``).
+        """Histogram matching (ITK's ``HistogramMatching``) to the quantiles of the training images, averaged over them.
 
-        :param levels: bins of the histogram.
-        :param match_points: quantiles that are matched.
-        :param threshold_at_mean: voxels below the mean are background.
+        :param images: the training images, at least one.
+        :param levels: number of bins of the histogram, 2 to 1048576.
+        :param match_points: number of quantiles that are matched, 1 to 1000. ITK's own default is 1.
+        :param threshold_at_mean: whether voxels below the mean of an image count as background.
+        :param threads: number of threads; see :mod:`alnm`.
+        :raises AlnmError: for parameters out of range, and an image without finite voxels or with one value only.
         """
         params = {"levels": levels, "match_points": match_points, "threshold_at_mean": threshold_at_mean}
         return cls._learned("histogram_matching", images, None, 1, params, threads)
 
     @classmethod
     def white_stripe(cls, *, mode: str = "last", width: float = 0.05) -> IntensityScale:
-        """A stripe around a mode of each image gets the mean 0 and the standard deviation 1 (Shinohara et al. 2014).
+        """White stripe (Shinohara et al., NeuroImage Clin. 6:9, 2014): each image is mapped so that its intensities in
+        a stripe around a mode of their distribution have mean 0 and standard deviation 1. Nothing is learned.
 
-        :param mode: ``last`` (the brightest), ``largest`` or ``first`` (the darkest).
-        :param width: share of the intensities on each side of the mode.
+        :param mode: ``last`` (the brightest mode), ``largest`` (the highest) or ``first`` (the darkest).
+        :param width: share of the intensities on each side of the mode that belong to the stripe, above 0 and at most
+            0.5.
+        :raises AlnmError: for parameters out of range.
         """
         return cls._learned("white_stripe", [], None, 1, {"mode": mode, "width": width}, None)
 
@@ -362,12 +451,20 @@ class IntensityScale:
     def site(
         cls, images: Sequence[Any], masks: Sequence[Any] | None = None, *, label: int = 1, threads: int | None = None
     ) -> IntensityScale:
-        """The mean and the standard deviation of the images of a site."""
+        """The mean and standard deviation of the images of a site, to which other images are mapped.
+
+        :param images: the training images, at least one. Their means and standard deviations are averaged.
+        :param masks: as in :meth:`nyul`.
+        :param label: the label of the region in the masks.
+        :param threads: number of threads; see :mod:`alnm`.
+        :raises AlnmError: for no image, and a region without finite voxels or with one value only.
+        """
         return cls._learned("site", images, masks, label, {}, threads)
 
     @classmethod
     def z_score(cls) -> IntensityScale:
-        """Mean 0 and standard deviation 1."""
+        """z-scores: each image is mapped so that its intensities have mean 0 and standard deviation 1. Nothing is
+        learned."""
         return cls(_native.FittedScale.z_score())
 
     @classmethod
@@ -387,22 +484,30 @@ class IntensityScale:
         return cls(_native.FittedScale.learn(method, samples, params, threads))
 
     def apply(self, image: Any, mask: Any = None, *, label: int = 1, threads: int | None = None) -> Any:
-        """An image on the common scale, in single precision.
+        """Map an image to the common scale.
 
-        :raises AlnmError: where the intensities that decide the scale are none, or do not vary.
+        :param image: the image.
+        :param mask: a mask on the same grid with the region that determines the scale of the image; without it the
+            voxels above 0 do. It has no effect on a scale from :meth:`histogram_matching`.
+        :param label: the label of the region in the mask.
+        :param threads: number of threads; see :mod:`alnm`.
+        :returns: the image in single precision.
+        :raises AlnmError: for a label that does not occur, a grid that differs, and intensities that are none or do not
+            vary.
         """
         return like(of_native(self._native.apply(_sample(image, mask, label), threads)), image)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Save the scale as JSON, which the command ``alnm standardise`` reads too."""
+        """Save the scale as JSON, which the command ``alnm standardise`` reads too. An existing file is replaced."""
         with open(path, "w", encoding="utf-8") as file:
             file.write(self._native.to_json())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> IntensityScale:
-        """A scale that was saved.
+        """Read a scale that was saved.
 
-        :raises AlnmError: for a file that holds none.
+        :raises FileNotFoundError: where no such file exists.
+        :raises AlnmError: for a file that holds no scale.
         """
         with open(existing(path), encoding="utf-8") as file:
             return cls(_native.FittedScale.from_json(file.read()))

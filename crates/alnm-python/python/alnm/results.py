@@ -1,4 +1,4 @@
-"""What the statistical functions return, and how they take tables."""
+"""The results of the statistical functions, and the conversion of their arguments."""
 
 from __future__ import annotations
 
@@ -17,39 +17,48 @@ class Interval:
     """A confidence interval."""
 
     lower: float
+    """Lower end."""
     upper: float
+    """Upper end."""
     level: float
+    """Confidence level, such as 0.95."""
 
 
 @dataclass(frozen=True)
 class TestResult:
-    """A hypothesis test."""
+    """The result of a hypothesis test."""
 
+    # Without it, pytest takes the class for a group of tests because of its name.
     __test__ = False
 
     method: str
+    """Name of the test."""
     statistic: float
+    """Test statistic."""
     degrees_of_freedom: list[float]
+    """Degrees of freedom of the distribution that the statistic is compared with; empty if it has none."""
     p_value: float
     estimate: list[float]
+    """The estimates that the test is about; each function says which."""
     interval: Interval | None
+    """Confidence interval; None where the test has none."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table of features: rows are patients."""
+    """A table of features: names of the columns, and an array with one row per patient."""
 
     names: list[str]
     values: Any
 
 
 def interval(limits: tuple[float, float, float]) -> Interval:
-    """The interval that the native module returned."""
+    """An interval from the numbers that the native module returned."""
     return Interval(*limits)
 
 
 def test_result(parts: Any) -> TestResult:
-    """The test that the native module returned."""
+    """A test result from the parts that the native module returned."""
     method, statistic, degrees, p_value, estimate, limits = parts
     return TestResult(method, statistic, degrees, p_value, estimate, None if limits is None else Interval(*limits))
 
@@ -58,8 +67,9 @@ test_result.__test__ = False  # type: ignore[attr-defined]
 
 
 def _arrow_columns(values: Any) -> list[tuple[str, Any]] | None:
-    """Names and numbers of the columns of what offers a stream of Arrow, such as tables of Polars, PyArrow and DuckDB;
-    ``None`` of anything else. Data frames of pandas are read by NumPy, which does not need PyArrow."""
+    """Names and numbers of the columns of an object that exports an Arrow stream, such as tables of Polars, PyArrow and
+    DuckDB; ``None`` for any other object. Data frames of pandas are read by NumPy, since their Arrow export would need
+    PyArrow."""
     export = getattr(values, "__arrow_c_stream__", None)
     if export is None or type(values).__module__.partition(".")[0] == "pandas":
         return None
@@ -67,7 +77,7 @@ def _arrow_columns(values: Any) -> list[tuple[str, Any]] | None:
 
 
 def _column(values: Any, what: str) -> Any:
-    """An array of one axis."""
+    """Values as an array of one axis."""
     columns = _arrow_columns(values)
     if columns is not None:
         if len(columns) != 1:
@@ -80,9 +90,9 @@ def _column(values: Any, what: str) -> Any:
 
 
 def labels(values: Any) -> list[bool]:
-    """Outcomes of 0 and 1, or of booleans, as booleans.
+    """Outcomes, given as booleans or as 0 and 1, as booleans.
 
-    :raises AlnmError: for other values.
+    :raises AlnmError: for other values, and for an array with more than one axis.
     """
     array = _column(values, "the outcome")
     if array.dtype != bool and not np.isin(array, (0, 1)).all():
@@ -92,25 +102,38 @@ def labels(values: Any) -> list[bool]:
 
 
 def numbers(values: Any, what: str = "the numbers") -> list[float]:
-    """Numbers in one axis."""
+    """Values as a list of numbers.
+
+    :param what: the name of the argument in error messages.
+    :raises AlnmError: for an array with more than one axis.
+    """
     array = np.asarray(_column(values, what), dtype=float)
     return array.tolist()  # type: ignore[no-any-return]
 
 
 def count(value: Any, what: str, most: int) -> int:
-    """A whole number from 0 to ``most``, which bounds the memory that it can take."""
+    """A whole number from 0 to ``most``, a limit that bounds the memory which the number can demand.
+
+    :raises AlnmError: for anything else.
+    """
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not 0 <= value <= most:
         raise AlnmError(f"{what} is {value!r}; it must be a whole number from 0 to {most}")
     return int(value)
 
 
 def matrix(values: Any, what: str = "the table") -> Any:
-    """Numbers in two axes."""
+    """The numbers of a table as an array of two axes; see :func:`table`."""
     return table(values, what=what).values
 
 
 def table(values: Any, names: Sequence[str] | None = None, what: str = "the table") -> Table:
-    """A table from a pandas data frame or a table of Arrow, which bring their names, or from an array of two axes."""
+    """A table from a pandas data frame or a table of Arrow, whose column names are used, or from an array of two axes,
+    whose columns are called ``x0``, ``x1`` and so on.
+
+    :param names: names in place of these. Columns are matched with them by position.
+    :param what: the name of the argument in error messages.
+    :raises AlnmError: for an array with another number of axes, or another number of names than of columns.
+    """
     streamed = _arrow_columns(values)
     if streamed is None:
         columns = getattr(values, "columns", None)

@@ -1,7 +1,9 @@
-"""Outlines of lesions: active contours, region growing, morphology, and how far outlines agree.
+"""Outlines of lesions: active contours, region growing, morphology, and the agreement between outlines.
 
-Images are :class:`alnm.Image` or images of SimpleITK; outlines come back as the kind that was given. The voxels are
-those of ITK-SNAP's and ITK's filters, the distances those of SimpleITK and of DeepMind's surface-distance.
+Images and masks are :class:`alnm.Image` or images of SimpleITK; results are of the kind that was given. Masks are on
+the same grid as the image to which they belong. The algorithms are those of ITK-SNAP and of ITK's filters, and the
+distances between outlines those of SimpleITK and of DeepMind's package surface-distance. Voxel indices are (x, y, z),
+counted from 0; z is 0 for an image of two dimensions.
 
 >>> import numpy as np
 >>> from alnm import Image, segmentation
@@ -73,12 +75,17 @@ def threshold_speed(
     smoothness: float = 3.0,
     threads: int | None = None,
 ) -> Any:
-    """The speed of a contour by smooth thresholds, between -1 and 1 (ITK-SNAP's "thresholding").
+    """The speed image of an active contour from smooth thresholds (ITK-SNAP's pre-segmentation "thresholding"):
+    tanh(s (v - lower)) + tanh(s (upper - v)) - 1, or one of both terms alone.
 
+    :param image: the image, with finite voxels.
     :param lower: values below it make the contour shrink.
-    :param upper: values above it make it shrink; at least one of both is needed.
-    :param smoothness: steepness of the transition, above 0 and at most 10.
-    :raises AlnmError: for thresholds that make no sense and voxels that are not finite.
+    :param upper: values above it make the contour shrink; above ``lower``. At least one of the two has to be given.
+    :param smoothness: steepness of the transition, as in ITK-SNAP, above 0 and at most 10; larger is steeper.
+    :param threads: number of threads; see :mod:`alnm`.
+    :returns: the speed of each voxel, between -1 and 1, in single precision; the contour grows where it is above 0.
+    :raises AlnmError: for parameters out of range, a voxel that is not finite, and a single threshold in an image whose
+        voxels are all equal.
     """
     params = {"lower": lower, "upper": upper, "smoothness": smoothness}
     return like(of_native(_native.threshold_speed(as_image(image), params, threads)), image)
@@ -87,11 +94,17 @@ def threshold_speed(
 def edge_speed(
     image: Any, *, sigma: float = 1.0, kappa: float = 0.04, exponent: float = 3.0, threads: int | None = None
 ) -> Any:
-    """The speed of a contour that stops at edges, between 0 and 1 (ITK-SNAP's "edge attraction").
+    """The speed image of an active contour that stops at edges (ITK-SNAP's pre-segmentation "edge attraction"):
+    1 / (1 + (g / (m κ))^λ), with the length g of the gradient of the smoothed image per mm and the range m of the
+    values of the image.
 
-    :param sigma: standard deviation of the smoothing in voxels.
-    :param kappa: the gradient, as a share of the image's range, at which the speed is a half.
-    :param exponent: how steeply the speed falls with the gradient.
+    :param image: the image, with finite voxels.
+    :param sigma: standard deviation of the Gaussian smoothing in voxels, above 0 and at most 10.
+    :param kappa: κ, the gradient as a share of the range of the image at which the speed is a half; above 0.
+    :param exponent: λ, how steeply the speed falls with the gradient; above 0.
+    :param threads: number of threads; see :mod:`alnm`.
+    :returns: the speed of each voxel, between 0 and 1, in single precision.
+    :raises AlnmError: for parameters out of range, a voxel that is not finite, and an image whose voxels are all equal.
     """
     params = {"sigma": sigma, "kappa": kappa, "exponent": exponent}
     return like(of_native(_native.edge_speed(as_image(image), params, threads)), image)
@@ -99,28 +112,32 @@ def edge_speed(
 
 @dataclass(frozen=True)
 class MixtureClass:
-    """A class of values."""
+    """One class of a mixture: a normal distribution of values."""
 
     weight: float
-    """Share of the voxels."""
+    """Share of the voxels that belong to the class."""
     mean: float
+    """Mean of the values of the class."""
     variance: float
+    """Variance of the values of the class."""
 
 
 @dataclass(frozen=True)
 class MixtureSpeed:
-    """A speed by clusters of values."""
+    """A speed image from a mixture of classes, with the mixture."""
 
     speed: Any
-    """The probability of the classes of the structure minus that of all others."""
+    """For each voxel the probability of the classes of the structure minus that of all others, between -1 and 1."""
     classes: list[MixtureClass]
-    """The classes, by ascending mean."""
+    """The classes, in the order of ascending means."""
     foreground: list[int]
-    """The classes of the structure."""
+    """Positions of the classes of the structure among the classes, counted from 0."""
     log_likelihood: float
-    """Mean log-likelihood of the voxels that were looked at."""
+    """Mean log-likelihood of the voxels to which the mixture was fitted."""
     iterations: int
+    """Number of iterations that were done."""
     converged: bool
+    """Whether the fit had converged before the iterations were used up."""
 
 
 def mixture_speed(
@@ -134,14 +151,22 @@ def mixture_speed(
     samples: int = 100_000,
     threads: int | None = None,
 ) -> MixtureSpeed:
-    """The speed of a contour by a mixture of Gaussian classes of the image's values (ITK-SNAP's "clustering").
+    """The speed image of an active contour from a mixture of normal distributions of the values of the image, fitted by
+    expectation maximisation (ITK-SNAP's pre-segmentation "clustering"). ITK-SNAP starts with random centres; here the
+    classes start at quantiles of the values, so that the same image gives the same classes.
 
-    :param seed: a mask; the structure is the class to which most of its voxels belong.
-    :param foreground: in place of a seed, the classes of the structure from 0, by ascending mean.
+    :param image: the image, with finite voxels.
+    :param seed: a mask; the structure is the class to which most of its voxels that are not 0 belong.
+    :param foreground: the classes of the structure, counted from 0 in the order of ascending means. It takes the place
+        of ``seed``; one of the two has to be given.
     :param classes: number of classes, 2 to 20.
-    :param iterations: iterations at most.
-    :param tolerance: change of the mean log-likelihood at which the fit ends.
-    :param samples: voxels looked at, at most.
+    :param iterations: largest number of iterations, at least 1.
+    :param tolerance: the fit ends when the mean log-likelihood changes by less than this; above 0.
+    :param samples: largest number of voxels to which the mixture is fitted, at least 100; of a larger image, voxels
+        are taken at even distances.
+    :param threads: number of threads; see :mod:`alnm`.
+    :raises AlnmError: for parameters out of range, a missing structure, a seed without voxels or on another grid, a
+        voxel that is not finite, and an image with fewer different values than classes.
     """
     params = {"classes": classes, "iterations": iterations, "tolerance": tolerance, "samples": samples}
     seeded = None if seed is None else as_image(seed, "seed")
@@ -158,10 +183,14 @@ def mixture_speed(
 
 
 def bubbles(image: Any, centres: Sequence[Sequence[float]], radius: float | Sequence[float]) -> Any:
-    """A seed: the voxels in balls around points, on the grid of an image.
+    """A seed mask: the voxels whose centres lie in balls around points. The voxel nearest to a point always belongs to
+    its ball, however small the radius.
 
-    :param centres: points (x, y, z) in mm; :meth:`alnm.Image.index_to_point` gives that of a voxel.
-    :param radius: one radius in mm, or one for each point.
+    :param image: the image whose grid is taken.
+    :param centres: points (x, y, z) in mm; :meth:`alnm.Image.index_to_point` gives the point of a voxel.
+    :param radius: one radius in mm for all points, or one for each; at least 0.
+    :returns: a mask that is 1 in the balls and 0 elsewhere.
+    :raises AlnmError: for no point, a point outside the image, and a radius out of range.
     """
     points = [[float(coordinate) for coordinate in centre] for centre in centres]
     radii = [float(radius)] * len(points) if isinstance(radius, (int, float)) else [float(each) for each in radius]
@@ -171,43 +200,52 @@ def bubbles(image: Any, centres: Sequence[Sequence[float]], radius: float | Sequ
 
 
 def markup_points(path: str | os.PathLike[str]) -> list[tuple[float, ...]]:
-    """The points (x, y, z) in mm of a file of 3D Slicer (``.mrk.json``, ``.fcsv``)."""
+    """Read points that 3D Slicer saved, from a markups file (``.mrk.json``) or a table of fiducials (``.fcsv``).
+
+    :param path: the file, with coordinates in LPS or RAS, as it states.
+    :returns: the points (x, y, z) in mm and LPS coordinates, as :func:`bubbles` takes them. Points that were not placed
+        are left out.
+    :raises FileNotFoundError: where no such file exists.
+    :raises AlnmError: for a file of another kind, one without points or with more than 100000.
+    """
     with open(existing(path), encoding="utf-8") as file:
         return [tuple(point) for point in _native.markup_points(file.read())]
 
 
 @dataclass(frozen=True)
 class ContourIteration:
-    """Where a contour is after an iteration."""
+    """The state of a contour after an iteration, as an observer is told of it."""
 
     iteration: int
-    """Number of the iteration, from 1."""
+    """Number of the iteration, counted from 1."""
     iterations: int
-    """Iterations at most."""
+    """Largest number of iterations."""
     rms_change: float
-    """Root mean squared change of the level set at the contour, in mm."""
+    """Root mean square of the change of the level set at the contour, in mm."""
     core_voxels: int
-    """Voxels inside, without those that the contour crosses."""
+    """Number of voxels inside the contour, without those that it crosses."""
     active_voxels: int
-    """Voxels that it crosses."""
+    """Number of voxels that the contour crosses."""
 
 
 @dataclass(frozen=True)
 class EvolvedContour:
-    """The outline that a contour found."""
+    """The result of an active contour."""
 
     mask: Any
+    """The outline: 1 inside the contour and 0 elsewhere."""
     voxel_count: int
+    """Number of voxels inside."""
     volume: float
-    """Volume of the voxels in mm³."""
+    """Volume of these voxels in mm³."""
     iterations: int
-    """Iterations that were done."""
+    """Number of iterations that were done."""
     rms_change: float
-    """Root mean squared change of the last iteration, in mm."""
+    """Root mean square of the change of the level set in the last iteration, in mm."""
     settled: bool
     """Whether the contour had settled before the iterations were used up."""
     warnings: list[str]
-    """What should be looked at: a contour that vanished, reaches the border of the image, or may have leaked."""
+    """What should be checked: a contour that vanished, reaches the border of the image, or may have leaked."""
 
 
 def active_contour(
@@ -227,18 +265,29 @@ def active_contour(
     observer: Callable[[ContourIteration], None] | None = None,
     threads: int | None = None,
 ) -> EvolvedContour:
-    """Let a contour grow from a seed with a speed, as ITK-SNAP's semi-automatic segmentation.
+    """Let a contour grow from a seed with the speed of each voxel, as in ITK-SNAP's semi-automatic segmentation.
 
-    :param speed: an image of speeds between -1 and 1, of :func:`threshold_speed`, :func:`edge_speed` or
+    :param speed: an image of speeds between -1 and 1, from :func:`threshold_speed`, :func:`edge_speed` or
         :func:`mixture_speed`.
-    :param seed: a mask on its grid; the contour begins around its voxels that are not 0.
-    :param method: ``regions`` (region competition, after thresholds and clusters) or ``edges`` (geodesic active
-        contours). The weights and exponents that are left out are ITK-SNAP's for it.
-    :param iterations: iterations at most.
-    :param rms_change: change of an iteration in mm below which the contour has settled; 0 never.
-    :param time_step_factor: share of the longest stable time step.
-    :param observer: told of each iteration; an exception that it raises ends the contour.
-    :raises AlnmError: for parameters out of range, a seed without voxels, grids that differ.
+    :param seed: a mask on the same grid; the contour starts around its voxels that are not 0.
+    :param method: ``regions`` (region competition, for the speed from thresholds or a mixture) or ``edges`` (geodesic
+        active contours, for the speed from edges). It decides the defaults of the weights and exponents, which are
+        those of ITK-SNAP.
+    :param iterations: largest number of iterations, at least 1.
+    :param propagation_weight: weight of the growth with the speed; the default is 1.
+    :param propagation_exponent: power of the speed in the growth, 0 to 10; the default is 1.
+    :param curvature_weight: weight of the curvature, which makes the contour smooth; at least 0, the default is 0.2.
+    :param curvature_exponent: power of the speed with which the curvature is multiplied, 0 to 10; the default is 0 for
+        ``regions`` and 1 for ``edges``. In files of ITK-SNAP this number is smaller by one.
+    :param advection_weight: weight of the attraction by edges; the default is 0 for ``regions`` and 2 for ``edges``.
+    :param advection_exponent: power of the speed with which the attraction is multiplied, 0 to 10; the default is 0.
+    :param rms_change: the contour has settled when the root mean square of the change of an iteration, in mm, is below
+        this; at least 0. With 0 all iterations are done.
+    :param time_step_factor: the time step, as a share of the longest stable one; above 0 and at most 1.
+    :param observer: a function that is called after each iteration; an exception that it raises ends the contour.
+    :param threads: number of threads; see :mod:`alnm`.
+    :raises AlnmError: for parameters out of range, a seed without voxels or on another grid, and a speed that is not
+        finite.
     """
     given = {
         "iterations": iterations,
@@ -263,7 +312,7 @@ def _seeds(seeds: Sequence[Sequence[int]]) -> list[list[int]]:
 
 
 def _radius(radius: Radius) -> list[int]:
-    """A radius of at most 100 voxels for each axis."""
+    """The radius along x, y and z, each at most 100 voxels."""
     each = list(radius) if isinstance(radius, Sequence) else [radius] * 3
     return [count(voxels, "radius", 100) for voxels in each]
 
@@ -271,10 +320,17 @@ def _radius(radius: Radius) -> list[int]:
 def connected_threshold(
     image: Any, seeds: Sequence[Sequence[int]], lower: float, upper: float, *, corners: bool = False
 ) -> Any:
-    """The voxels from ``lower`` to ``upper`` that are connected with a seed (ITK's ``ConnectedThreshold``).
+    """Region growing: the voxels with values from ``lower`` to ``upper`` that are connected with a seed which has such
+    a value itself (ITK's ``ConnectedThreshold``).
 
-    :param seeds: voxels (x, y, z).
-    :param corners: voxels that share an edge or a corner are connected too.
+    :param image: the image, in single precision; its voxels must be finite.
+    :param seeds: indices (x, y, z) of at least one voxel.
+    :param lower: lower limit, which belongs to the range.
+    :param upper: upper limit, which belongs to the range.
+    :param corners: whether voxels that share only an edge or a corner are connected too, and not only those that share
+        a face.
+    :returns: a mask that is 1 in the region and 0 elsewhere.
+    :raises AlnmError: for no seed, a seed outside the image, a limit that is NaN, and a voxel that is not finite.
     """
     grown = _native.connected_threshold(as_image(image), _seeds(seeds), lower, upper, corners)
     return like(of_native(grown), image)
@@ -283,11 +339,17 @@ def connected_threshold(
 def neighbourhood_connected(
     image: Any, seeds: Sequence[Sequence[int]], lower: float, upper: float, radius: Radius = 1
 ) -> Any:
-    """The connected voxels around each of which a whole box lies from ``lower`` to ``upper`` (ITK's
-    ``NeighborhoodConnected``).
+    """Region growing by neighbourhoods: the voxels connected with a seed by faces, around each of which all voxels of a
+    box have values from ``lower`` to ``upper`` (ITK's ``NeighborhoodConnected``). Beyond its border the image continues
+    with the values there.
 
-    :param seeds: voxels (x, y, z).
-    :param radius: radius of the box in voxels, one for all axes or one for each of (x, y, z).
+    :param image: the image, in single precision; its voxels must be finite.
+    :param seeds: indices (x, y, z) of at least one voxel.
+    :param lower: lower limit, which belongs to the range.
+    :param upper: upper limit, which belongs to the range.
+    :param radius: radius of the box in voxels, 0 to 100: one for all axes, or one for each of (x, y, z).
+    :returns: a mask that is 1 in the region and 0 elsewhere.
+    :raises AlnmError: as :func:`connected_threshold`, and for a radius out of range.
     """
     grown = _native.neighbourhood_connected(as_image(image), _seeds(seeds), lower, upper, _radius(radius))
     return like(of_native(grown), image)
@@ -295,13 +357,16 @@ def neighbourhood_connected(
 
 @dataclass(frozen=True)
 class ConfidentRegion:
-    """A region that grew by the confidence of its own values."""
+    """The result of :func:`confidence_connected`."""
 
     mask: Any
+    """The region: 1 inside and 0 elsewhere."""
     mean: float
-    """Mean of the values from which the last limits came."""
+    """Mean of the values from which the last limits were computed."""
     variance: float
+    """Variance of these values."""
     limits: tuple[float, float]
+    """The last lower and upper limit."""
 
 
 def confidence_connected(
@@ -312,12 +377,16 @@ def confidence_connected(
     iterations: int = 4,
     initial_radius: int = 1,
 ) -> ConfidentRegion:
-    """Region growing by mean and standard deviation of the region's own values (ITK's ``ConfidenceConnected``).
+    """Region growing between limits that come from the values of the region itself (ITK's ``ConfidenceConnected``, with
+    SimpleITK's defaults): mean ± ``multiplier`` standard deviations, first of boxes around the seeds, then of the
+    region that the limits gave. The values of the seeds always lie within the limits.
 
-    :param seeds: voxels (x, y, z).
-    :param multiplier: standard deviations on either side of the mean.
-    :param iterations: how often the limits are found anew.
-    :param initial_radius: radius of the boxes around the seeds in voxels.
+    :param image: the image, in single precision; its voxels must be finite.
+    :param seeds: indices (x, y, z) of at least one voxel.
+    :param multiplier: number of standard deviations on either side of the mean, above 0.
+    :param iterations: how many times the limits are computed again from the region.
+    :param initial_radius: radius of the boxes around the seeds in voxels, at most 100.
+    :raises AlnmError: as :func:`connected_threshold`, and for parameters out of range.
     """
     params = {"multiplier": multiplier, "iterations": iterations, "initial_radius": initial_radius}
     mask, mean, variance, limits = _native.confidence_connected(as_image(image), _seeds(seeds), params)
@@ -325,11 +394,15 @@ def confidence_connected(
 
 
 def arrival_times(speed: Any, seeds: Sequence[Sequence[int]], stop: float = float("inf")) -> Any:
-    """When a front arrives that moves with a speed in mm per unit of time (fast marching).
+    """The time at which a front arrives at each voxel: the solution of |∇T| · speed = 1 by fast marching (Sethian, PNAS
+    93:1591, 1996), as in ITK's ``FastMarching``.
 
-    :param speed: speeds of at least 0.
-    :param seeds: voxels (x, y, z) from which it starts.
-    :param stop: the time at which the front stops; voxels beyond it are infinite.
+    :param speed: the speed in each voxel in mm per unit of time, finite and at least 0.
+    :param seeds: indices (x, y, z) of the voxels from which the front starts at time 0.
+    :param stop: the time at which the front stops, above 0.
+    :returns: times in double precision. Voxels that the front does not reach until ``stop``, and those of speed 0, are
+        infinite, or have a time after ``stop`` where the front was about to reach them.
+    :raises AlnmError: for no seed, a seed outside the image, and a speed or time out of range.
     """
     return like(of_native(_native.arrival_times(as_image(speed, "speed"), _seeds(seeds), stop)), speed)
 
@@ -340,122 +413,181 @@ def _changed(mask: Any, label: int, operation: str, radius: Radius, ball: bool) 
 
 
 def dilate(mask: Any, radius: Radius = 1, *, label: int = 1, ball: bool = True) -> Any:
-    """The label's voxels and all that an element reaches from them, as 1 (ITK's ``BinaryDilate``).
+    """Dilation of the voxels with a label (ITK's ``BinaryDilate``).
 
-    :param radius: radius of the element in voxels, one for all axes or one for each of (x, y, z); at most 100.
-    :param ball: whether it is an ellipsoid or a box.
+    :param mask: the mask.
+    :param radius: radius of the structuring element in voxels, 0 to 100: one for all axes, or one for each of
+        (x, y, z).
+    :param label: the label of the voxels that are dilated.
+    :param ball: whether the structuring element is an ellipsoid, with half axes of radius + ½, or a box.
+    :returns: a mask that is 1 in the voxels with the label and those that the element reaches from them, and 0
+        elsewhere.
+    :raises AlnmError: for a radius out of range.
     """
     return _changed(mask, label, "dilate", radius, ball)
 
 
 def erode(mask: Any, radius: Radius = 1, *, label: int = 1, ball: bool = True) -> Any:
-    """The label's voxels from which an element reaches no other voxel, as 1; arguments as in :func:`dilate`."""
+    """Erosion of the voxels with a label (ITK's ``BinaryErode``): 1 where the structuring element reaches no voxel of
+    the image without the label, and 0 elsewhere. The arguments are those of :func:`dilate`."""
     return _changed(mask, label, "erode", radius, ball)
 
 
 def opening(mask: Any, radius: Radius = 1, *, label: int = 1, ball: bool = True) -> Any:
-    """:func:`erode`, then :func:`dilate`: takes away what is thinner than the element."""
+    """Opening, which is :func:`erode` followed by :func:`dilate`: it removes parts that are thinner than the
+    structuring element (ITK's ``BinaryMorphologicalOpening``). The arguments are those of :func:`dilate`."""
     return _changed(mask, label, "opening", radius, ball)
 
 
 def closing(mask: Any, radius: Radius = 1, *, label: int = 1, ball: bool = True) -> Any:
-    """:func:`dilate`, then :func:`erode`: closes gaps that are thinner than the element."""
+    """Closing, which is :func:`dilate` followed by :func:`erode`: it fills gaps that are thinner than the structuring
+    element (ITK's ``BinaryMorphologicalClosing``). The arguments are those of :func:`dilate`."""
     return _changed(mask, label, "closing", radius, ball)
 
 
 def fill_holes(mask: Any, *, label: int = 1) -> Any:
-    """The label's voxels and the holes in them, as 1 (ITK's ``BinaryFillhole``)."""
+    """The voxels with a label and the holes in them, as 1 (ITK's ``BinaryFillhole``). Holes are parts of the rest of
+    the image, connected by faces, that do not reach its border."""
     return _changed(mask, label, "fill_holes", 0, False)
 
 
 def largest_part(mask: Any, *, label: int = 1) -> Any:
-    """The largest of the label's parts, which are connected by faces, as 1."""
+    """The largest of the parts of a label that are connected by faces, as 1; of equal parts the one with the first
+    voxel in raster order. The mask is empty where the label does not occur."""
     return _changed(mask, label, "largest_part", 0, False)
 
 
 def smooth(mask: Any, radius: Radius = 1, *, label: int = 1) -> Any:
-    """The voxels around which more than half of a box has the label, as 1 (ITK's ``BinaryMedian``)."""
+    """Smoothing of the voxels with a label: 1 where more than half of the voxels of a box have it (ITK's
+    ``BinaryMedian``).
+
+    :param mask: the mask; beyond its border it continues with the labels there.
+    :param radius: radius of the box in voxels, 0 to 100: one for all axes, or one for each of (x, y, z).
+    :param label: the label.
+    :raises AlnmError: for a radius out of range.
+    """
     return _changed(mask, label, "smooth", radius, False)
 
 
 @dataclass(frozen=True)
 class RegionOverlap:
-    """Overlap of the voxels of two outlines."""
+    """Overlap of the voxels of two outlines, a reference A and another outline B. A measure that would divide by 0,
+    because an outline has no voxel, is NaN."""
 
     reference_voxels: int
+    """Number of voxels of the reference, |A|."""
     other_voxels: int
+    """Number of voxels of the other outline, |B|."""
     common_voxels: int
+    """Number of voxels of both, |A ∩ B|."""
     reference_volume: float
-    """In mm³, as the other's."""
+    """Volume of the reference in mm³."""
     other_volume: float
+    """Volume of the other outline in mm³."""
     dice: float
+    """Dice coefficient 2 |A ∩ B| / (|A| + |B|)."""
     jaccard: float
+    """Jaccard coefficient |A ∩ B| / |A ∪ B|."""
     volume_similarity: float
-    """2 (other - reference) / (reference + other): positive where the other is larger."""
+    """Volume similarity 2 (|B| - |A|) / (|A| + |B|): 0 for equal volumes, positive where the other outline is
+    larger."""
     kappa: float
-    """Cohen's, over all voxels of the image."""
+    """Cohen's kappa over all voxels of the image, inside or outside; it grows with the background in the image."""
     false_negative_error: float
-    """Share of the reference that the other lacks."""
+    """Share of the reference that the other outline misses, 1 - |A ∩ B| / |A|."""
     false_discovery_rate: float
-    """Share of the other that the reference lacks."""
+    """Share of the other outline that lies outside the reference, 1 - |A ∩ B| / |B|."""
 
 
 @dataclass(frozen=True)
 class VoxelDistances:
-    """Distances of the outermost voxels in mm, as SimpleITK."""
+    """Distances in mm between the voxels of a reference A and another outline B, as SimpleITK computes them.
+
+    The surface of an outline is made up of its voxels that share a face with a voxel of the image outside of it. The
+    distances of the voxels of each surface to the other surface are pooled from both sides.
+    """
 
     hausdorff: float
+    """Hausdorff distance: the largest distance of a voxel of one outline to the other outline."""
     average_hausdorff: float
+    """Average Hausdorff distance: half the sum of the mean distances of the voxels of A to B and of B to A."""
     surface_mean: float
+    """Mean of the pooled distances of the surfaces."""
     surface_median: float
+    """Median of the pooled distances of the surfaces."""
     surface_standard_deviation: float
+    """Standard deviation of the pooled distances of the surfaces, with n as divisor."""
     surface_percentile: float
+    """The chosen percentile of the pooled distances of the surfaces, by default the 95th."""
     surface_maximum: float
+    """Largest of the pooled distances of the surfaces."""
 
 
 @dataclass(frozen=True)
 class SurfelDistances:
-    """Distances of elements of surface in mm, weighted by their area, as DeepMind's surface-distance."""
+    """Distances in mm between surface elements of a reference and another outline, as DeepMind's package
+    surface-distance 0.1 computes them.
+
+    The surface runs between voxels, with the triangles of marching cubes; each distance counts with the area of its
+    surface element. What lies outside the image is outside the outline. For a single slice, lengths of contours take
+    the place of areas.
+    """
 
     hausdorff: float
+    """Hausdorff distance."""
     robust_hausdorff: float
+    """Robust Hausdorff distance: the larger of the chosen percentiles (by default the 95th) of the distances of both
+    surfaces."""
     mean_from_reference: float
+    """Mean distance of the surface of the reference to that of the other outline."""
     mean_from_other: float
+    """Mean distance of the surface of the other outline to that of the reference."""
     surface_dice: float
+    """Surface Dice: the share of both surfaces that lies within the tolerance of the other one."""
     overlap_of_reference: float
+    """Share of the surface of the reference that lies within the tolerance."""
     overlap_of_other: float
+    """Share of the surface of the other outline that lies within the tolerance."""
     reference_area: float
-    """In mm², as the other's."""
+    """Area of the surface of the reference in mm², or length of its contour in mm."""
     other_area: float
+    """Area of the surface of the other outline in mm², or length of its contour in mm."""
 
 
 @dataclass(frozen=True)
 class OutlineDistances:
-    """Distances of two surfaces, by both definitions of a surface."""
+    """Distances between two outlines, by two definitions of their surface."""
 
     voxels: VoxelDistances
+    """Distances between voxels, as in SimpleITK."""
     surfels: SurfelDistances
+    """Distances between surface elements, as in surface-distance."""
 
 
 @dataclass(frozen=True)
 class SliceAgreement:
-    """How far two outlines agree on one slice."""
+    """Agreement between two outlines on one slice, in two dimensions."""
 
     slice: int
+    """Index of the slice along z, counted from 0."""
     overlap: RegionOverlap
+    """Overlap of the voxels on this slice."""
     distances: OutlineDistances | None
+    """Distances on this slice; None where one of the outlines has no voxel on it."""
 
 
 @dataclass(frozen=True)
 class LabelAgreement:
-    """How far two outlines of one structure agree."""
+    """Agreement between two outlines of one structure."""
 
     label: int
+    """Label of the structure."""
     overlap: RegionOverlap
+    """Overlap of the voxels."""
     distances: OutlineDistances | None
-    """None where one of the outlines lacks the label."""
+    """Distances of the surfaces; None where one of the outlines has no voxel with the label."""
     slices: list[SliceAgreement]
-    """The slices on which either has it; empty unless they were asked for."""
+    """The agreement on each slice on which one of the outlines has the label; empty unless ``per_slice`` was set."""
 
 
 def _distances(fields: Any) -> OutlineDistances | None:
@@ -478,12 +610,16 @@ def compare_outlines(
     per_slice: bool = False,
     threads: int | None = None,
 ) -> list[LabelAgreement]:
-    """How far an outline agrees with a reference on the same grid, for each label.
+    """The agreement of an outline with a reference on the same grid, for each label.
 
-    :param labels: the labels to compare; all that occur in either where none is given.
-    :param tolerance: distance in mm up to which surfaces agree, for the surface Dice.
-    :param percentile: the percentile of the robust Hausdorff distances.
-    :param per_slice: also compare each axial slice by itself, in two dimensions.
+    :param reference: the mask with the reference.
+    :param other: the mask with the other outline.
+    :param labels: the labels to compare, not 0; by default all that occur in either mask.
+    :param tolerance: distance in mm up to which surfaces agree, for the surface Dice and the overlaps; at least 0.
+    :param percentile: the percentile of the robust distances, above 0 and at most 100.
+    :param per_slice: whether each slice along z is also compared by itself, in two dimensions.
+    :param threads: number of threads; see :mod:`alnm`.
+    :returns: the agreement for each label, in ascending order of the labels.
     :raises AlnmError: for grids that differ and parameters out of range.
     """
     params = {
@@ -506,25 +642,29 @@ def compare_outlines(
 
 @dataclass(frozen=True)
 class RaterPerformance:
-    """How an outline compares with the consensus."""
+    """Performance of one outline against the consensus."""
 
     sensitivity: float
+    """Probability that a voxel of the structure is outlined."""
     specificity: float
+    """Probability that a voxel outside the structure is not outlined."""
 
 
 @dataclass(frozen=True)
 class Staple:
-    """What STAPLE found."""
+    """The result of STAPLE."""
 
     probability: Any
-    """The probability of each voxel of belonging to the structure."""
+    """The probability that a voxel belongs to the structure, for each voxel, in double precision."""
     raters: list[RaterPerformance]
-    """The performance of each outline, in their order."""
+    """The performance of each outline, in the order in which they were given."""
     iterations: int
+    """Number of iterations, counted as ITK does: the first has the number 0."""
     converged: bool
+    """Whether the sensitivities and specificities had converged."""
 
     def mask(self, threshold: float = 0.5) -> Any:
-        """The voxels whose probability is at least ``threshold``, as 1."""
+        """The consensus as a mask: 1 where the probability is at least ``threshold``, and 0 elsewhere."""
         probability = as_image(self.probability, "probability")
         mask = probability.with_array((probability.array >= threshold).astype("uint8"))
         return like(mask, self.probability)
@@ -537,9 +677,15 @@ def _outlines(outlines: Sequence[Any]) -> list[Image]:
 def staple(
     outlines: Sequence[Any], *, label: int = 1, confidence_weight: float = 1.0, max_iterations: int = 10_000
 ) -> Staple:
-    """One outline out of several by STAPLE (Warfield, Zou and Wells 2004), with the values of ITK.
+    """The consensus of several outlines by STAPLE (Warfield, Zou and Wells, IEEE Trans. Med. Imaging 23:903, 2004),
+    with the values of ITK. The prior probability counts the background, so that a larger image around the same outlines
+    gives another result.
 
+    :param outlines: 1 to 64 masks on one grid.
+    :param label: label of the structure, not 0.
     :param confidence_weight: factor on the prior probability, above 0 and at most 1.
+    :param max_iterations: largest number of iterations, at least 1.
+    :raises AlnmError: for parameters out of range, grids that differ, and a label that no outline has.
     """
     params = {"label": label, "confidence_weight": confidence_weight, "max_iterations": max_iterations}
     probability, raters, iterations, converged = _native.staple(_outlines(outlines), params)
@@ -548,5 +694,10 @@ def staple(
 
 
 def majority_vote(outlines: Sequence[Any], *, undecided: int = 0) -> Any:
-    """The label that most outlines give each voxel; ``undecided`` where two or more are given equally often."""
+    """The label that most outlines give each voxel (ITK's ``LabelVoting``).
+
+    :param outlines: 1 to 64 masks on one grid.
+    :param undecided: the label of voxels for which two or more labels are given equally often.
+    :raises AlnmError: for no outline, more than 64, and grids that differ.
+    """
     return like(of_native(_native.majority_vote(_outlines(outlines), undecided)), outlines[0])

@@ -1,14 +1,14 @@
-"""Radiomic features with the interface of PyRadiomics, computed by another engine.
+"""Radiomic features with the interface of PyRadiomics, computed by the Rust crate ``alnm-radiomics``.
 
 Modules, classes, methods, settings, names of features and their values are those of PyRadiomics 3.0.1, so that code
-written for it runs as it is once the import is changed::
+written for it runs once its import is changed::
 
     from alnm.radiomics import featureextractor
 
     extractor = featureextractor.RadiomicsFeatureExtractor("params.yaml")
     features = extractor.execute("image.nrrd", "mask.nrrd")
 
-Code that cannot be changed finds this package under the name ``radiomics`` after :func:`install_as_radiomics`.
+After :func:`install_as_radiomics`, code that cannot be changed finds this package under the name ``radiomics``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any
 from alnm import _native
 
 __version__ = f"3.0.1+alnm.{_native.VERSION}"
-"""The version of PyRadiomics whose definitions are followed, and that of this package."""
+"""The version of PyRadiomics whose definitions are followed, and the version of this package."""
 
 logger = logging.getLogger("radiomics")
 logger.setLevel(logging.INFO)
@@ -34,10 +34,10 @@ if not any(isinstance(other, logging.StreamHandler) for other in logger.handlers
     logger.addHandler(handler)
 
 progressReporter: Any = None
-"""Kept for code that sets it; nothing is reported to it."""
+"""It exists for code written for PyRadiomics that sets it; no progress is reported to it."""
 
 testCases = ("brain1", "brain2", "breast1", "lung1", "lung2", "test_wavelet_64x64x64", "test_wavelet_37x37x37")
-"""The names that :func:`getTestCase` knows."""
+"""The names of the test cases of :func:`getTestCase`."""
 
 _MODULES = (
     "base",
@@ -67,21 +67,26 @@ _FEATURE_CLASSES = {
 
 
 def deprecated(func: Any) -> Any:
-    """Mark a feature's function as one that is not computed unless it is named."""
+    """A decorator that marks the function of a feature as deprecated: the feature is computed only where it is
+    named."""
     func._is_deprecated = True
     return func
 
 
 def setVerbosity(level: int) -> None:
-    """Set from which level on messages are written to the standard error stream: a level of :mod:`logging` from 10
-    (debugging) to 50, or 60 for none. The default is 30, warnings."""
+    """Set the lowest level of messages that are written to the standard error stream.
+
+    :param level: a level of :mod:`logging`, from 10 (debugging) to 50 (critical), or 60 for no messages. Other numbers
+        are set to the nearer of 10 and 60. At the start it is 30 (warnings).
+    """
     handler.setLevel(min(max(level, 10), 60))
     if handler.level < logger.level:
         logger.setLevel(handler.level)
 
 
 def getProgressReporter(*args: Any, **kwargs: Any) -> Any:
-    """The iterable that is given, which reports nothing; kept for code that calls it."""
+    """A stand-in for a progress bar: it yields the items of the iterable that it is given and reports nothing. It
+    exists for code written for PyRadiomics that calls it."""
     return _SilentProgress(*args, **kwargs)
 
 
@@ -99,29 +104,32 @@ class _SilentProgress:
         return None
 
     def update(self, n: int = 1) -> None:
-        """Nothing is reported."""
+        """Do nothing, since no progress is reported."""
 
 
 def getFeatureClasses() -> dict[str, type[Any]]:
-    """The feature classes by the names of their modules."""
+    """The feature classes, by the names of their modules, such as ``glcm``."""
     modules = {name: importlib.import_module(f"{__name__}.{name}") for name in _FEATURE_CLASSES}
     return {name: getattr(modules[name], _FEATURE_CLASSES[name]) for name in _FEATURE_CLASSES}
 
 
 def getImageTypes() -> list[str]:
-    """The names of the image types."""
+    """The names of the image types, such as ``Original`` and ``Wavelet``, in alphabetical order."""
     return sorted(_native.image_types())
 
 
 def getTestCase(testCase: str, dataDirectory: str | None = None) -> tuple[str, str]:
-    """The paths of image and mask of a test case of PyRadiomics: ``<testCase>_image.nrrd``, ``<testCase>_label.nrrd``;
-    for names that end in ``_2D``, ``_label_2D.nrrd``.
+    """The paths of the image and the mask of a test case of PyRadiomics: ``<name>_image.nrrd`` and
+    ``<name>_label.nrrd``.
 
-    This package holds no images and fetches none. The files are looked for in ``dataDirectory``, without it in
-    ``pyradiomics/data`` in the folder for temporary files, where PyRadiomics keeps them as well.
+    This package contains no images and does not download any; the files have to exist already.
 
+    :param testCase: one of :data:`testCases`. A suffix ``_2D`` asks for the mask of one slice,
+        ``<name>_label_2D.nrrd``.
+    :param dataDirectory: the folder with the files; by default ``pyradiomics/data`` in the folder for temporary files,
+        where PyRadiomics keeps them as well.
     :raises ValueError: for a name that is no test case.
-    :raises FileNotFoundError: where the files are not there; the message says where they come from.
+    :raises FileNotFoundError: where a file does not exist; the message says where to get it.
     """
     name, suffix = testCase.lower(), ""
     if name.endswith("_2d"):
@@ -140,17 +148,18 @@ def getTestCase(testCase: str, dataDirectory: str | None = None) -> tuple[str, s
 
 
 def getParameterValidationFiles() -> tuple[str, str]:
-    """A schema for pykwalify and its extension, which check parameter files as this package does."""
+    """The paths of a pykwalify schema and of its extension, with which pykwalify checks parameter files by the rules of
+    this package."""
     folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "schemas")
     return os.path.join(folder, "paramSchema.yaml"), os.path.join(folder, "schemaFuncs.py")
 
 
 def install_as_radiomics() -> None:
-    """Let ``import radiomics`` find this package, so that code written for PyRadiomics runs unchanged.
+    """Make ``import radiomics`` find this package, so that code written for PyRadiomics runs unchanged.
 
-    It holds for the process in which it is called, and has to be called before anything else imports ``radiomics``.
+    The effect is limited to the running process. The function has to be called before anything imports ``radiomics``.
 
-    :raises RuntimeError: where PyRadiomics itself is imported already.
+    :raises RuntimeError: where PyRadiomics itself has been imported already.
     """
     package = sys.modules[__name__]
     present = sys.modules.get("radiomics")

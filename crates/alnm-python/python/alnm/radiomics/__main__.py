@@ -1,4 +1,4 @@
-"""``python -m alnm.radiomics``."""
+"""The entry point of ``python -m alnm.radiomics``; see :mod:`alnm.radiomics.command`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""What the feature classes have in common."""
+"""The base classes of the feature classes."""
 
 from __future__ import annotations
 
@@ -19,24 +19,25 @@ _NUMBERS = {
     "shape": {"Elongation", "Flatness", "LeastAxisLength", "MajorAxisLength", "MinorAxisLength", "VoxelVolume"},
     "shape2D": {"Elongation", "MajorAxisLength", "MinorAxisLength", "PixelSurface", "Sphericity"},
 }
-"""Features that PyRadiomics returns as NumPy's numbers; the others are arrays without axes."""
+"""Features that PyRadiomics returns as NumPy scalars; the others are zero-dimensional arrays."""
 
 
 def feature_value(class_name: str, feature: str, value: float) -> Any:
-    """The value of a feature as the type that PyRadiomics returns."""
+    """The value of a feature, with the type that PyRadiomics returns."""
     return np.float64(value) if feature in _NUMBERS.get(class_name, ()) else np.array(value)
 
 
 class RadiomicsFeaturesBase:
-    """A feature class: features of one region of an image that is prepared and filtered already.
+    """A feature class: the features of one region of an image that has been prepared and filtered already.
+
+    Each feature has a method ``get<Name>FeatureValue``, which computes this feature alone.
 
     :param inputImage: an image of SimpleITK or an :class:`alnm.Image`.
-    :param inputMask: the mask on the same grid.
-    :param kwargs: settings; those of preparation and filters are passed over.
-    :raises ValueError: where image or mask is None.
-    :raises AlnmError: at computation, for input that features cannot be computed from.
-
-    Each feature has a method ``get<Name>FeatureValue``, which computes it alone.
+    :param inputMask: the mask, on the same grid.
+    :param kwargs: settings by the names of PyRadiomics, such as ``label`` (1), ``binWidth`` (25) and ``voxelBased``
+        (False; with True, features are feature maps). Settings of preparation and filters have no effect here.
+    :raises ValueError: where the image or the mask is None.
+    :raises AlnmError: during computation, for input from which features cannot be computed.
     """
 
     _class: ClassVar[str] = ""
@@ -64,16 +65,19 @@ class RadiomicsFeaturesBase:
 
     @classmethod
     def getFeatureNames(cls) -> dict[str, bool]:
-        """The names of the features; true for those that are only computed when they are named, or no longer."""
+        """The names of the features in alphabetical order, each with whether it is deprecated: such a feature is
+        computed only where it is named, or no longer computed at all."""
         features, withdrawn = _DESCRIPTIONS[cls._class]
         names = {name: not by_default for name, by_default, *_ in features}
         names.update({name: True for name in withdrawn})
         return dict(sorted(names.items()))
 
     def enableFeatureByName(self, featureName: str, enable: bool = True) -> None:
-        """Enable or disable one feature.
+        """Enable or disable one feature. A warning is logged for a deprecated feature.
 
-        :raises LookupError: for a name that the class does not have.
+        :param featureName: the name, such as ``Mean``.
+        :param enable: False disables the feature.
+        :raises LookupError: for a feature that the class does not have.
         """
         if featureName not in self.featureNames:
             raise LookupError(f"feature {featureName} is not in {self._class}; it has {', '.join(self.featureNames)}")
@@ -82,19 +86,23 @@ class RadiomicsFeaturesBase:
         self.enabledFeatures[featureName] = enable
 
     def enableAllFeatures(self) -> None:
-        """Enable all features but those that are only computed when they are named."""
+        """Enable all features but deprecated ones."""
         for name, is_deprecated in self.featureNames.items():
             if not is_deprecated:
                 self.enabledFeatures[name] = True
 
     def disableAllFeatures(self) -> None:
-        """Disable all features, and forget their values."""
+        """Disable all features and delete their values."""
         self.enabledFeatures = {}
         self.featureValues = {}
 
     def execute(self) -> dict[str, Any]:
-        """The values of the enabled features, of all where none is enabled: numbers, or feature maps of the size of the
-        image with the setting ``voxelBased``."""
+        """Compute the enabled features, or all but deprecated ones where none is enabled.
+
+        :returns: the values by the names of the features: numbers, or, with the setting ``voxelBased``, feature maps of
+            the size of the image. Features that are no longer computed are left out.
+        :raises AlnmError: for input from which features cannot be computed.
+        """
         if not self.enabledFeatures:
             self.enableAllFeatures()
         wanted = [name for name, enabled in self.enabledFeatures.items() if enabled]
@@ -104,7 +112,7 @@ class RadiomicsFeaturesBase:
     def _request(self, names: list[str]) -> Request:
         settings = parameters.settings(self.settings, parameters.FOR_A_CLASS)
         settings.update(minimumROIDimensions=1, additionalInfo=False)
-        # A prepared mask may differ from the image by rounding, and as a cut-out be full.
+        # Preparation may move a mask against the image by rounding, and a mask that was cropped may be full.
         if self.settings.get("geometryTolerance") is not None:
             settings["geometryTolerance"] = self.settings["geometryTolerance"]
         return Request(settings, [("Original", {})], [(self._class, names)], full_masks=True)
@@ -122,7 +130,7 @@ class RadiomicsFeaturesBase:
         return {name: feature_value(kind, name, value) for (_, kind, name), value in zip(found, values.tolist())}
 
     def _whole(self, part: Any) -> Any:
-        """A map of a box as one of the size of the image."""
+        """A map of a box, extended to the size of the image by ``initValue``."""
         radius = int(self.settings.get("kernelRadius", 1))
         box = imageoperations._box(self._mask.array == self.label)
         start = np.maximum(box[0::2] - radius, 0)[::-1]
@@ -131,7 +139,8 @@ class RadiomicsFeaturesBase:
         return like(self._image.with_array(array), self.inputImage)
 
     def _value(self, name: str) -> Any:
-        """One feature: of a region an array of one number, of voxels an array of theirs."""
+        """The value of one feature: an array of one number for a region, or of one number per voxel with
+        ``voxelBased``."""
         value = self._computed([name])[name]
         if not self.voxelBased:
             return value.reshape(1)
@@ -139,11 +148,17 @@ class RadiomicsFeaturesBase:
         return array[tuple(self.labelledVoxelCoordinates)]  # type: ignore[arg-type]
 
     def _initCalculation(self, voxelCoordinates: Any = None) -> None:
-        """Compute the matrix of the class, for code that looks at it."""
+        """Compute the matrix of the class, for code written for PyRadiomics that reads it; a class without one does
+        nothing."""
 
 
 class TextureFeatures(RadiomicsFeaturesBase):
-    """A feature class on a matrix of grey levels. ``imageArray`` holds the levels."""
+    """A feature class that is based on a matrix of grey levels. The attribute ``imageArray`` holds the discretised grey
+    levels; the matrix, such as ``P_glcm``, is None until ``_initCalculation`` is called.
+
+    GLCM and GLRLM have one matrix per direction, over which features are averaged; with the setting ``weightingNorm``
+    these matrices are weighted and added up.
+    """
 
     def __init__(self, inputImage: Any, inputMask: Any, **kwargs: Any) -> None:
         super().__init__(inputImage, inputMask, **kwargs)
@@ -169,7 +184,7 @@ class TextureFeatures(RadiomicsFeaturesBase):
         raise NotImplementedError
 
     def _levels(self) -> np.ndarray[Any, Any]:
-        """The levels in the box around the region, three axes, 0 outside the region."""
+        """The grey levels in the box around the region with three axes; 0 outside the region."""
         levels = np.where(self.maskArray, self.imageArray, 0)
         box = imageoperations._box(self.maskArray)
         levels = levels[tuple(slice(low, high + 1) for low, high in zip(box[0::2][::-1], box[1::2][::-1]))]
@@ -179,14 +194,14 @@ class TextureFeatures(RadiomicsFeaturesBase):
         return [int(distance) for distance in self.settings.get("distances", [1])]
 
     def _fixed_axis(self) -> int | None:
-        """The axis (0 = z) that neighbours do not lie along."""
+        """With ``force2D`` the axis (0 is z) along which voxels are no neighbours; None without it."""
         if not self.settings.get("force2D", False):
             return None
         axis = int(self.settings.get("force2Ddimension", 0)) + 3 - self._image.array.ndim
         return axis if axis < 3 else None
 
     def _weights(self, directions: np.ndarray[Any, Any]) -> np.ndarray[Any, Any] | None:
-        """The lengths of directions in mm by the norm ``weightingNorm``."""
+        """The lengths of directions in mm by the norm ``weightingNorm``; None for equal weights."""
         norm = self.settings.get("weightingNorm")
         if norm is None:
             return None
@@ -197,7 +212,7 @@ class TextureFeatures(RadiomicsFeaturesBase):
 
 
 def dense(cells: np.ndarray[Any, Any], gray_levels: Any) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """A matrix of levels and sizes from its cells (level, size, count), and the sizes that occur."""
+    """A matrix (1, levels, sizes) of counts from its cells, rows of (level, size, count), and the sizes that occur."""
     sizes = np.unique(cells[:, 1])
     matrix = np.zeros((1, len(gray_levels), len(sizes)))
     matrix[0, np.searchsorted(gray_levels, cells[:, 0]), np.searchsorted(sizes, cells[:, 1])] = cells[:, 2]
@@ -205,13 +220,13 @@ def dense(cells: np.ndarray[Any, Any], gray_levels: Any) -> tuple[np.ndarray[Any
 
 
 def with_features(cls: type) -> type:
-    """Give a feature class the methods of its features."""
+    """A class decorator that adds the methods ``get<Name>FeatureValue`` of the features of a feature class."""
     features, withdrawn = _DESCRIPTIONS[cls._class]  # type: ignore[attr-defined]
     for name, by_default, code, definition, compliant in features:
         method = _getter(name)
         text = f"The feature {name} of the region."
         if code is not None:
-            follows = "" if compliant else ", by the formula of PyRadiomics, which is another"
+            follows = "" if compliant else ", but by the formula of PyRadiomics, which differs from that of the IBSI"
             text += f' IBSI {code}, "{definition}"{follows}.'
         method.__doc__ = text
         method._is_deprecated = not by_default  # type: ignore[attr-defined]

@@ -1,7 +1,7 @@
-"""Features of many cases, as rows of a table: here one after the other, or as work that is sent to other processes.
+"""Features of many cases, as rows of a table: computed one case after the other, or in other processes.
 
-A case is a mapping with ``Image`` and ``Mask`` (files or images), and ``Label`` and ``Label_channel`` where it needs
-them; whatever else it holds is copied to its row.
+A case is a mapping with the keys ``Image`` and ``Mask`` (files or images) and, where the case needs them, ``Label`` and
+``Label_channel``. All other entries are copied to the row of the case.
 """
 
 from __future__ import annotations
@@ -15,16 +15,21 @@ import numpy as np
 from alnm.radiomics.featureextractor import RadiomicsFeatureExtractor
 
 ERROR = "Error"
-"""The column of a case that failed, with the reason."""
+"""The name of the column that holds the reason why a case failed."""
 
 
 class CaseExtractor:
-    """Computes the row of a case. It can be pickled, and so be the function of any engine that maps over cases:
-    ``multiprocessing.Pool(...).map(CaseExtractor("params.yaml"), cases)``; :mod:`alnm.dask` does it on a cluster.
+    """Computes the row of a case. It can be pickled, and thus used with any function that maps over cases:
+    ``multiprocessing.Pool(...).map(CaseExtractor("params.yaml"), cases)``. :mod:`alnm.dask` and :mod:`alnm.ray` use it
+    on a cluster.
 
-    :param parameters: a parameter file or a dictionary with its structure.
-    :param threads: how many threads a case uses; 1, since cases run side by side.
-    :param settings: settings that hold in place of those of the file.
+    :param parameters: a parameter file or a dictionary with its structure; by default the features of
+        :class:`~alnm.radiomics.featureextractor.RadiomicsFeatureExtractor` without a file.
+    :param threads: number of threads that a case uses; see :mod:`alnm`. The default is 1, since cases usually run side
+        by side.
+    :param settings: settings that take precedence over those of ``parameters``.
+    :raises FileNotFoundError: for a parameter file that does not exist.
+    :raises AlnmError: for parameters that are not allowed.
     """
 
     def __init__(self, parameters: Any = None, *, threads: int | None = 1, **settings: Any) -> None:
@@ -32,8 +37,11 @@ class CaseExtractor:
         self.threads = threads
 
     def __call__(self, case: Mapping[str, Any]) -> OrderedDict[str, Any]:
-        """The row of a case: its own entries, diagnostics and features as numbers; or its own entries and ``Error``,
-        the reason why it failed."""
+        """Compute the row of a case.
+
+        :returns: the entries of the case (images that are no paths excepted), then the diagnostics and the features as
+            numbers. For a case that fails, its entries and ``Error`` with the reason.
+        """
         row: OrderedDict[str, Any] = OrderedDict(
             (name, value) for name, value in case.items() if name not in ("Image", "Mask") or isinstance(value, str)
         )
@@ -44,9 +52,12 @@ class CaseExtractor:
         return row
 
     def features(self, case: Mapping[str, Any], voxelBased: bool = False) -> OrderedDict[str, Any]:
-        """Diagnostics and features of a case, features as numbers.
+        """Compute the diagnostics and features of a case, with features as numbers.
 
-        :raises ValueError: as :meth:`RadiomicsFeatureExtractor.execute`, like the other errors.
+        :param voxelBased: whether feature maps are computed in place of features.
+        :raises KeyError: for a case without ``Image`` or ``Mask``.
+
+        Other errors are those of :meth:`~alnm.radiomics.featureextractor.RadiomicsFeatureExtractor.execute`.
         """
         label, channel = (_whole(case.get(name)) for name in ("Label", "Label_channel"))
         result = self.extractor.execute(
@@ -63,5 +74,11 @@ def _whole(value: Any) -> int | None:
 
 
 def extract_cases(cases: Iterable[Mapping[str, Any]], parameters: Any = None, **settings: Any) -> list[Any]:
-    """The rows of cases, one case after the other with all threads each."""
+    """Compute the rows of cases, one case after the other, each with the number of threads of :func:`alnm.set_threads`.
+
+    :param cases: the cases.
+    :param parameters: as in :class:`CaseExtractor`.
+    :param settings: settings that take precedence over those of ``parameters``.
+    :returns: one row per case; a case that fails has a row with the column ``Error``.
+    """
     return list(map(CaseExtractor(parameters, threads=None, **settings), cases))

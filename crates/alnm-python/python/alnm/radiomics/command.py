@@ -1,8 +1,9 @@
 """The command line of PyRadiomics: ``python -m alnm.radiomics``, or the script ``alnm-pyradiomics``.
 
-One case is an image and a mask; several are a table (CSV) with the columns ``Image`` and ``Mask``, and ``Label`` and
-``Label_channel`` where cases need them. Other columns are copied. A case that fails is told and leaves a row without
-features, as in PyRadiomics; the exit code is then 0 as well.
+The input is one case, an image and a mask; or a table of cases (CSV) with the columns ``Image`` and ``Mask``, whose
+paths are relative to the table, and ``Label`` and ``Label_channel`` where cases need them. Other columns are copied to
+the rows. For a case that fails, an error is logged and the row has no features, as in PyRadiomics; the exit code is
+then 0 as well.
 """
 
 from __future__ import annotations
@@ -27,14 +28,20 @@ from alnm.radiomics.cases import CaseExtractor
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; the exit code is 0, 1 for input that makes no sense, 3 where the whole run failed."""
+    """Run the command.
+
+    :param arguments: the arguments of the command line; by default those of the process.
+    :returns: the exit code: 0, also where cases failed; 1 for arguments, parameters or a table that cannot be used; 3
+        where the output cannot be written.
+    :raises SystemExit: for arguments that cannot be parsed (exit code 2), and for ``--help`` and ``--version``.
+    """
     options = _parser().parse_args(arguments)
     logger.setLevel(options.logging_level)
     if options.log_file:
         logger.addHandler(logging.FileHandler(options.log_file))
     try:
         cases = _cases(options)
-        # Each case uses all threads where there is one, and one where there are several.
+        # Cases that are computed one after the other use all threads, and cases side by side one thread each.
         extractor = CaseExtractor(options.param, threads=None if len(cases) == 1 or options.jobs == 1 else 1)
         settings = extractor.extractor.settings
         settings.update(_settings(options.setting))
@@ -58,23 +65,26 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="alnm-pyradiomics", description="Radiomic features of images and masks.")
     parser.add_argument("input", metavar="{Image,Batch}FILE", help="an image, or a table of cases")
     parser.add_argument("mask", nargs="?", metavar="MaskFILE", help="the mask, where the input is an image")
-    parser.add_argument("--param", "-p", help="parameter file, YAML or JSON")
-    parser.add_argument("--setting", "-s", action="append", default=[], metavar="NAME:VALUE", help="one setting")
-    parser.add_argument("--jobs", "-j", type=int, default=1, help="cases at once")
-    parser.add_argument("--mode", "-m", choices=["segment", "voxel"], default="segment")
-    parser.add_argument("--out", "-o", help="file to which rows are added; the terminal where it is left out")
-    parser.add_argument("--out-dir", "-od", default=".", help="folder for feature maps")
-    parser.add_argument("--skip-nans", action="store_true", help="leave features out that are not defined")
-    parser.add_argument("--format", "-f", choices=["csv", "json", "txt"], default="txt")
+    parser.add_argument("--param", "-p", help="parameter file (YAML or JSON)")
+    parser.add_argument("--setting", "-s", action="append", default=[], metavar="NAME:VALUE", help="a setting")
+    parser.add_argument("--jobs", "-j", type=int, default=1, help="number of cases that are computed at once")
+    parser.add_argument(
+        "--mode", "-m", choices=["segment", "voxel"], default="segment", help="features of regions, or feature maps"
+    )
+    parser.add_argument("--out", "-o", help="file to which rows are appended (default: standard output)")
+    parser.add_argument("--out-dir", "-od", default=".", help="folder for feature maps, with --mode voxel")
+    parser.add_argument("--skip-nans", action="store_true", help="leave out features that are NaN")
+    parser.add_argument("--format", "-f", choices=["csv", "json", "txt"], default="txt", help="format of the rows")
     parser.add_argument("--label", "-l", type=int, help="label of the region")
-    parser.add_argument("--logging-level", choices=["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], default="WARNING")
-    parser.add_argument("--log-file")
+    levels = ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+    parser.add_argument("--logging-level", choices=levels, default="WARNING", help="lowest level of logged messages")
+    parser.add_argument("--log-file", help="file to which messages are written as well")
     parser.add_argument("--version", action="version", version=__version__)
     return parser
 
 
 def _settings(given: Iterable[str]) -> dict[str, Any]:
-    """Settings of the form NAME:VALUE, with values as in a parameter file and lists separated by commas."""
+    """Settings from texts NAME:VALUE, with values as in a parameter file and lists separated by commas."""
     found: dict[str, Any] = {}
     for text in given:
         name, separator, value = text.partition(":")
@@ -129,7 +139,7 @@ def _save(image: Image, path: Path) -> str:
 
 
 class _output:
-    """The file that rows are added to, or the terminal."""
+    """The file to which rows are appended, or the standard output."""
 
     def __init__(self, path: str | None) -> None:
         self.path = path

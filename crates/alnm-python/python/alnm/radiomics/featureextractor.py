@@ -1,4 +1,4 @@
-"""Features of a region: settings, image types and features, and the call that computes them."""
+"""The feature extractor: it holds settings, image types and features, and computes the features of a region."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from alnm.radiomics.parameters import Request
 logger = logging.getLogger("radiomics.featureextractor")
 
 geometryTolerance: float | None = None
-"""Kept for code that reads it; the tolerance of an extractor is its setting ``geometryTolerance``."""
+"""It exists for code written for PyRadiomics that reads it, and has no effect. The tolerance of an extractor is its
+setting ``geometryTolerance``."""
 
 _NOTHING = [("firstorder", ["Mean"])]
 _SHAPE = ("shape", "shape2D")
@@ -27,16 +28,17 @@ _REPORTED = ("diagnostics_Versions_", "diagnostics_Configuration_")
 
 
 class RadiomicsFeatureExtractor:
-    """Extracts features as the class of this name in PyRadiomics 3.0.1 does: same settings, same columns, same values.
+    """Extracts features with the settings, column names and values of the class of this name in PyRadiomics 3.0.1.
 
-    :param args: one parameter file (YAML or JSON) or a dictionary with its structure; without it, all features of the
-        original image with default settings, but those of ``shape2D``.
-    :param kwargs: settings, which hold in place of those of the file.
-    :raises FileNotFoundError: for a file that is not there.
-    :raises AlnmError: for a file with keys or values that are not allowed.
+    :param args: one parameter file (YAML or JSON) or a dictionary with its structure. Without it, all features of the
+        original image are computed with default settings, except deprecated features and those of ``shape2D``.
+    :param kwargs: settings, which take precedence over those of the file. An unknown setting has no effect, and a
+        warning is logged.
+    :raises FileNotFoundError: for a parameter file that does not exist.
+    :raises AlnmError: for a parameter file with keys or values that are not allowed.
 
-    The attributes ``settings``, ``enabledImagetypes`` and ``enabledFeatures`` may be changed between calls. An
-    extractor may be used by several threads at once; Python's lock is free while features are computed.
+    The attributes ``settings``, ``enabledImagetypes`` and ``enabledFeatures`` may be changed between calls. Several
+    threads may use one extractor at the same time; the global interpreter lock is released while features are computed.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -60,7 +62,8 @@ class RadiomicsFeatureExtractor:
 
     @property
     def tolerance(self) -> float:
-        """By how much the grids of image and mask may differ: ``geometryTolerance``, 1e-6 where it is not set."""
+        """By how much the grids of the image and the mask may differ: the setting ``geometryTolerance``, by default
+        1e-6."""
         given = self.settings.get("geometryTolerance")
         return 1e-6 if given is None else given
 
@@ -85,18 +88,25 @@ class RadiomicsFeatureExtractor:
         }
 
     def addProvenance(self, provenance_on: bool = True) -> None:
-        """Switch the diagnostics on or off."""
+        """Switch the diagnostics in the results on (True) or off (False): the setting ``additionalInfo``."""
         self.settings["additionalInfo"] = provenance_on
 
     def loadParams(self, paramsFile: Any) -> None:
-        """Take settings, image types and features from a parameter file, in place of those that were set.
+        """Replace all settings, image types and features by those of a parameter file.
 
+        :param paramsFile: the file, YAML or JSON.
+        :raises FileNotFoundError: for a file that does not exist.
         :raises AlnmError: for a file with keys or values that are not allowed.
         """
         self._applyParams(paramsFile=paramsFile)
 
     def loadJSONParams(self, JSON_configuration: str) -> None:
-        """:meth:`loadParams` from text in JSON."""
+        """Replace all settings, image types and features by those of a JSON text with the structure of a parameter
+        file.
+
+        :raises AlnmError: for keys or values that are not allowed.
+        :raises ValueError: for a text that is not JSON.
+        """
         self._applyParams(paramsDict=json.loads(JSON_configuration))
 
     def _applyParams(self, paramsFile: Any = None, paramsDict: Mapping[str, Any] | None = None) -> None:
@@ -117,18 +127,20 @@ class RadiomicsFeatureExtractor:
         *,
         threads: int | None = None,
     ) -> OrderedDict[str, Any]:
-        """The features of one region, with the diagnostics before them.
+        """Compute the features of one region.
 
-        :param imageFilepath: a file (NIfTI, NRRD, MetaImage, DICOM), a folder with one DICOM series, an image of
-            SimpleITK or an :class:`alnm.Image`.
-        :param maskFilepath: the same for the mask; also a DICOM segmentation or structure set with one region.
-        :param label: the label of the region in the mask; the setting ``label`` where it is left out.
-        :param label_channel: the component of a mask whose voxels have several.
-        :param voxelBased: feature maps in place of features: images of SimpleITK, or :class:`alnm.Image` where the
-            image was one or SimpleITK is not installed.
-        :param threads: how many threads to use; see :func:`alnm.set_threads`. Values do not depend on it.
-        :raises FileNotFoundError: for a file that is not there.
-        :raises AlnmError: for input that features cannot be computed from; the message says what would fix it.
+        :param imageFilepath: the image: a file (NIfTI, NRRD, MetaImage or DICOM), a folder with one DICOM series, an
+            image of SimpleITK or an :class:`alnm.Image`.
+        :param maskFilepath: the mask: the same, or a DICOM segmentation or structure set.
+        :param label: the label of the region in the mask; by default the setting ``label`` (1).
+        :param label_channel: the component, counted from 0, of a mask whose voxels have several components.
+        :param voxelBased: whether feature maps are computed in place of features. They are images of SimpleITK, or
+            :class:`alnm.Image` where the image was one, or was a file and SimpleITK is not installed.
+        :param threads: number of threads; see :mod:`alnm`. Values do not depend on it.
+        :returns: the diagnostics, unless the setting ``additionalInfo`` is False, followed by the features, named
+            ``<image type>_<feature class>_<feature>``.
+        :raises FileNotFoundError: for a file that does not exist.
+        :raises AlnmError: for input from which features cannot be computed; the message says what would fix it.
         """
         settings = dict(self.settings)
         if label is not None:
@@ -153,7 +165,7 @@ class RadiomicsFeatureExtractor:
             names, numbers, diagnostics, warnings = _native.extract(image, mask, number, request, threads)
             values = [base.feature_value(*name[1:], value) for name, value in zip(names, numbers.tolist())]
         _tell(warnings)
-        # Versions and configuration are reported above.
+        # Versions and configuration have been added above, with the values of this package.
         for name, value in diagnostics:
             if not name.startswith(_REPORTED):
                 result[name] = np.float64(value) if isinstance(value, float) else value
@@ -163,7 +175,8 @@ class RadiomicsFeatureExtractor:
         return result
 
     def _request(self, settings: Mapping[str, Any]) -> tuple[Request, Any]:
-        """What the engine is asked for, and which classes of its answer were meant: it always computes something."""
+        """The request to the native module, and a function that says whether a feature class was asked for. The native
+        module cannot compute nothing, so that its result may hold features that were not asked for."""
         features = parameters.features(self.enabledFeatures, self.featureClassNames)
         types = parameters.image_types(self.enabledImagetypes)
         names = {name for name, _ in features}
@@ -175,9 +188,17 @@ class RadiomicsFeatureExtractor:
 
     @staticmethod
     def loadImage(ImageFilePath: Any, MaskFilePath: Any, generalInfo: Any = None, **kwargs: Any) -> tuple[Any, Any]:
-        """Image and mask, read, and normalised, resampled or cropped as the settings ask for.
+        """Read an image and a mask, and normalise, resample or crop them as the settings say.
 
-        :raises AlnmError: for image and mask that cannot be worked with.
+        :param ImageFilePath: the image, as in :meth:`execute`.
+        :param MaskFilePath: the mask, as in :meth:`execute`.
+        :param generalInfo: it has no effect, and exists for code written for PyRadiomics that passes it.
+        :param kwargs: settings, such as ``normalize``, ``resampledPixelSpacing``, ``interpolator`` and ``preCrop``.
+            Resampling needs both ``resampledPixelSpacing`` and ``interpolator``.
+        :returns: the image and the mask, of the kind of the image that was given; for a file, images of SimpleITK where
+            it is installed.
+        :raises FileNotFoundError: for a file that does not exist.
+        :raises AlnmError: for an image and a mask that cannot be used together.
         """
         del generalInfo
         image, mask = _read(ImageFilePath, MaskFilePath, kwargs)
@@ -192,9 +213,14 @@ class RadiomicsFeatureExtractor:
         return _returned(image, template), _returned(mask, template)
 
     def computeShape(self, image: Any, mask: Any, boundingBox: Any, **kwargs: Any) -> OrderedDict[str, Any]:
-        """The features of the shape of a prepared mask: those of ``shape`` and ``shape2D`` that are enabled.
+        """Compute the enabled features of ``shape`` and ``shape2D`` of a mask that has been prepared.
 
-        :param boundingBox: the box that :func:`imageoperations.checkMask` gives.
+        :param image: the image.
+        :param mask: the mask, on the same grid.
+        :param boundingBox: the box around the region, as :func:`~alnm.radiomics.imageoperations.checkMask` returns it.
+        :param kwargs: settings.
+        :returns: the features, with names that begin with ``original``. Where ``shape`` or ``shape2D`` cannot be
+            computed for the dimension of the image, a warning is logged and the class is left out.
         """
         image, mask = imageoperations.cropToTumorMask(image, mask, boundingBox)
         volume = as_image(mask, "mask").array.ndim == 3
@@ -209,15 +235,19 @@ class RadiomicsFeatureExtractor:
         return self._of_prepared(image, mask, "original", features, kwargs)
 
     def computeFeatures(self, image: Any, mask: Any, imageTypeName: str, **kwargs: Any) -> OrderedDict[str, Any]:
-        """The enabled features, but those of shape, of an image and a mask that are prepared and filtered already.
+        """Compute the enabled features, except those of ``shape`` and ``shape2D``, of an image that has been prepared
+        and filtered.
 
-        :param imageTypeName: what the names of the features begin with.
+        :param image: the image.
+        :param mask: the mask, on the same grid.
+        :param imageTypeName: the beginning of the names of the features, such as ``original``.
+        :param kwargs: settings.
         """
         features = [(name, names) for name, names in self._features() if name not in _SHAPE]
         return self._of_prepared(image, mask, imageTypeName, features, kwargs)
 
     def computeVoxel(self, image: Any, mask: Any, imageTypeName: str, **kwargs: Any) -> OrderedDict[str, Any]:
-        """:meth:`computeFeatures` as feature maps."""
+        """Compute feature maps in place of features; see :meth:`computeFeatures`."""
         return self.computeFeatures(image, mask, imageTypeName, **{**kwargs, "voxelBased": True})
 
     def _features(self) -> list[tuple[str, list[str]]]:
@@ -241,7 +271,7 @@ class RadiomicsFeatureExtractor:
         return result
 
     def enableAllImageTypes(self) -> None:
-        """Enable all image types, with default settings."""
+        """Enable all image types, with the settings of the extractor."""
         for imageType in getImageTypes():
             self.enabledImagetypes[imageType] = {}
 
@@ -252,9 +282,11 @@ class RadiomicsFeatureExtractor:
     def enableImageTypeByName(
         self, imageType: str, enabled: bool = True, customArgs: Mapping[str, Any] | None = None
     ) -> None:
-        """Enable or disable an image type. Unknown names are told in the log.
+        """Enable or disable an image type. For an unknown name a warning is logged, and nothing changes.
 
-        :param customArgs: settings that hold for this image type only.
+        :param imageType: the name, such as ``Wavelet``.
+        :param enabled: False disables the image type.
+        :param customArgs: settings that apply to this image type only.
         """
         if imageType not in getImageTypes():
             logger.warning("image type %s is not known", imageType)
@@ -264,20 +296,25 @@ class RadiomicsFeatureExtractor:
             self.enabledImagetypes.pop(imageType, None)
 
     def enableImageTypes(self, **enabledImagetypes: Mapping[str, Any]) -> None:
-        """Enable image types, each with the settings that hold for it only."""
+        """Enable image types, which are given as keywords with a dictionary of the settings that apply to each
+        alone."""
         self.enabledImagetypes.update(enabledImagetypes)
 
     def enableAllFeatures(self) -> None:
-        """Enable all features of all classes, but those that are only computed when they are named."""
+        """Enable all features of all classes, except deprecated ones."""
         for name in self.featureClassNames:
             self.enabledFeatures[name] = []
 
     def disableAllFeatures(self) -> None:
-        """Disable all classes."""
+        """Disable all feature classes."""
         self.enabledFeatures = {}
 
     def enableFeatureClassByName(self, featureClass: str, enabled: bool = True) -> None:
-        """Enable or disable all features of a class. Unknown names are told in the log."""
+        """Enable or disable all features of a class. For an unknown name a warning is logged, and nothing changes.
+
+        :param featureClass: the name, such as ``glcm``.
+        :param enabled: False disables the class.
+        """
         if featureClass not in self.featureClassNames:
             logger.warning("feature class %s is not known", featureClass)
         elif enabled:
@@ -286,7 +323,8 @@ class RadiomicsFeatureExtractor:
             self.enabledFeatures.pop(featureClass, None)
 
     def enableFeaturesByName(self, **enabledFeatures: Sequence[str] | None) -> None:
-        """Enable features by the names of their classes; an empty list, or None, enables all of a class."""
+        """Enable features, which are given as keywords: the name of a class with a list of its features. An empty list
+        or None enables all features of the class except deprecated ones."""
         self.enabledFeatures.update(enabledFeatures)
 
 
@@ -298,7 +336,7 @@ def _label(settings: Mapping[str, Any]) -> int:
 
 
 def _read(image: Any, mask: Any, settings: Mapping[str, Any]) -> tuple[Image, Image]:
-    """Image and mask as they are, read where they are files."""
+    """The image and the mask, which are read where they are paths."""
     read = imaging.read(existing(image)) if is_path(image) else as_image(image)
     channel = settings.get("label_channel", 0)
     if is_path(mask):
@@ -307,7 +345,8 @@ def _read(image: Any, mask: Any, settings: Mapping[str, Any]) -> tuple[Image, Im
 
 
 def _grid_for(mask: Any, image: Image) -> Image | None:
-    """Structure sets and segmentations are drawn on the grid of the image; label maps keep their own."""
+    """The grid onto which a mask file is brought: that of the image for DICOM files and folders, none for label maps,
+    which keep their own grid."""
     with_grid = os.path.isdir(mask)
     if not with_grid:
         with open(mask, "rb") as file:
@@ -316,7 +355,8 @@ def _grid_for(mask: Any, image: Image) -> Image | None:
 
 
 def _returned(image: Image, template: Any) -> Any:
-    """The image as the kind that was given; as SimpleITK's where it was a file and SimpleITK is installed."""
+    """An image of the kind of the template. Without a template, because the image was a file, it is an image of
+    SimpleITK where that is installed."""
     if template is None:
         try:
             return image.to_sitk()

@@ -1,4 +1,4 @@
-"""First-order statistics: the distribution of grey values in the region."""
+"""First-order statistics: the distribution of grey values in a region."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from alnm.radiomics import base
 
 @base.with_features
 class RadiomicsFirstOrder(base.RadiomicsFeaturesBase):
-    """Features of the intensities of a region and of their histogram."""
+    """First-order features: statistics of the grey values of a region, and of their histogram."""
 
     _class = "firstorder"

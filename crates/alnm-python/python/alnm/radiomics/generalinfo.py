@@ -1,4 +1,4 @@
-"""What is reported about an extraction beside the features."""
+"""The versions and settings that are reported beside the features of an extraction."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PREFIX = "diagnostics_"
 
 
 class GeneralInfo:
-    """Versions and settings of an extraction, by the names of their columns."""
+    """Versions of the software and settings of an extraction, by the names of their columns."""
 
     def __init__(self) -> None:
         from alnm.radiomics import __version__
@@ -32,13 +32,13 @@ class GeneralInfo:
             self.generalInfo[f"{PREFIX}Versions_{name}"] = version
 
     def addGeneralSettings(self, settings: Mapping[str, Any]) -> None:
-        """Report the settings."""
+        """Add the settings of the extraction."""
         self.generalInfo[f"{PREFIX}Configuration_Settings"] = settings
 
     def addEnabledImageTypes(self, enabledImageTypes: Mapping[str, Any]) -> None:
-        """Report the image types with their own settings."""
+        """Add the image types, each with the settings that apply to it alone."""
         self.generalInfo[f"{PREFIX}Configuration_EnabledImageTypes"] = enabledImageTypes
 
     def getGeneralInfo(self) -> OrderedDict[str, Any]:
-        """All that is reported."""
+        """All entries, by the names of their columns."""
         return self.generalInfo

@@ -1,4 +1,4 @@
-"""Grey level co-occurrence matrix."""
+"""Grey level co-occurrence matrix (GLCM)."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from alnm.radiomics import base
 
 @base.with_features
 class RadiomicsGLCM(base.TextureFeatures):
-    """Features of the pairs of grey levels of neighbouring voxels, one matrix a direction, averaged.
+    """Features of the pairs of grey levels of neighbouring voxels.
 
-    ``P_glcm`` has the axes (1, level, level, direction) and holds shares.
+    ``P_glcm`` has the axes (1, grey level, grey level of the neighbour, direction); for each direction it holds the
+    shares of the pairs, which add up to 1.
     """
 
     _class = "glcm"

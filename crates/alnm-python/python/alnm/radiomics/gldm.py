@@ -1,4 +1,4 @@
-"""Grey level dependence matrix."""
+"""Grey level dependence matrix (GLDM)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from alnm.radiomics import base
 
 @base.with_features
 class RadiomicsGLDM(base.TextureFeatures):
-    """Features of the number of neighbours whose grey level differs by ``gldm_a`` (0) at most.
+    """Features of the number of neighbours that depend on a voxel: their grey levels differ from its own by at most the
+    setting ``gldm_a`` (0).
 
-    ``P_gldm`` has the axes (1, level, dependent neighbours + 1 that occur) and holds counts.
+    ``P_gldm`` has the axes (1, grey level, number of dependent neighbours + 1) and holds numbers of voxels; only
+    numbers of neighbours that occur have an entry, and ``coefficients["jvector"]`` lists them.
     """
 
     _class = "gldm"

@@ -1,4 +1,4 @@
-"""Grey level run length matrix."""
+"""Grey level run length matrix (GLRLM)."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from alnm.radiomics import base
 
 @base.with_features
 class RadiomicsGLRLM(base.TextureFeatures):
-    """Features of the runs of voxels of one grey level, one matrix a direction, averaged.
+    """Features of runs, which are lines of neighbouring voxels with one grey level.
 
-    ``P_glrlm`` has the axes (1, level, length that occurs, direction) and holds counts.
+    ``P_glrlm`` has the axes (1, grey level, length, direction) and holds numbers of runs; only lengths that occur have
+    an entry.
     """
 
     _class = "glrlm"

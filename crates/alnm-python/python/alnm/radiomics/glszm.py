@@ -1,4 +1,4 @@
-"""Grey level size zone matrix."""
+"""Grey level size zone matrix (GLSZM)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from alnm.radiomics import base
 
 @base.with_features
 class RadiomicsGLSZM(base.TextureFeatures):
-    """Features of the connected zones of one grey level.
+    """Features of zones, which are connected voxels with one grey level.
 
-    ``P_glszm`` has the axes (1, level, size that occurs) and holds counts.
+    ``P_glszm`` has the axes (1, grey level, size in voxels) and holds numbers of zones; only sizes that occur have an
+    entry, and ``coefficients["jvector"]`` lists them.
     """
 
     _class = "glszm"

@@ -1,6 +1,9 @@
-"""Preparation of image and mask, and filtered images.
+"""Preparation of images and masks, and filtered images.
 
-Images are those of SimpleITK or :class:`alnm.Image`; what is returned is of the kind that was given.
+Images and masks are images of SimpleITK or :class:`alnm.Image`, and results are of the kind that was given. Settings
+are passed by the names of PyRadiomics as keywords; those that a function does not use have no effect. Values in
+parentheses are defaults. The functions ``get...Image`` are generators of (filtered image, name, settings). Only
+:func:`getLBP3DImage` uses the mask; for the other filters it may be None.
 """
 
 from __future__ import annotations
@@ -22,7 +25,11 @@ Filtered = Iterator[tuple[Any, str, dict[str, Any]]]
 
 
 def label_map(mask: Any, channel: int = 0) -> Image:
-    """The mask as labels; of a SimpleITK image with several components the one of that number, from 0."""
+    """A mask as an :class:`alnm.Image`.
+
+    :param channel: component, counted from 0, of a SimpleITK image with several components.
+    :raises AlnmError: for a component that the mask does not have.
+    """
     if is_sitk(mask) and mask.GetNumberOfComponentsPerPixel() > 1:
         count = mask.GetNumberOfComponentsPerPixel()
         if not 0 <= channel < count:
@@ -37,10 +44,10 @@ def prepared(
     settings: Mapping[str, Any],
     types: list[tuple[str, dict[str, Any]]] | None = None,
 ) -> tuple[Image, Image, list[tuple[str, Image]]]:
-    """Image and mask as features are computed on them, and the filtered images on the same grid."""
+    """The image and the mask on which features are computed, and the filtered images by their names, on one grid."""
     settings = {"minimumROIDimensions": 1, **settings}
     label = int(settings.pop("label", 1))
-    # One bin: nothing here needs the levels, and no range of values is too wide for it.
+    # Grey levels are not needed here; with one bin, no range of grey values is too wide.
     settings["binCount"] = 1
     request = Request(settings, types or [("Original", {})], [("firstorder", ["Mean"])], full_masks=True)
     image, mask, filtered = _native.filtered_images(as_image(image), as_image(mask, "mask"), label, request, None)
@@ -52,10 +59,11 @@ def _some(kwargs: Mapping[str, Any], *names: str) -> dict[str, Any]:
 
 
 def getMask(mask: Any, **kwargs: Any) -> Any:
-    """The mask as labels of 32 bits.
+    """The mask with labels of type uint32.
 
-    :param kwargs: ``label``, which has to occur, and ``label_channel``, the component of a mask with several.
-    :raises AlnmError: where the label does not occur, or a voxel is no label.
+    :param kwargs: ``label`` (1), which has to occur in the mask, and ``label_channel`` (0), the component of a mask
+        with several components.
+    :raises AlnmError: where the label does not occur, and for a voxel that is no whole number from 0 to 4294967295.
     """
     labels = label_map(mask, kwargs.get("label_channel", 0))
     values = labels.array
@@ -71,7 +79,14 @@ def getMask(mask: Any, **kwargs: Any) -> Any:
 
 
 def getBinEdges(parameterValues: Any, **kwargs: Any) -> Any:
-    """The edges of the bins of grey values: ``binCount`` equal ones, or of ``binWidth`` (25) at its multiples.
+    """The edges of the bins into which grey values are discretised.
+
+    :param parameterValues: the grey values of the region, finite.
+    :param kwargs: ``binWidth`` (25), the width of bins whose edges are multiples of it; or, in its place, ``binCount``,
+        the number of equal bins from the smallest to the largest value, 1 to 65536.
+    :returns: the edges, ascending. With ``binCount`` the last edge is 1 above the largest value, so that this value
+        belongs to the last bin.
+    :raises AlnmError: for no values, values that are not finite, settings out of range, and more than 16777216 bins.
 
     >>> getBinEdges([54, 166], binWidth=25).tolist()
     [50, 75, 100, 125, 150, 175, 200]
@@ -100,7 +115,14 @@ def getBinEdges(parameterValues: Any, **kwargs: Any) -> Any:
 
 
 def binImage(parameterMatrix: Any, parameterMatrixCoordinates: Any = None, **kwargs: Any) -> tuple[Any, Any]:
-    """Grey levels of an array, from 1, and the edges of their bins; 0 where ``parameterMatrixCoordinates`` is false."""
+    """Discretise grey values.
+
+    :param parameterMatrix: an array of grey values.
+    :param parameterMatrixCoordinates: an array of booleans of the same shape with the voxels of the region; all where
+        it is left out.
+    :param kwargs: as in :func:`getBinEdges`.
+    :returns: the grey levels, counted from 1 and 0 outside the region, and the edges of the bins.
+    """
     values = np.asarray(parameterMatrix)
     inside = np.ones(values.shape, bool) if parameterMatrixCoordinates is None else parameterMatrixCoordinates
     edges = getBinEdges(values[inside], **kwargs)
@@ -110,11 +132,14 @@ def binImage(parameterMatrix: Any, parameterMatrixCoordinates: Any = None, **kwa
 
 
 def checkMask(imageNode: Any, maskNode: Any, **kwargs: Any) -> tuple[Any, Any]:
-    """Check that image and mask share a grid and that the region is large enough.
+    """Check that the image and the mask are on the same grid and that the region is large enough.
 
-    :param kwargs: ``label``, ``minimumROIDimensions`` (2), ``minimumROISize``, ``geometryTolerance``, ``correctMask``.
-    :returns: the box around the region, (lower x, upper x, lower y, ...), both included; and the mask on the grid of
-        the image where ``correctMask`` brought it there, else None.
+    :param kwargs: ``label`` (1); ``minimumROIDimensions`` (2), the number of axes along which the region has to be
+        wider than one voxel; ``minimumROISize``, the number of voxels that the region has to exceed (no limit);
+        ``geometryTolerance`` (1e-6), by how much the grids may differ; ``correctMask`` (False), whether a mask on
+        another grid is resampled onto that of the image.
+    :returns: the box around the region, an array of (lower x, upper x, lower y, upper y, ...), both ends included; and
+        the mask on the grid of the image where ``correctMask`` resampled it, otherwise None.
     :raises AlnmError: where a check fails; the message says what would fix it.
     """
     settings = _some(kwargs, "label", "minimumROISize", "geometryTolerance", "correctMask")
@@ -131,13 +156,19 @@ def _grid(image: Image) -> tuple[tuple[float, ...], ...]:
 
 
 def _box(inside: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """The box around the voxels that are true, (lower x, upper x, lower y, ...)."""
+    """The box around the voxels that are true: (lower x, upper x, lower y, ...), both ends included."""
     places = np.nonzero(inside)[::-1]
     return np.array([end for axis in places for end in (axis.min(), axis.max())])
 
 
 def cropToTumorMask(imageNode: Any, maskNode: Any, boundingBox: Any, **kwargs: Any) -> tuple[Any, Any]:
-    """Image and mask cut to a box that :func:`checkMask` gave, with ``padDistance`` (0) voxels more on each side."""
+    """Crop an image and a mask to the box around the region.
+
+    :param boundingBox: the box, as :func:`checkMask` returns it.
+    :param kwargs: ``padDistance`` (0), the number of voxels that are kept around the box on each side.
+    :returns: the cropped image and mask.
+    :raises AlnmError: for an image and a mask with different numbers of voxels.
+    """
     box, pad = np.asarray(boundingBox), int(kwargs.get("padDistance", 0))
     mask = as_image(maskNode, "mask")
     size = np.array(mask.size)
@@ -150,10 +181,13 @@ def cropToTumorMask(imageNode: Any, maskNode: Any, boundingBox: Any, **kwargs: A
 
 
 def resampleImage(imageNode: Any, maskNode: Any, **kwargs: Any) -> tuple[Any, Any]:
-    """Image and mask on a grid of ``resampledPixelSpacing`` (x, y, z; 0 keeps an axis), cut to the region and
-    ``padDistance`` (5) voxels around it.
+    """Resample an image and a mask, and crop them to the region and voxels around it.
 
-    :param kwargs: also ``interpolator`` and ``label``.
+    :param kwargs: ``resampledPixelSpacing``, the new spacing along x, y and z in mm, where 0 keeps that of an axis;
+        ``interpolator`` (``sitkBSpline``) for the image, whereas the mask is resampled by the nearest voxel;
+        ``padDistance`` (5), the number of voxels that are kept around the region on each side; and ``label`` (1).
+    :returns: the image and the mask on the new grid.
+    :raises ValueError: where the image or the mask is None.
     :raises AlnmError: where the region leaves the image.
     """
     if imageNode is None or maskNode is None:
@@ -164,8 +198,12 @@ def resampleImage(imageNode: Any, maskNode: Any, **kwargs: Any) -> tuple[Any, An
 
 
 def normalizeImage(image: Any, **kwargs: Any) -> Any:
-    """The image with mean 0 and standard deviation ``normalizeScale`` (1), values beyond ``removeOutliers`` standard
-    deviations set to that limit."""
+    """Normalise an image to mean 0.
+
+    :param kwargs: ``normalizeScale`` (1), the standard deviation of the result; ``removeOutliers`` (no limit), the
+        number of standard deviations from the mean to which values farther away are set.
+    :returns: the normalised image.
+    """
     settings = {**_some(kwargs, "normalizeScale", "removeOutliers"), "normalize": True}
     source = as_image(image)
     everything = source.with_array(np.ones(source.array.shape, np.uint8))
@@ -173,10 +211,13 @@ def normalizeImage(image: Any, **kwargs: Any) -> Any:
 
 
 def resegmentMask(imageNode: Any, maskNode: Any, **kwargs: Any) -> Any:
-    """The mask without the region's voxels outside ``resegmentRange``, whose limits belong to it.
+    """Remove the voxels of a region whose grey values lie outside a range.
 
-    :param kwargs: ``resegmentRange`` with one or two numbers; ``resegmentMode``: ``absolute``, ``relative`` to the
-        maximum, or ``sigma``, standard deviations from the mean; ``label``.
+    :param kwargs: ``resegmentRange``, the lower limit, or the lower and the upper limit, which belong to the range;
+        ``resegmentMode`` (``absolute``): whether the limits are grey values (``absolute``), fractions of the largest
+        grey value of the region (``relative``) or standard deviations from its mean (``sigma``); and ``label`` (1).
+    :returns: the mask of the voxels that are left.
+    :raises ValueError: without ``resegmentRange``.
     :raises AlnmError: where fewer than two voxels are left.
     """
     if kwargs.get("resegmentRange") is None:
@@ -186,7 +227,7 @@ def resegmentMask(imageNode: Any, maskNode: Any, **kwargs: Any) -> Any:
 
 
 def _filtered(image: Any, mask: Any, kind: str, kwargs: dict[str, Any], *names: str) -> Filtered:
-    """The images of an image type over the whole image."""
+    """The filtered images of an image type, computed over the whole image."""
     source = as_image(image)
     region = source.with_array(np.ones(source.array.shape, np.uint8))
     settings: dict[str, Any] = {}
@@ -199,7 +240,7 @@ def _filtered(image: Any, mask: Any, kind: str, kwargs: dict[str, Any], *names: 
 
 
 def _voxel_type(kind: str, source: Image) -> Any:
-    """The voxel type that PyRadiomics' filter gives."""
+    """The type of voxel of the images that the filter of PyRadiomics returns."""
     given = source.array.dtype
     if kind in ("LoG", "Gradient") or (kind == "Wavelet" and given == np.float32):
         return np.float32
@@ -207,13 +248,13 @@ def _voxel_type(kind: str, source: Image) -> Any:
 
 
 def getOriginalImage(inputImage: Any, inputMask: Any, **kwargs: Any) -> Filtered:
-    """The image itself, as ``original``."""
+    """The image itself, with the name ``original``."""
     yield inputImage, "original", kwargs
 
 
 def getLoGImage(inputImage: Any, inputMask: Any, **kwargs: Any) -> Filtered:
-    """Laplacians of Gaussian, one for each of ``sigma`` in mm, normalised across scale; a sigma that the image is too
-    small for is left out and told in the log."""
+    """Laplacians of Gaussian, normalised across scales: one image for each value of ``sigma``, standard deviations in
+    mm. Where the image is too small for a sigma, this one is left out and a warning is logged."""
     for sigma in kwargs.get("sigma") or ():
         images = list(_filtered(inputImage, inputMask, "LoG", {**kwargs, "sigma": [sigma]}, "sigma"))
         if not images:
@@ -223,45 +264,57 @@ def getLoGImage(inputImage: Any, inputMask: Any, **kwargs: Any) -> Filtered:
 
 
 def getWaveletImage(inputImage: Any, inputMask: Any, **kwargs: Any) -> Filtered:
-    """The sub-bands of a stationary ``wavelet`` (coif1) transform: ``level`` (1) levels from ``start_level`` (0) on;
-    with ``force2D`` none along ``force2Ddimension``. The approximation comes last."""
+    """The sub-bands of a stationary wavelet transform with the wavelet ``wavelet`` (``coif1``, a name of PyWavelets).
+
+    There are ``level`` (1) levels, after ``start_level`` (0) levels that are left out. With ``force2D`` (False) the
+    image is not transformed along the axis ``force2Ddimension`` (0, which is z). The approximation comes last."""
     names = ("wavelet", "level", "start_level", "force2D", "force2Ddimension")
     yield from _filtered(inputImage, inputMask, "Wavelet", kwargs, *names)
 
 
 def getSquareImage(inputImage: Any, inputMask: Any, **kwargs: Any) -> Filtered:
-    """Squares of grey values, scaled to their range."""
+    """The squares of the grey values, scaled to the range of the grey values."""
     yield from _filtered(inputImage, inputMask, "Square", kwargs)
 
 
 def getSquareRootImage(inputImage: Any, inputMask: Any, **kwargs: Any) -> Filtered:
-    """Square roots of grey values, scaled to their range, with their sign."""
+    """The square roots of the absolute grey values, with their sign, scaled to the range of the grey values."""
     yield from _filtered(inputImage, inputMask, "SquareRoot", kwargs)
 
 
 def getLogarithmImage(inputImage: Any, inputMask: Any, **kwargs: Any) -> Filtered:
-    """Logarithms of grey values plus 1, scaled to their range, with their sign."""
+    """The logarithms of the absolute grey values plus 1, with their sign, scaled to the range of the grey values."""
     yield from _filtered(inputImage, inputMask, "Logarithm", kwargs)
 
 
 def getExponentialImage(inputImage: Any, inputMask: Any, **kwargs: Any) -> Filtered:
-    """Exponentials of grey values, scaled to their range."""
+    """The exponentials of the grey values, scaled to the range of the grey values."""
     yield from _filtered(inputImage, inputMask, "Exponential", kwargs)
 
 
 def getGradientImage(inputImage: Any, inputMask: Any, **kwargs: Any) -> Filtered:
-    """The magnitude of the gradient, per mm unless ``gradientUseSpacing`` is false."""
+    """The magnitude of the gradient, per mm or, where ``gradientUseSpacing`` (True) is False, per voxel."""
     yield from _filtered(inputImage, inputMask, "Gradient", kwargs, "gradientUseSpacing")
 
 
 def getLBP2DImage(inputImage: Any, inputMask: Any, **kwargs: Any) -> Filtered:
-    """Local binary patterns in slices: ``lbp2DRadius``, ``lbp2DSamples``, ``lbp2DMethod``, ``force2Ddimension``."""
+    """Local binary patterns in slices, as in scikit-image.
+
+    :param kwargs: ``lbp2DRadius`` (1), the radius of the circle of samples in pixels; ``lbp2DSamples`` (8), the number
+        of samples; ``lbp2DMethod`` (``uniform``): ``default``, ``ror``, ``uniform`` or ``var``; and
+        ``force2Ddimension`` (0, which is z), the axis across the slices of a volume.
+    """
     names = ("lbp2DRadius", "lbp2DSamples", "lbp2DMethod", "force2D", "force2Ddimension")
     yield from _filtered(inputImage, inputMask, "LBP2D", kwargs, *names)
 
 
 def getLBP3DImage(inputImage: Any, inputMask: Any, **kwargs: Any) -> Filtered:
-    """Local binary patterns on spheres around the voxels of the region, 0 elsewhere: ``lbp3DLevels``,
-    ``lbp3DIcosphereRadius``, ``lbp3DIcosphereSubdivision``. The last image is their kurtosis."""
+    """Local binary patterns on spheres around the voxels of the region, 0 elsewhere: one image per level of spherical
+    harmonics and, as the last one, their kurtosis.
+
+    :param kwargs: ``lbp3DLevels`` (2), the number of levels; ``lbp3DIcosphereRadius`` (1), the radius of the spheres in
+        voxels; ``lbp3DIcosphereSubdivision`` (1), how many times the triangles of the icosahedron of samples are
+        divided; and ``label`` (1).
+    """
     names = ("lbp3DLevels", "lbp3DIcosphereRadius", "lbp3DIcosphereSubdivision")
     yield from _filtered(inputImage, inputMask, "LBP3D", kwargs, *names)

@@ -1,4 +1,4 @@
-"""Neighbouring grey tone difference matrix."""
+"""Neighbouring grey tone difference matrix (NGTDM)."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from alnm.radiomics import base
 
 @base.with_features
 class RadiomicsNGTDM(base.TextureFeatures):
-    """Features of how far voxels differ from the mean of their neighbours.
+    """Features of the differences between the grey levels of voxels and the mean grey level of their neighbours.
 
-    ``P_ngtdm`` has the axes (1, level, 3): number of voxels, summed difference, level.
+    ``P_ngtdm`` has the axes (1, grey level, 3); along the last one it holds the number of voxels, the sum of absolute
+    differences and the grey level.
     """
 
     _class = "ngtdm"

@@ -1,4 +1,4 @@
-"""Parameter files, and requests to the engine."""
+"""Reading and checking of parameter files, and the requests that are passed to the native module."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ KNOWN = frozenset(_native.setting_names())
 """The names of all settings."""
 
 ONLY_PASSED_ON = frozenset({"voxelBased", "voxelBatch", "initValue", "kernelRadius", "maskedKernel"})
-"""Settings of feature maps, and of nothing else."""
+"""Settings that apply to feature maps only."""
 
 FOR_A_CLASS = frozenset(
     {
@@ -39,23 +39,30 @@ FOR_A_CLASS = frozenset(
         "weightingNorm",
     }
 )
-"""The settings that a feature class looks at; the others are for the preparation of image and mask."""
+"""The settings that a feature class uses. The others belong to the preparation of the image and the mask."""
 
 
 @dataclass
 class Request:
-    """What the engine is asked for."""
+    """A request to the native module for an extraction."""
 
     settings: dict[str, Any]
+    """Known settings."""
     image_types: list[tuple[str, dict[str, Any]]]
+    """Names of image types with the settings that apply to each alone."""
     features: list[tuple[str, list[str]]]
+    """Names of feature classes with the names of their features; an empty list stands for all."""
     full_masks: bool = False
+    """Whether a mask may cover the whole image."""
 
 
 def load(path: Any) -> dict[str, Any]:
-    """What a parameter file says, checked.
+    """Read and check a parameter file.
 
-    :raises AlnmError: for a file that is no YAML or JSON, and for keys and values that are not allowed.
+    :returns: its content, a dictionary with the keys ``setting``, ``voxelSetting``, ``imageType`` and ``featureClass``
+        as far as the file has them.
+    :raises OSError: for a file that cannot be read.
+    :raises AlnmError: for a file that is not YAML or JSON in UTF-8, and for keys and values that are not allowed.
     """
     with open(os.fspath(path), "rb") as file:
         content = file.read()
@@ -67,12 +74,12 @@ def load(path: Any) -> dict[str, Any]:
 
 
 def parse(text: str) -> dict[str, Any]:
-    """What the text of a parameter file says, checked."""
+    """Check the text of a parameter file and return its content; see :func:`load`."""
     return dict(_native.parse_parameters(text))
 
 
 def check(parameters: Any) -> dict[str, Any]:
-    """Parameters in a dictionary with the structure of a parameter file, checked.
+    """Check a dictionary with the structure of a parameter file and return its content; see :func:`load`.
 
     :raises AlnmError: for keys and values that are not allowed.
     """
@@ -88,20 +95,24 @@ def _yaml(value: Any) -> str:
         return "[" + ", ".join(map(_yaml, value)) + "]"
     if isinstance(value, float) and not math.isfinite(value):
         return ".nan" if math.isnan(value) else ".inf" if value > 0 else "-.inf"
-    # What a reader of YAML 1.1 makes of `nan` is text, and so it stands in the files of PyRadiomics.
+    # A YAML 1.1 reader turns `nan` into text; parameter files of PyRadiomics write NaN in this way.
     return ".nan" if value == "nan" else json.dumps(value)
 
 
 def plain(value: Any) -> Any:
-    """A value without NumPy's types."""
+    """A value in which NumPy scalars and arrays are replaced by Python numbers and lists."""
     if isinstance(value, np.generic):
         return value.item()
     return value.tolist() if isinstance(value, np.ndarray) else value
 
 
 def settings(given: Mapping[str, Any], wanted: frozenset[str] = KNOWN) -> dict[str, Any]:
-    """The settings among those given that the engine knows and that are wanted. Without a value stands for the default,
-    but for the interpolator, where it switches resampling off. Unknown names are told in the log."""
+    """The given settings that are known and wanted, with plain Python values. A setting that is None is left out, so
+    that it has its default; only for ``interpolator`` None has a meaning of its own, which is no resampling. For an
+    unknown name a warning is logged.
+
+    :raises TypeError: for a value that is not None, a bool, a number, text or a list of these.
+    """
     for name in given:
         if name not in KNOWN and name != "voxelBased":
             logger.warning("setting %s is not known and has no effect", name)
@@ -120,12 +131,13 @@ def _checked(name: str, value: Any) -> Any:
 
 
 def image_types(given: Mapping[str, Mapping[str, Any] | None]) -> list[tuple[str, dict[str, Any]]]:
-    """Image types with the settings of their own."""
+    """The image types of a request, each with the settings that apply to it alone."""
     return [(name, settings(own or {}, KNOWN - ONLY_PASSED_ON)) for name, own in given.items()]
 
 
 def features(given: Mapping[str, Sequence[str] | None], known: Sequence[str]) -> list[tuple[str, list[str]]]:
-    """Feature classes with the features wanted of them."""
+    """The feature classes of a request, each with the names of its features. For an unknown class a warning is
+    logged."""
     for name in given:
         if name not in known:
             logger.warning("feature class %s is not known and has no effect", name)

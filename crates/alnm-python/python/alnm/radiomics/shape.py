@@ -1,4 +1,4 @@
-"""Shape of the region in three dimensions."""
+"""Shape of a region in three dimensions."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from alnm.radiomics.parameters import Request
 
 @base.with_features
 class RadiomicsShape(base.RadiomicsFeaturesBase):
-    """Features of the mesh, the diameters and the axes of a region. They depend on the mask alone.
+    """Shape features of a region in three dimensions: of its surface mesh, its diameters and its axes. They depend on
+    the mask alone.
 
-    :raises AlnmError: for an image of two dimensions; :class:`~alnm.radiomics.shape2D.RadiomicsShape2D` is for those.
+    :raises AlnmError: for a mask of two dimensions, for which there is
+        :class:`~alnm.radiomics.shape2D.RadiomicsShape2D`, and with ``voxelBased``.
     """
 
     _class = "shape"
@@ -27,6 +29,6 @@ class RadiomicsShape(base.RadiomicsFeaturesBase):
 
     def _request(self, names: list[str]) -> Request:
         request = super()._request(names)
-        # Shape is of the mask alone, whatever the grey values.
+        # Shape depends on the mask alone: with one bin, no range of grey values is too wide.
         request.settings["binCount"] = 1
         return request

@@ -1,4 +1,4 @@
-"""Shape of the region in one slice."""
+"""Shape of a region in one slice."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from alnm.radiomics.parameters import Request
 
 @base.with_features
 class RadiomicsShape2D(base.RadiomicsFeaturesBase):
-    """Features of the outline and the axes of a region in one slice: a mask of two dimensions, or of three with the
-    settings ``force2D`` and ``force2Ddimension`` and a region of one slice along that dimension.
+    """Shape features of a region in one slice: of its outline, its diameters and its axes.
 
-    :raises AlnmError: for a region of several slices.
+    The mask has two dimensions; or three with the setting ``force2D``, where the region has to lie in one slice across
+    the axis ``force2Ddimension`` (0, which is z).
+
+    :raises AlnmError: for a region in several slices, a mask of three dimensions without ``force2D``, and with
+        ``voxelBased``.
     """
 
     _class = "shape2D"

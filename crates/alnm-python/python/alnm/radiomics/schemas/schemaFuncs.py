@@ -7,7 +7,10 @@ from alnm.radiomics.parameters import check
 
 
 def check_parameters(value, rule_obj, path):
-    """Check what a parameter file says."""
+    """Check the content of a parameter file.
+
+    :raises SchemaError: for keys and values that are not allowed.
+    """
     try:
         check(value)
     except AlnmError as error:
