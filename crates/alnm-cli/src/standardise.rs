@@ -279,6 +279,10 @@ impl Apply {
         let standard: IntensityStandard = SCALE
             .from_json(&read_text(&self.scale)?)
             .with_context(|| format!("cannot read {}, which `alnm standardise learn` makes", self.scale.display()))?;
+        require(
+            self.mask.is_none() || standard.takes_region(),
+            "histogram matching looks at the whole image, not at a region; leave --mask away",
+        )?;
         let activity = Activity::start("reading");
         let chosen = self.choice.read(&self.input)?;
         let mask = self.mask.as_deref().map(|path| inside(&self.region, &chosen, path)).transpose()?;

@@ -175,6 +175,9 @@ fn what_a_mask_loses_on_the_grid_of_an_image_is_said() {
         let said = succeeds(path, &command.replace("MASK", "beside.nrrd")).messages;
         assert!(said.contains(half), "{command}: {said}");
     }
+    succeeds(path, "standardise learn histogram-matching matched.json image.nrrd");
+    let whole = "standardise apply matched.json image.nrrd matched.nrrd --mask beside.nrrd";
+    fails(path, whole, 2, "histogram matching looks at the whole image, not at a region; leave --mask away");
     let said = succeeds(path, "resample image.nrrd zeros.nrrd --like away.nrrd").messages;
     assert!(said.contains("image.nrrd and away.nrrd do not overlap: every voxel of the result is 0"), "{said}");
     assert!(!succeeds(path, "resample image.nrrd part.nrrd --like beside.nrrd").messages.contains("overlap"));

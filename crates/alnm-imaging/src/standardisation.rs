@@ -67,7 +67,14 @@ pub enum IntensityStandard {
 }
 
 impl IntensityStandard {
-    /// The image on the common scale.
+    /// Whether a region may decide the scale of an image; for histogram matching all of its voxels do.
+    #[must_use]
+    pub fn takes_region(&self) -> bool {
+        !matches!(self, Self::HistogramMatching(_))
+    }
+
+    /// The image on the common scale. A region has no effect where the standard [takes
+    /// none](IntensityStandard::takes_region).
     ///
     /// # Errors
     /// [`ImagingError::GeometryMismatch`] when the region lies on another grid; [`ImagingError::InvalidParameter`] when

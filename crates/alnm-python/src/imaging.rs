@@ -10,7 +10,7 @@ use alnm_imaging::{ImagingError, otsu, with_volume};
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 
-use crate::error::exception;
+use crate::error::{AlnmError, exception};
 use crate::image::{GridArgument, ImageArgument, MaskArgument, grid_to_python, to_python, volume_to_python};
 use crate::observer::Observer;
 use crate::threads::run;
@@ -105,6 +105,9 @@ pub(crate) fn n4(
     observer: Option<Py<PyAny>>,
     threads: Option<usize>,
 ) -> PyResult<Py<PyAny>> {
+    if request.control_points.is_some() && request.knot_spacing.is_some() {
+        return Err(AlnmError::new_err("control_points and knot_spacing are both given; give one of them"));
+    }
     let mut params = N4Params::default()
         .with_iterations(request.iterations)
         .with_convergence_threshold(request.convergence_threshold)

@@ -15,7 +15,7 @@ use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::error::exception;
+use crate::error::{AlnmError, exception};
 use crate::fields::{fields, parameters};
 use crate::image::{ImageArgument, MaskArgument, volume_to_python};
 use crate::threads::run;
@@ -258,6 +258,9 @@ impl FittedScale {
     }
 
     fn apply(&self, py: Python<'_>, sample: Sample, threads: Option<usize>) -> PyResult<Py<PyAny>> {
+        if sample.mask.is_some() && !self.0.takes_region() {
+            return Err(AlnmError::new_err("histogram matching looks at the whole image; give no mask"));
+        }
         let scaled = run(py, threads, |_| self.0.apply(sample.image(), sample.region()?))?;
         volume_to_python(py, scaled)
     }

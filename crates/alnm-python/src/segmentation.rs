@@ -14,7 +14,7 @@ use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::error::exception;
+use crate::error::{AlnmError, exception};
 use crate::fields::{fields, parameters};
 use crate::image::{GridArgument, ImageArgument, MaskArgument, volume_to_python};
 use crate::observer::Observer;
@@ -62,6 +62,9 @@ pub(crate) fn mixture_speed(
     params: &Bound<'_, PyDict>,
     threads: Option<usize>,
 ) -> PyResult<Py<PyAny>> {
+    if foreground.is_some() && seed.is_some() {
+        return Err(AlnmError::new_err("foreground and seed are both given; give one of them"));
+    }
     let params: MixtureParams = parameters(params)?;
     let (speed, mixture, classes) = run(py, threads, |_| {
         let image = single(&image);

@@ -7,11 +7,11 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use crate::error::exception;
+use crate::error::{AlnmError, exception};
 
 /// The interval at which Python is asked whether Ctrl-C was pressed.
 const SIGNAL_CHECK: Duration = Duration::from_millis(50);
@@ -42,11 +42,22 @@ impl Interruption {
 /// Set the number of threads of calls whose argument `threads` is `None`.
 ///
 /// The number, `count`, is from 0 to 1024; 0, which holds until this function is called, stands for one thread per
-/// processor core. A larger number is accepted here, but the calls refuse it with a `ValueError`. Results do not depend
-/// on the number of threads.
+/// processor core. A larger number is refused. Results do not depend on the number of threads.
 #[pyfunction]
-pub(crate) fn set_threads(count: usize) {
-    WANTED.store(count, Ordering::Relaxed);
+pub(crate) fn set_threads(count: usize) -> PyResult<()> {
+    WANTED.store(checked(count)?, Ordering::Relaxed);
+    Ok(())
+}
+
+/// A number of threads, where it is not too large.
+fn checked(threads: usize) -> PyResult<usize> {
+    const MOST: usize = 1024;
+    if threads > MOST {
+        return Err(AlnmError::new_err(format!(
+            "threads is {threads}; it must be at most {MOST}, or 0 for one per core"
+        )));
+    }
+    Ok(threads)
 }
 
 /// The number of threads of calls whose argument `threads` is `None`.
@@ -56,13 +67,7 @@ pub(crate) fn threads() -> PyResult<usize> {
 }
 
 fn pool(threads: Option<usize>) -> PyResult<Arc<ThreadPool>> {
-    const MOST: usize = 1024;
-    let threads = threads.unwrap_or_else(|| WANTED.load(Ordering::Relaxed));
-    if threads > MOST {
-        return Err(PyValueError::new_err(format!(
-            "threads is {threads}; it must be at most {MOST}, or 0 for one per core"
-        )));
-    }
+    let threads = checked(threads.unwrap_or_else(|| WANTED.load(Ordering::Relaxed)))?;
     let process = std::process::id();
     let mut kept = POOL.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(other) = kept.take() {

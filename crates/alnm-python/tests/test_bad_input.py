@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import alnm
-from alnm import AlnmError, Image, imaging
+from alnm import AlnmError, Image, imaging, segmentation
 from alnm.radiomics import imageoperations
 from alnm.radiomics.featureextractor import RadiomicsFeatureExtractor
 from conftest import synthetic
@@ -175,6 +175,19 @@ def test_files_that_are_none(case, tmp_path):
 def test_many_threads_are_refused(case):
     with pytest.raises(ValueError, match="threads is 5000"):
         RadiomicsFeatureExtractor().execute(*case, threads=5000)
+    with pytest.raises(AlnmError, match="threads is 5000"):
+        alnm.set_threads(5000)
+
+
+def test_of_two_arguments_for_one_thing_none_is_ignored():
+    image = Image(np.random.default_rng(1).normal(100, 10, (6, 8, 8)).astype(np.float32), spacing=(1, 1, 1))
+    with pytest.raises(AlnmError, match="control_points and knot_spacing are both given"):
+        imaging.n4(image, control_points=(4, 4, 4), knot_spacing=50.0)
+    mask = Image(np.ones((6, 8, 8), dtype=np.uint8), spacing=(1, 1, 1))
+    with pytest.raises(AlnmError, match="foreground and seed are both given"):
+        segmentation.mixture_speed(image, seed=mask, foreground=[0])
+    with pytest.raises(TypeError, match="the image is a path; give what alnm.imaging.read reads there"):
+        segmentation.mixture_speed("image.nrrd", foreground=[0])
 
 
 def test_several_threads_use_one_extractor(case):

@@ -37,6 +37,12 @@ def test_rows_hold_the_case_and_its_features(cases, case):
     assert rows[-1]["original_firstorder_Mean"] != rows[3]["original_firstorder_Mean"]
 
 
+def test_a_case_that_lacks_something_ends_no_other(cases):
+    rows = extract_cases([{"Patient": "P0"}, {**cases[0], "Label": 10**30}, cases[1]])
+    assert rows[0]["Error"] == "the case has no Image; a case has an Image and a Mask"
+    assert "Error" in rows[1] and "original_firstorder_Mean" in rows[2]
+
+
 def test_processes_give_the_same_rows(cases):
     expected = extract_cases(cases, PARAMETERS)
     with multiprocessing.get_context("spawn").Pool(2) as pool:

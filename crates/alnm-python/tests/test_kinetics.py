@@ -78,6 +78,8 @@ def test_tofts_models_are_fitted():
     assert found.fitted_voxels == 3 and found.voxels_at_bound == 0
     assert np.allclose(found.maps["transfer_constant"].array, wanted[..., 0], rtol=0.02)
     assert np.allclose(found.maps["extracellular_volume"].array, wanted[..., 1], rtol=0.02)
+    of_numpy = kinetics.tofts(phases, times, input_function=artery, t1=np.float32(t1), **protocol)
+    assert np.allclose(of_numpy.maps["rate_constant"].array, found.maps["rate_constant"].array, rtol=1e-4)
     # There is none before the first point of a measured function either.
     measured = kinetics.measured_input(artery.times[1:], artery.plasma[1:])
     by_map = kinetics.tofts(

@@ -103,6 +103,8 @@ def test_scales_bring_images_together(case, tmp_path):
     assert np.percentile(nyul, [1, 99]) == pytest.approx([1, 100], abs=0.5)
     matched = regions.IntensityScale.histogram_matching([image]).apply(brighter).array
     assert np.abs(matched - image.array).max() < 0.02 * np.ptp(image.array)
+    with pytest.raises(AlnmError, match="histogram matching looks at the whole image; give no mask"):
+        regions.IntensityScale.histogram_matching([image]).apply(brighter, mask)
     with pytest.raises(AlnmError, match="there are 1 masks"):
         regions.IntensityScale.nyul([image, image], [mask])
     with pytest.raises(AlnmError, match="there must be at least one to learn from"):

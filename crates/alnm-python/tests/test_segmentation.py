@@ -17,6 +17,8 @@ def ball():
     spacing, origin = (1.0, 1.0, 1.25), (-5.0, 3.0, 8.0)
     image = Image(np.where(inside, 300, 100) + (7 * x + 3 * y + 5 * z) % 11, spacing, origin)
     seed = segmentation.bubbles(image, [image.index_to_point((17, 16, 9))], 2.0)
+    of_numpy = segmentation.bubbles(image, [image.index_to_point((17, 16, 9))], np.float32(2.0))
+    assert np.array_equal(of_numpy.array, seed.array)
     return image, Image(inside.astype(np.uint8), spacing, origin), seed
 
 

@@ -164,13 +164,48 @@ def test_paths_solve_their_conditions(cohort):
         selection.elastic_net_path(features, outcome, alpha=2.0)
 
 
-def test_names_come_from_data_frames(cohort):
-    class Frame(np.ndarray):
-        """What a pandas data frame is taken for."""
+class Frame(np.ndarray):
+    """What a pandas data frame is taken for."""
 
+
+def framed(features, names):
+    frame = np.ascontiguousarray(features).view(Frame)
+    frame.columns = list(names)
+    return frame
+
+
+def test_columns_of_a_fit_are_found_by_name(cohort):
     features, outcome, _ = cohort
-    frame = features.view(Frame)
-    frame.columns = [f"f{place}" for place in range(8)]
+    names = [f"f{place}" for place in range(8)]
+    order = [5, 0, 7, 1, 6, 2, 4, 3]
+    turned = framed(features[:, order], [names[place] for place in order])
+    more = framed(np.column_stack([outcome, features]), ["outcome", *names])
+    model = models.Firth().fit(framed(features, names), outcome)
+    expected = model.predict_proba(features)
+    for table in (framed(features, names), turned, more):
+        assert np.array_equal(model.predict_proba(table), expected)
+    # A fit without names goes by position.
+    assert np.array_equal(models.Firth().fit(features, outcome).predict_proba(framed(features, names)), expected)
+    with pytest.raises(AlnmError, match="has the column 'f7' 0 times; it must have it once"):
+        model.predict_proba(framed(features[:, :7], names[:7]))
+    with pytest.raises(AlnmError, match="has the column 'f0' 2 times"):
+        model.predict_proba(framed(features, ["f0", *names[:7]]))
+    batches = ["a" if place % 2 else "b" for place in range(len(features))]
+    combat = selection.Combat().fit(framed(features, names), batches)
+    assert np.array_equal(combat.transform(turned, batches), combat.transform(features, batches))
+    added = [combat.with_batch(table, "c").transform(features, ["c"] * len(features)) for table in (turned, features)]
+    assert np.array_equal(*added)
+
+
+def test_folds_may_be_a_number_of_numpy(cohort):
+    features, outcome, _ = cohort
+    found = [selection.cross_validated_path(features, outcome, folds=folds, seed=3) for folds in (5, np.int64(5))]
+    assert np.array_equal(found[0].mean, found[1].mean)
+
+
+def test_names_come_from_data_frames(cohort):
+    features, outcome, _ = cohort
+    frame = framed(features, [f"f{place}" for place in range(8)])
     assert selection.mrmr(frame, outcome, 1).names[0].startswith("f")
     assert [term.name for term in models.Firth().fit(frame, outcome).terms_][1] == "f0"
 

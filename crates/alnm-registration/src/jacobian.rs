@@ -133,7 +133,7 @@ impl JacobianSummary {
     /// [`RegistrationError::EmptyMask`] when there is none.
     pub fn of(transform: &SpatialTransform, mask: &LabelMap) -> Result<Self> {
         let map = jacobian_map(transform, mask.geometry());
-        Self::of_map(&map, Some(mask)).ok_or(RegistrationError::EmptyMask { mask: "lesion" })
+        Self::of_map(&map, Some(mask)).ok_or(RegistrationError::EmptyMask { mask: "region" })
     }
 
     /// The determinants of a map, within a mask where there is one; none of no voxel.

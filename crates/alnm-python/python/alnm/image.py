@@ -197,7 +197,9 @@ def as_image(value: Any, what: str = "image") -> Image:
         raise TypeError(
             f"the {what} is an array without a spacing; give alnm.Image(array, spacing=(x, y, z)), spacing in mm"
         )
-    raise TypeError(f"the {what} is a {type(value).__name__}; it must be a path, a SimpleITK image or an alnm.Image")
+    if is_path(value):
+        raise TypeError(f"the {what} is a path; give what alnm.imaging.read reads there")
+    raise TypeError(f"the {what} is a {type(value).__name__}; it must be a SimpleITK image or an alnm.Image")
 
 
 def like(image: Image, template: Any) -> Any:

@@ -186,7 +186,7 @@ def n4(
     :param control_points: number of control points of the spline along x, y and z on the first level, each larger than
         ``spline_order`` and at most 1024. Each further level doubles the number of spans. The default is 4 on each
         axis.
-    :param knot_spacing: the largest distance between knots in mm on the first level, above 0. It takes the place of
+    :param knot_spacing: the largest distance between knots in mm on the first level, above 0; not together with
         ``control_points``.
     :param spline_order: order of the B-spline, from 1 to 5.
     :param bias_fwhm: full width at half maximum of the Gaussian with which the histogram is deconvolved, in units of

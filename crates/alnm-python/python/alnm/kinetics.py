@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -400,7 +401,7 @@ def tofts(
     :raises AlnmError: for parameters out of range, grids that differ, times that do not ascend, fewer phases than
         parameters of the model, and an input function that ends before the last phase or is 0 in all phases.
     """
-    is_number = isinstance(t1, (int, float))
+    is_number = isinstance(t1, Real)
     request = _ToftsRequest(
         input_function._native, repetition_time, flip_angle, relaxivity, baseline_phases,
         float(t1) if is_number else float("nan"), None if is_number else as_image(t1, "map of T1"),

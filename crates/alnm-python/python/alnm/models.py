@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from alnm import _native
-from alnm.results import Interval, interval, labels, table
+from alnm.results import Interval, interval, labels, matched, table
 
 __all__ = ["Firth", "FirthTerm"]
 
@@ -86,12 +86,12 @@ class Firth:
     def predict_proba(self, X: Any) -> Any:
         """The predicted probabilities of the outcomes.
 
-        :param X: predictors with the columns of the fit in the same order; names are not compared.
+        :param X: predictors with the columns of the fit: by name where both have names, otherwise in the same order.
         :returns: an array (patients, 2) with the probability of outcome 0 and that of outcome 1, the risk.
-        :raises AlnmError: before :meth:`fit`, or for another number of columns.
+        :raises AlnmError: before :meth:`fit`, and for other columns than those of the fit.
         """
         coefficients, intercept = self.coef_, self.intercept_
-        risks = 1 / (1 + np.exp(-(intercept + table(X, self._names).values @ coefficients)))
+        risks = 1 / (1 + np.exp(-(intercept + matched(X, self._names).values @ coefficients)))
         return np.column_stack([1 - risks, risks])
 
     def _estimates(self) -> dict[str, float]:

@@ -24,7 +24,7 @@ import numpy as np
 
 from alnm import _native
 from alnm.image import Image, as_image, existing, like, of_native
-from alnm.results import count, table
+from alnm.results import count, matched, table
 
 __all__ = [
     "Components",
@@ -266,17 +266,19 @@ class Habitats:
     def fit(self, patients: Sequence[Any], names: Sequence[str] | None = None) -> Habitats:
         """Learn habitats on training patients.
 
-        :param patients: for each patient a table with one row per voxel and one column per map, 1 to 64 maps. All
-            tables have their columns in the same order. Rows with a value that is not finite are left out.
-        :param names: names of the columns. By default they are those of the first table, which data frames and tables
-            of Arrow have, or ``x0``, ``x1`` and so on.
+        :param patients: for each patient a table with one row per voxel and one column per map, 1 to 64 maps. Columns
+            with names are matched with those of the first table by name, others by position. Rows with a value that is
+            not finite are left out.
+        :param names: names of the columns, in their order in every table. By default they are those of the first table,
+            which data frames and tables of Arrow have, or ``x0``, ``x1`` and so on.
         :returns: these habitats.
         :raises AlnmError: for parameters out of range, a map whose values do not vary, tables with different numbers of
             columns, and fewer finite voxels than habitats.
         """
-        tables = [table(patient, names) for patient in patients]
-        columns = list(names or (tables[0].names if tables else []))
-        values = [np.ascontiguousarray(each.values) for each in tables]
+        first = [table(patient, names) for patient in patients[:1]]
+        columns = list(names or (first[0].names if first else []))
+        read = table if names else matched
+        values = [np.ascontiguousarray(read(patient, columns).values) for patient in patients]
         self._fitted = _native.FittedHabitats.learn(columns, values, self._params(), self.threads)
         return self
 
@@ -313,13 +315,14 @@ class Habitats:
     def predict(self, voxels: Any) -> np.ndarray[Any, Any]:
         """The habitat of each voxel.
 
-        :param voxels: a table with one row per voxel and the columns of the fit in the same order; names are not
-            compared.
+        :param voxels: a table with one row per voxel and the columns of the fit: by name where both have names,
+            otherwise in the same order.
         :returns: the number of the habitat for each row, from 1; 0 where a value is not finite.
-        :raises AlnmError: before :meth:`fit`, or for another number of columns.
+        :raises AlnmError: before :meth:`fit`, and for other columns than those of the fit.
         """
-        values = np.ascontiguousarray(table(voxels).values)
-        return self._model().labels(values, self.threads)  # type: ignore[no-any-return]
+        model = self._model()
+        values = np.ascontiguousarray(matched(voxels, model.features()).values)
+        return model.labels(values, self.threads)  # type: ignore[no-any-return]
 
     def map(self, maps: Sequence[Any], mask: Any, *, label: int = 1) -> Any:
         """The habitats of a region, as a mask.
@@ -488,7 +491,7 @@ class IntensityScale:
 
         :param image: the image.
         :param mask: a mask on the same grid with the region that determines the scale of the image; without it the
-            voxels above 0 do. It has no effect on a scale from :meth:`histogram_matching`.
+            voxels above 0 do. A scale from :meth:`histogram_matching` takes no mask.
         :param label: the label of the region in the mask.
         :param threads: number of threads; see :mod:`alnm`.
         :returns: the image in single precision.

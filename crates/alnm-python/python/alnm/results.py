@@ -126,6 +126,27 @@ def matrix(values: Any, what: str = "the table") -> Any:
     return table(values, what=what).values
 
 
+def _unnamed(count: int) -> list[str]:
+    """The names of columns that have none."""
+    return [f"x{place}" for place in range(count)]
+
+
+def matched(values: Any, names: Sequence[str], what: str = "the table") -> Table:
+    """A table with the columns of a fit, in their order. Where the fit and the table both have names of columns, they
+    are matched by name, and further columns are left out; otherwise they are matched by position.
+
+    :param names: the names of the columns of the fit.
+    :raises AlnmError: for a table that lacks a column, has one twice, or has another number of columns without names.
+    """
+    found = table(values, what=what)
+    if list(names) == _unnamed(len(names)) or found.names == _unnamed(len(found.names)):
+        return table(found.values, names, what)
+    for name in names:
+        if (times := found.names.count(name)) != 1:
+            raise AlnmError(f"{what} has the column {name!r} {times} times; it must have it once, as in the fit")
+    return Table(list(names), np.ascontiguousarray(found.values[:, [found.names.index(name) for name in names]]))
+
+
 def table(values: Any, names: Sequence[str] | None = None, what: str = "the table") -> Table:
     """A table from a pandas data frame or a table of Arrow, whose column names are used, or from an array of two axes,
     whose columns are called ``x0``, ``x1`` and so on.
@@ -144,7 +165,7 @@ def table(values: Any, names: Sequence[str] | None = None, what: str = "the tabl
     if array.ndim != 2:
         raise AlnmError(f"the number of axes of {what} is {array.ndim}; it must be 2, rows and columns")
     if names is None:
-        names = [f"x{place}" for place in range(array.shape[1])] if columns is None else [str(name) for name in columns]
+        names = _unnamed(array.shape[1]) if columns is None else [str(name) for name in columns]
     if len(names) != array.shape[1]:
         raise AlnmError(f"there are {len(names)} names; the table has {array.shape[1]} columns")
     return Table(list(names), array)

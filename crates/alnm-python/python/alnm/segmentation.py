@@ -22,6 +22,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, Callable, Union
 
 from alnm import _native
@@ -157,8 +158,8 @@ def mixture_speed(
 
     :param image: the image, with finite voxels.
     :param seed: a mask; the structure is the class to which most of its voxels that are not 0 belong.
-    :param foreground: the classes of the structure, counted from 0 in the order of ascending means. It takes the place
-        of ``seed``; one of the two has to be given.
+    :param foreground: the classes of the structure, counted from 0 in the order of ascending means. Either this or
+        ``seed`` has to be given, not both.
     :param classes: number of classes, 2 to 20.
     :param iterations: largest number of iterations, at least 1.
     :param tolerance: the fit ends when the mean log-likelihood changes by less than this; above 0.
@@ -193,7 +194,7 @@ def bubbles(image: Any, centres: Sequence[Sequence[float]], radius: float | Sequ
     :raises AlnmError: for no point, a point outside the image, and a radius out of range.
     """
     points = [[float(coordinate) for coordinate in centre] for centre in centres]
-    radii = [float(radius)] * len(points) if isinstance(radius, (int, float)) else [float(each) for each in radius]
+    radii = [float(radius)] * len(points) if isinstance(radius, Real) else [float(each) for each in radius]
     if len(radii) != len(points):
         raise _native.AlnmError(f"there are {len(radii)} radii; there must be one, or {len(points)} as points")
     return like(of_native(_native.bubbles(as_image(image), points, radii)), image)

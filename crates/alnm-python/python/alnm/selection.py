@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from alnm import _native
-from alnm.results import Table, labels, numbers, table
+from alnm.results import Table, labels, matched, numbers, table
 from alnm.results import count as whole_number
 
 __all__ = [
@@ -82,27 +82,27 @@ class Combat:
         estimated against the fitted means and standard deviations. Nothing that was fitted before changes. A true
         difference between the new patients and those of the fit is removed together with the effect of the scanner.
 
-        :param X: the features of the patients of the new batch, at least two, with the columns of the fit in the same
-            order; names are not compared.
+        :param X: the features of the patients of the new batch, at least two, with the columns of the fit: by name
+            where both have names, otherwise in the same order.
         :param batch: the name of the new batch.
         :returns: a new object; this one stays as it is.
         :raises AlnmError: before a fit, for a fit with covariates, and for a batch that is known already.
         """
         other = Combat(self.estimation)
         other._names = self._names
-        other._fitted = self._model.with_batch(table(X, self._names), str(batch), self.estimation)
+        other._fitted = self._model.with_batch(matched(X, self._names), str(batch), self.estimation)
         return other
 
     def transform(self, X: Any, batches: Sequence[Any], covariates: Any = None) -> Any:
         """The features without the effects of the batches.
 
-        :param X: the features, with the columns of the fit in the same order; names are not compared.
+        :param X: the features, with the columns of the fit: by name where both have names, otherwise in the same order.
         :param batches: the batch of each patient, one of those that were fitted or added.
         :param covariates: the covariates of the fit, where it had any.
         :returns: an array (patients, features).
         :raises AlnmError: before a fit, for an unknown batch, and for other columns than those of the fit.
         """
-        return self._model.apply(table(X, self._names), _names(batches), _covariates(covariates))
+        return self._model.apply(matched(X, self._names), _names(batches), _covariates(covariates))
 
     def fit_transform(self, X: Any, batches: Sequence[Any], covariates: Any = None) -> Any:
         """:meth:`fit` followed by :meth:`transform` of the same rows."""
@@ -335,8 +335,8 @@ def cross_validated_path(
     :raises AlnmError: also where the training rows of a fold have outcomes of one class only.
     """
     request = _request(alpha, penalties, count, ratio, standardise, penalty_factors, optimality)
-    given = None if isinstance(folds, int) else [int(fold) for fold in folds]
+    given = None if isinstance(folds, (int, np.integer)) else [int(fold) for fold in folds]
     path, mean, error, best, within, assignment = _native.cross_validated_path(
-        table(X), labels(y), given, folds if given is None else 0, seed, measure, request
+        table(X), labels(y), given, int(folds) if given is None else 0, seed, measure, request
     )
     return CrossValidatedPath(ElasticNetPath(*path), mean, error, best, within, np.array(assignment))

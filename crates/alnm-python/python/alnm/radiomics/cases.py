@@ -12,10 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from alnm import AlnmError
 from alnm.radiomics.featureextractor import RadiomicsFeatureExtractor
 
 ERROR = "Error"
 """The name of the column that holds the reason why a case failed."""
+
+FAILURES = (ValueError, TypeError, OSError, ArithmeticError, LookupError, RuntimeError)
+"""What ends a case and no other: all that files and entries of a case can cause."""
 
 
 class CaseExtractor:
@@ -47,7 +51,7 @@ class CaseExtractor:
         )
         try:
             row.update(self.features(case))
-        except (ValueError, TypeError, OSError) as error:
+        except FAILURES as error:
             row[ERROR] = str(error)
         return row
 
@@ -55,10 +59,13 @@ class CaseExtractor:
         """Compute the diagnostics and features of a case, with features as numbers.
 
         :param voxelBased: whether feature maps are computed in place of features.
-        :raises KeyError: for a case without ``Image`` or ``Mask``.
+        :raises AlnmError: for a case without ``Image`` or ``Mask``.
 
         Other errors are those of :meth:`~alnm.radiomics.featureextractor.RadiomicsFeatureExtractor.execute`.
         """
+        for name in ("Image", "Mask"):
+            if name not in case:
+                raise AlnmError(f"the case has no {name}; a case has an Image and a Mask")
         label, channel = (_whole(case.get(name)) for name in ("Label", "Label_channel"))
         result = self.extractor.execute(
             case["Image"], case["Mask"], label, channel, voxelBased=voxelBased, threads=self.threads

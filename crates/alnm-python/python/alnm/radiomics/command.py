@@ -24,7 +24,7 @@ from typing import Any, TextIO
 from alnm import AlnmError, Image, imaging
 from alnm.image import as_image
 from alnm.radiomics import __version__, logger, parameters
-from alnm.radiomics.cases import CaseExtractor
+from alnm.radiomics.cases import FAILURES, CaseExtractor
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -121,7 +121,7 @@ def _row(
     voxels = options.mode == "voxel"
     try:
         result = extractor.features(case, voxelBased=voxels)
-    except (ValueError, TypeError, OSError) as error:
+    except FAILURES as error:
         logger.error("case %d: %s", number, error)
         return row
     for name, value in result.items():
