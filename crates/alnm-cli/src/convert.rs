@@ -15,7 +15,7 @@ use crate::exit::require;
 use crate::input::{MaskDrawing, SeriesChoice, noted};
 use crate::interrupt;
 use crate::options::{ImageOutput, OutputFile};
-use crate::output::{Activity, in_folder, is_standard_stream, refuse_stream, require_folder, warn};
+use crate::output::{Activity, in_folder, is_standard_stream, refuse_stream, require_folder, require_folder_of, warn};
 use crate::progress::Counted;
 
 /// Most characters of a series' description.
@@ -160,6 +160,7 @@ impl Convert {
         if self.all_regions {
             return self.write_regions();
         }
+        if is_folder(&self.output) { require_folder(&self.output) } else { require_folder_of(&self.output) }?;
         let content = self.open()?;
         if matches!(content, Content::Regions(_) | Content::Mask(_)) {
             let chooses_images = self.choice.is_any() || self.all_phases || self.all_volumes || self.series_as_phases;
@@ -343,7 +344,6 @@ impl Convert {
 
     fn write(&self, input: Input) -> anyhow::Result<()> {
         if is_folder(&self.output) {
-            require_folder(&self.output)?;
             if !is_empty_folder(&self.output) {
                 self.written.overwriting.check([&*self.output])?;
             }

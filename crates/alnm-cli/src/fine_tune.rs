@@ -18,7 +18,7 @@ use crate::exit::{interrupted, wrong_value};
 use crate::input::refuse_standard_input;
 use crate::interrupt;
 use crate::messages;
-use crate::output::Overwriting;
+use crate::output::{Overwriting, require_folder};
 use crate::progress::Counted;
 
 /// How a network learns.
@@ -189,14 +189,18 @@ impl FineTune {
             match event {
                 TrainingEvent::Step { done, total, loss } => {
                     progress.set(member * total + done, members * total, &format!("loss {loss:.4}"));
+                    // After an epoch its state is written first.
+                    if stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) {
+                        return ControlFlow::Break(());
+                    }
                 }
                 TrainingEvent::Epoch(record) => messages::detail(format_args!("{}", said(member, record))),
                 _ => {}
             }
-            let is_stopped = stop.is_some_and(|stop| stop.load(Ordering::Relaxed));
-            if is_stopped { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            ControlFlow::Continue(())
         });
         progress.finish();
+        interrupt::stop_at_once();
         let ensemble = trained.map_err(|error| match (error, kept) {
             (DeepError::Cancelled { .. }, Some(kept)) => interrupted(&kept),
             (error, _) => error.into(),
@@ -243,6 +247,7 @@ impl FineTune {
 
 /// Makes the folder for the state of a training. Returns what an interruption says of it.
 fn what_is_kept(folder: &Path) -> Result<String> {
+    require_folder(folder)?;
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     Ok(format!("epochs that are done are kept in {}; the same command goes on", folder.display()))
 }

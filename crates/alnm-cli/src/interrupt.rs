@@ -126,6 +126,11 @@ pub(crate) fn stop_by_itself() -> &'static AtomicBool {
     &STOPPED
 }
 
+/// From here on Ctrl-C ends the command by itself again.
+pub(crate) fn stop_at_once() {
+    STOPS_BY_ITSELF.store(false, Ordering::Relaxed);
+}
+
 /// A file that is being written, as long as this is held: Ctrl-C waits for it. It stays in the thread that began it.
 pub(crate) struct Writing(PhantomData<*const ()>);
 

@@ -93,8 +93,15 @@ pub(crate) fn require_folder(path: &Path) -> Result<()> {
         "{} is a file; a folder is written, so name another one",
         path.display()
     );
-    let standing = path.ancestors().find(|above| above.is_dir());
-    require_writable(standing.unwrap_or(Path::new(".")), path)
+    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+    let standing = path.ancestors().find(|above| above.exists()).unwrap_or(Path::new("."));
+    ensure!(
+        standing.is_dir(),
+        "{} cannot be made: {} is a file; name another folder",
+        path.display(),
+        standing.display()
+    );
+    require_writable(standing, path)
 }
 
 /// Refuses, before any work is done, what would be written into a folder that takes no new file.
@@ -120,7 +127,9 @@ pub(crate) fn require_folder_of(path: &Path) -> Result<()> {
     if is_standard_stream(path) || (path.exists() && !path.is_file() && !path.is_dir()) {
         return Ok(());
     }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // A link is written where it points to.
+    let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     ensure!(
         folder.is_dir(),
         "{} cannot be written: the folder {} does not exist; make it first",

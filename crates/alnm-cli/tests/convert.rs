@@ -379,7 +379,7 @@ fn images_and_phases_are_described() {
 fn what_cannot_be_written_is_refused_before_anything_is_read() {
     let folder = tempfile::tempdir().unwrap();
     for output in ["/proc/image.nrrd", "/proc/series"] {
-        let told = fail(folder.path(), 1, &["no_such_image.nrrd", output]);
+        let told = fail(folder.path(), 1, &["convert", "no_such_image.nrrd", output]);
         assert!(told.contains(&format!("{output} cannot be written: /proc takes no new file (")), "{told}");
     }
 }

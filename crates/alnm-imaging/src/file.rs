@@ -260,7 +260,7 @@ impl Source {
     }
 
     /// Reads all volumes of a file of four dimensions in one pass, or all components of its voxels; of a DICOM series
-    /// all its volumes. Together they take as much memory as the voxels.
+    /// all its volumes. All are held in memory together, and while they are read up to twice as much is.
     ///
     /// # Errors
     /// As [`Source::read_image`].

@@ -67,6 +67,7 @@ def test_habitats_are_learned_saved_and_mapped(tmp_path):
     maps = [Image(patients[1][:, column].reshape(2, 6, 10), spacing) for column in (0, 1)]
     mask = Image((labels.reshape(2, 6, 10) != 2).astype(np.uint8), spacing)
     assert np.array_equal(again.map(maps, mask).array, np.where(labels == 2, 0, labels).reshape(2, 6, 10))
+    assert np.array_equal(regions.Habitats(3, seed=1).fit(iter(patients)).predict(patients[1]), labels)
     chosen = regions.Habitats((2, 5), by="silhouette").fit(patients)
     assert [score.count for score in chosen.scores_] == [2, 3, 4, 5] and len(chosen.centres_) == 3
     mixture = regions.Habitats((2, 4), method="gaussian_mixture").fit(patients)

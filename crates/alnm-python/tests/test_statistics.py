@@ -186,6 +186,12 @@ def test_columns_of_a_fit_are_found_by_name(cohort):
         assert np.array_equal(model.predict_proba(table), expected)
     # A fit without names goes by position.
     assert np.array_equal(models.Firth().fit(features, outcome).predict_proba(framed(features, names)), expected)
+    # Names are names, also those that columns without names get; numbers are none.
+    backwards = models.Firth().fit(framed(features[:, :2], ["x1", "x0"]), outcome)
+    swapped = framed(features[:, [1, 0]], ["x0", "x1"])
+    assert np.array_equal(backwards.predict_proba(swapped), backwards.predict_proba(features[:, :2]))
+    numbered = models.Firth().fit(framed(features, range(8)), outcome)
+    assert np.array_equal(numbered.predict_proba(framed(features, names)), expected)
     with pytest.raises(AlnmError, match="has the column 'f7' 0 times; it must have it once"):
         model.predict_proba(framed(features[:, :7], names[:7]))
     with pytest.raises(AlnmError, match="has the column 'f0' 2 times"):

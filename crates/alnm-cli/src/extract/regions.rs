@@ -446,7 +446,8 @@ impl CaseMasks {
         let is_whole = matches!(arguments.labels, Some(WantedRegions::EachLabel | WantedRegions::Union));
         if params.region.is_some() || !is_whole || segments.is_empty() || case.label_channel.is_some() {
             if params.region.is_none() {
-                let named: Vec<_> = segments.iter().map(|segment| (segment.label, segment.name.as_str())).collect();
+                let of_layer = segments.iter().filter(|segment| params.channel == Some(segment.layer));
+                let named: Vec<_> = of_layer.map(|segment| (segment.label, segment.name.as_str())).collect();
                 tell_of_others(arguments, engine, case, log, &named);
             }
             let mask = params.check()?.read_source(source)?;

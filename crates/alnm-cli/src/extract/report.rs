@@ -17,6 +17,7 @@ use super::store::Fingerprint;
 use crate::cases::is_list;
 use crate::dicom_object::source_images;
 use crate::interrupt::while_writing;
+use crate::output::{require_folder, require_folder_of};
 
 /// A region with its features.
 pub(super) struct ReportedRegion {
@@ -44,6 +45,7 @@ pub(super) fn check(arguments: &ExtractArgs, cases: &[Case]) -> Result<()> {
     );
     let reports = cases.iter().filter_map(|case| path(arguments, case));
     let files: Vec<PathBuf> = reports.flat_map(|report| [segmentation_path(&report), report]).collect();
+    if is_list(&arguments.input) { require_folder(given) } else { require_folder_of(given) }?;
     arguments.overwriting.check(files.iter().map(PathBuf::as_path))
 }
 

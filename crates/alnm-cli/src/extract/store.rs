@@ -21,6 +21,7 @@ use super::batch::Case;
 use super::engine::Engine;
 use super::regions::{self, CaseFiles};
 use super::table::{self, Row, RowValue};
+use crate::output::require_folder;
 
 /// The form of the files. Files of another form have other keys.
 const FORM: u64 = 3;
@@ -99,6 +100,7 @@ impl Fingerprint {
 impl CaseStore {
     /// Makes the folder where it is not there, and removes what programs that were killed left unfinished in it.
     pub(super) fn open(folder: &Path, arguments: &ExtractArgs, engine: &Engine) -> Result<Self> {
+        require_folder(folder)?;
         std::fs::create_dir_all(folder).with_context(|| format!("cannot create the folder {}", folder.display()))?;
         remove_unfinished(folder, LONGEST_WRITE).with_context(|| format!("cannot tidy {}", folder.display()))?;
         let mut settings = Fingerprint::default();

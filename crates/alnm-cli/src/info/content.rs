@@ -1,13 +1,12 @@
 //! What is told of a path, read from its headers and voxels.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use alnm_imaging::dicom::{Acquisition, MaskFile, OtherObjects, ScannerModel, Segmentation, Series, SeriesVolume};
 use alnm_imaging::file::{HeaderOutline, NamedSegment, Source};
 use alnm_imaging::mask::{MaskParams, MaskRegion, RegionChoice};
-use alnm_imaging::{FileFormat, Geometry, ImagingError, LabelMap};
+use alnm_imaging::{FileFormat, Geometry, ImagingError};
 use anyhow::Result;
 use serde::Serialize;
 
@@ -274,18 +273,16 @@ impl MaskContent {
 
 /// What each segment of a file holds that names its segments, in whatever layer it lies.
 fn labels_of_segments(source: &Source, segments: &[NamedSegment]) -> Result<Vec<Label>, ImagingError> {
-    let mut layers: BTreeMap<usize, LabelMap> = BTreeMap::new();
-    let of_segment = |segment: &NamedSegment| {
-        let layer = match layers.entry(segment.layer) {
-            Entry::Occupied(read) => read.into_mut(),
-            Entry::Vacant(unread) => {
-                let params = MaskParams::default().with_channel(segment.layer);
-                unread.insert(params.check()?.read_source(source.try_clone()?)?)
-            }
-        };
-        Ok(Label::of(layer, segment.label, segment.label, Some(segment.name.clone())))
-    };
-    segments.iter().map(of_segment).collect()
+    let layers: BTreeSet<usize> = segments.iter().map(|segment| segment.layer).collect();
+    let mut labels = Vec::new();
+    for layer in layers {
+        let mask = MaskParams::default().with_channel(layer).check()?.read_source(source.try_clone()?)?;
+        for (place, segment) in segments.iter().enumerate().filter(|(_, segment)| segment.layer == layer) {
+            labels.push((place, Label::of(&mask, segment.label, segment.label, Some(segment.name.clone()))));
+        }
+    }
+    labels.sort_by_key(|(place, _)| *place);
+    Ok(labels.into_iter().map(|(_, label)| label).collect())
 }
 
 /// What is wrong with a file, without its name.

@@ -199,7 +199,10 @@ def as_image(value: Any, what: str = "image") -> Image:
         )
     if is_path(value):
         raise TypeError(f"the {what} is a path; give what alnm.imaging.read reads there")
-    raise TypeError(f"the {what} is a {type(value).__name__}; it must be a SimpleITK image or an alnm.Image")
+    raise TypeError(
+        f"the {what} is a {type(value).__name__}; it must be a SimpleITK image, an alnm.Image or, where files are read, "
+        "a path"
+    )
 
 
 def like(image: Image, template: Any) -> Any:

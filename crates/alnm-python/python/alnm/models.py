@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from alnm import _native
-from alnm.results import Interval, interval, labels, matched, table
+from alnm.results import Columns, Interval, interval, labels, table
 
 __all__ = ["Firth", "FirthTerm"]
 
@@ -48,7 +48,7 @@ class Firth:
     def __init__(self, level: float = 0.95) -> None:
         self.level = level
         self.terms_: list[FirthTerm] = []
-        self._names: list[str] = []
+        self._columns = Columns([], False)
 
     def fit(self, X: Any, y: Any) -> Firth:
         """Fit the model.
@@ -62,7 +62,7 @@ class Firth:
         """
         features = table(X)
         terms, aliased, likelihood, iterations = _native.firth(features, labels(y), self.level)
-        self._names = features.names
+        self._columns = features.columns
         self.terms_ = [
             FirthTerm(name, estimate, error, wald_p, p_value, interval(limits))
             for name, estimate, error, wald_p, p_value, limits in terms
@@ -81,7 +81,7 @@ class Firth:
     def coef_(self) -> Any:
         """The coefficients in the order of the columns; 0 for predictors that were left out (``aliased_``)."""
         estimates = self._estimates()
-        return np.array([estimates.get(name, 0.0) for name in self._names])
+        return np.array([estimates.get(name, 0.0) for name in self._columns.names])
 
     def predict_proba(self, X: Any) -> Any:
         """The predicted probabilities of the outcomes.
@@ -91,7 +91,7 @@ class Firth:
         :raises AlnmError: before :meth:`fit`, and for other columns than those of the fit.
         """
         coefficients, intercept = self.coef_, self.intercept_
-        risks = 1 / (1 + np.exp(-(intercept + matched(X, self._names).values @ coefficients)))
+        risks = 1 / (1 + np.exp(-(intercept + self._columns.of(X).values @ coefficients)))
         return np.column_stack([1 - risks, risks])
 
     def _estimates(self) -> dict[str, float]:

@@ -16,7 +16,7 @@ SimpleITK, and results are of the kind that was given.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +24,7 @@ import numpy as np
 
 from alnm import _native
 from alnm.image import Image, as_image, existing, like, of_native
-from alnm.results import count, matched, table
+from alnm.results import Columns, count, table
 
 __all__ = [
     "Components",
@@ -250,6 +250,7 @@ class Habitats:
         self.seed = seed
         self.threads = threads
         self._fitted: Any = None
+        self._columns = Columns([], False)
 
     def _params(self) -> dict[str, Any]:
         if isinstance(self.count, tuple):
@@ -263,7 +264,7 @@ class Habitats:
             "max_iterations": self.max_iterations, "most_voxels": self.most_voxels, "seed": self.seed,
         }  # fmt: skip
 
-    def fit(self, patients: Sequence[Any], names: Sequence[str] | None = None) -> Habitats:
+    def fit(self, patients: Iterable[Any], names: Sequence[str] | None = None) -> Habitats:
         """Learn habitats on training patients.
 
         :param patients: for each patient a table with one row per voxel and one column per map, 1 to 64 maps. Columns
@@ -275,10 +276,15 @@ class Habitats:
         :raises AlnmError: for parameters out of range, a map whose values do not vary, tables with different numbers of
             columns, and fewer finite voxels than habitats.
         """
-        first = [table(patient, names) for patient in patients[:1]]
-        columns = list(names or (first[0].names if first else []))
-        read = table if names else matched
-        values = [np.ascontiguousarray(read(patient, columns).values) for patient in patients]
+        patients = list(patients)
+        tables = [table(patient, names) for patient in patients[:1]]
+        if tables and names is None:
+            self._columns = tables[0].columns
+            tables += [self._columns.of(patient) for patient in patients[1:]]
+        else:
+            self._columns = Columns(list(names or []), True)
+            tables += [table(patient, names) for patient in patients[1:]]
+        columns, values = self._columns.names, [each.values for each in tables]
         self._fitted = _native.FittedHabitats.learn(columns, values, self._params(), self.threads)
         return self
 
@@ -321,8 +327,7 @@ class Habitats:
         :raises AlnmError: before :meth:`fit`, and for other columns than those of the fit.
         """
         model = self._model()
-        values = np.ascontiguousarray(matched(voxels, model.features()).values)
-        return model.labels(values, self.threads)  # type: ignore[no-any-return]
+        return model.labels(self._columns.of(voxels).values, self.threads)  # type: ignore[no-any-return]
 
     def map(self, maps: Sequence[Any], mask: Any, *, label: int = 1) -> Any:
         """The habitats of a region, as a mask.
@@ -357,6 +362,9 @@ class Habitats:
             fitted = _native.FittedHabitats.from_json(file.read())
         loaded = cls(len(fitted.centres()))
         loaded._fitted = fitted
+        names = list(fitted.features())
+        # A file does not say where its names come from.
+        loaded._columns = Columns(names, names != [f"x{place}" for place in range(len(names))])
         return loaded
 
 

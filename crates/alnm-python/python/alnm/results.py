@@ -45,11 +45,41 @@ class TestResult:
 
 
 @dataclass(frozen=True)
-class Table:
-    """A table of features: names of the columns, and an array with one row per patient."""
+class Columns:
+    """The columns of a table: their names, and whether they are its own or those that columns without names get."""
 
     names: list[str]
+    are_named: bool
+
+    def of(self, values: Any, what: str = "the table") -> Table:
+        """The same columns of another table, in this order. Where both have names of columns, they are matched by name,
+        and further columns are left out; otherwise they are matched by position.
+
+        :param what: the name of the argument in error messages.
+        :raises AlnmError: for a table that lacks a column, has one twice, or has another number of columns without
+            names.
+        """
+        own, array = _named_columns(values, what)
+        if own is None or not self.are_named or not all(isinstance(name, str) for name in own):
+            return table(array, self.names, what)
+        for name in self.names:
+            if (times := own.count(name)) != 1:
+                raise AlnmError(f"{what} has the column {name!r} {times} times; it must have it once, as in the fit")
+        chosen = array[:, [own.index(name) for name in self.names]]
+        return Table(self, np.ascontiguousarray(chosen, dtype=float))
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of features: its columns, and an array with one row per patient."""
+
+    columns: Columns
     values: Any
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the columns."""
+        return self.columns.names
 
 
 def interval(limits: tuple[float, float, float]) -> Interval:
@@ -126,27 +156,6 @@ def matrix(values: Any, what: str = "the table") -> Any:
     return table(values, what=what).values
 
 
-def _unnamed(count: int) -> list[str]:
-    """The names of columns that have none."""
-    return [f"x{place}" for place in range(count)]
-
-
-def matched(values: Any, names: Sequence[str], what: str = "the table") -> Table:
-    """A table with the columns of a fit, in their order. Where the fit and the table both have names of columns, they
-    are matched by name, and further columns are left out; otherwise they are matched by position.
-
-    :param names: the names of the columns of the fit.
-    :raises AlnmError: for a table that lacks a column, has one twice, or has another number of columns without names.
-    """
-    found = table(values, what=what)
-    if list(names) == _unnamed(len(names)) or found.names == _unnamed(len(found.names)):
-        return table(found.values, names, what)
-    for name in names:
-        if (times := found.names.count(name)) != 1:
-            raise AlnmError(f"{what} has the column {name!r} {times} times; it must have it once, as in the fit")
-    return Table(list(names), np.ascontiguousarray(found.values[:, [found.names.index(name) for name in names]]))
-
-
 def table(values: Any, names: Sequence[str] | None = None, what: str = "the table") -> Table:
     """A table from a pandas data frame or a table of Arrow, whose column names are used, or from an array of two axes,
     whose columns are called ``x0``, ``x1`` and so on.
@@ -155,17 +164,23 @@ def table(values: Any, names: Sequence[str] | None = None, what: str = "the tabl
     :param what: the name of the argument in error messages.
     :raises AlnmError: for an array with another number of axes, or another number of names than of columns.
     """
+    own, array = _named_columns(values, what)
+    array = np.ascontiguousarray(array, dtype=float)
+    if names is not None and len(names) != array.shape[1]:
+        raise AlnmError(f"there are {len(names)} names; the table has {array.shape[1]} columns")
+    if names is None and own is not None:
+        return Table(Columns([str(name) for name in own], all(isinstance(name, str) for name in own)), array)
+    default = [f"x{place}" for place in range(array.shape[1])]
+    return Table(Columns(default if names is None else list(names), False), array)
+
+
+def _named_columns(values: Any, what: str) -> tuple[list[Any] | None, Any]:
+    """The names of columns, where they have any, and the columns as an array of two axes."""
     streamed = _arrow_columns(values)
-    if streamed is None:
-        columns = getattr(values, "columns", None)
-        array = np.ascontiguousarray(values, dtype=float)
-    else:
-        columns = [name for name, _ in streamed]
-        array = np.column_stack([column for _, column in streamed]) if streamed else np.empty((0, 0))
+    if streamed is not None:
+        columns = np.column_stack([column for _, column in streamed]) if streamed else np.empty((0, 0))
+        return [name for name, _ in streamed], columns
+    array, names = np.asarray(values), getattr(values, "columns", None)
     if array.ndim != 2:
         raise AlnmError(f"the number of axes of {what} is {array.ndim}; it must be 2, rows and columns")
-    if names is None:
-        names = _unnamed(array.shape[1]) if columns is None else [str(name) for name in columns]
-    if len(names) != array.shape[1]:
-        raise AlnmError(f"there are {len(names)} names; the table has {array.shape[1]} columns")
-    return Table(list(names), array)
+    return None if names is None else list(names), array

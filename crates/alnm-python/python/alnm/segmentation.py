@@ -22,8 +22,9 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any, Callable, Union
+
+import numpy as np
 
 from alnm import _native
 from alnm.image import Image, as_image, existing, like, of_native
@@ -194,7 +195,7 @@ def bubbles(image: Any, centres: Sequence[Sequence[float]], radius: float | Sequ
     :raises AlnmError: for no point, a point outside the image, and a radius out of range.
     """
     points = [[float(coordinate) for coordinate in centre] for centre in centres]
-    radii = [float(radius)] * len(points) if isinstance(radius, Real) else [float(each) for each in radius]
+    radii = [float(radius)] * len(points) if isinstance(radius, (int, float, np.number)) else [float(each) for each in radius]
     if len(radii) != len(points):
         raise _native.AlnmError(f"there are {len(radii)} radii; there must be one, or {len(points)} as points")
     return like(of_native(_native.bubbles(as_image(image), points, radii)), image)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from alnm import _native
-from alnm.results import Table, labels, matched, numbers, table
+from alnm.results import Columns, Table, labels, numbers, table
 from alnm.results import count as whole_number
 
 __all__ = [
@@ -47,7 +47,7 @@ class Combat:
     def __init__(self, estimation: str = "empirical-bayes") -> None:
         self.estimation = estimation
         self._fitted: _native.FittedCombat | None = None
-        self._names: list[str] = []
+        self._columns = Columns([], False)
 
     def fit(self, X: Any, batches: Sequence[Any], covariates: Any = None) -> Combat:
         """Estimate the effects of the batches.
@@ -60,7 +60,7 @@ class Combat:
             determine.
         """
         features = table(X)
-        self._names = features.names
+        self._columns = features.columns
         self._fitted = _native.FittedCombat.fit(features, _names(batches), _covariates(covariates), self.estimation)
         return self
 
@@ -73,7 +73,7 @@ class Combat:
         :returns: this object.
         """
         features = table(X)
-        self._names = features.names
+        self._columns = features.columns
         self._fitted = _native.FittedCombat.reference(features, str(batch))
         return self
 
@@ -89,8 +89,8 @@ class Combat:
         :raises AlnmError: before a fit, for a fit with covariates, and for a batch that is known already.
         """
         other = Combat(self.estimation)
-        other._names = self._names
-        other._fitted = self._model.with_batch(matched(X, self._names), str(batch), self.estimation)
+        other._columns = self._columns
+        other._fitted = self._model.with_batch(self._columns.of(X), str(batch), self.estimation)
         return other
 
     def transform(self, X: Any, batches: Sequence[Any], covariates: Any = None) -> Any:
@@ -102,7 +102,7 @@ class Combat:
         :returns: an array (patients, features).
         :raises AlnmError: before a fit, for an unknown batch, and for other columns than those of the fit.
         """
-        return self._model.apply(matched(X, self._names), _names(batches), _covariates(covariates))
+        return self._model.apply(self._columns.of(X), _names(batches), _covariates(covariates))
 
     def fit_transform(self, X: Any, batches: Sequence[Any], covariates: Any = None) -> Any:
         """:meth:`fit` followed by :meth:`transform` of the same rows."""
@@ -111,7 +111,7 @@ class Combat:
     def get_feature_names_out(self, input_features: Any = None) -> Any:
         """The names of the features, as an array. The argument is there for scikit-learn and has no effect."""
         del input_features
-        return np.array(self._names, dtype=object)
+        return np.array(self._columns.names, dtype=object)
 
     @property
     def batches_(self) -> list[str]:
@@ -145,7 +145,7 @@ def _names(batches: Sequence[Any]) -> list[str]:
 
 
 def _covariates(covariates: Any) -> Table:
-    return Table([], np.zeros((0, 0))) if covariates is None else table(covariates)
+    return Table(Columns([], False), np.zeros((0, 0))) if covariates is None else table(covariates)
 
 
 @dataclass(frozen=True)

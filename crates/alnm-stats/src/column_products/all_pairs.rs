@@ -7,9 +7,13 @@ use rayon::slice::{ParallelSlice, ParallelSliceMut};
 
 /// Rows whose products are summed one after the other; the sums of such chunks are added in order.
 pub(super) const CHUNK: usize = 128;
-/// Panels on the left that a thread keeps at hand, and panels on the right that pass by together. With so many rows, they
-/// and their sums fit into the second cache.
+/// Panels on the left that a thread keeps at hand at most, and panels on the right that pass by together. With so many rows,
+/// they and their sums fit into the second cache.
 const BLOCK: (usize, usize) = (8, 16);
+/// Tasks of each thread at least, as far as there are panels for them.
+const TASKS: usize = 4;
+/// Columns from which on panels are as wide as the processor likes best.
+const MANY_COLUMNS: usize = 24;
 /// Rows and columns of a block that is mirrored by one thread.
 const MIRRORED: usize = 64;
 
@@ -25,12 +29,12 @@ pub(crate) fn of_all_pairs(columns: &[Vec<f64>], finish: impl Fn(f64) -> f64 + S
 /// their product just fit into the registers of the processor, which changes no bit.
 fn fill(columns: &[Vec<f64>], products: ArrayViewMut2<'_, f64>, finish: &(impl Fn(f64) -> f64 + Sync)) {
     #[cfg(target_arch = "x86_64")]
-    if std::arch::is_x86_feature_detected!("avx512f") {
+    if columns.len() >= MANY_COLUMNS && std::arch::is_x86_feature_detected!("avx512f") {
         return Panels::<24>::of(columns)
             .fill(products, |panels, first, rows| wide::fill_rows(panels, first, rows, finish));
     }
     match pulp::Arch::new().dispatch(Lanes) {
-        1 | 2 => Panels::<4>::of(columns).fill(products, |panels, first, rows| {
+        lanes if lanes < 4 || columns.len() < MANY_COLUMNS => Panels::<4>::of(columns).fill(products, |panels, first, rows| {
             pulp::Arch::new().dispatch(Rows::<_, 4, 4> { panels, first, rows, finish });
         }),
         _ => Panels::<12>::of(columns).fill(products, |panels, first, rows| {
@@ -83,8 +87,10 @@ impl<const N: usize> Panels<N> {
         mut products: ArrayViewMut2<'_, f64>,
         fill_rows: impl Fn(&Self, usize, ArrayViewMut2<'_, f64>) + Sync,
     ) {
-        let blocks = products.axis_chunks_iter_mut(Axis(0), BLOCK.0 * N).into_par_iter();
-        blocks.enumerate().for_each(|(number, rows)| fill_rows(self, number * BLOCK.0, rows));
+        let panels = products.nrows().div_ceil(N);
+        let of_block = (panels / (TASKS * rayon::current_num_threads())).clamp(1, BLOCK.0);
+        let blocks = products.axis_chunks_iter_mut(Axis(0), of_block * N).into_par_iter();
+        blocks.enumerate().for_each(|(number, rows)| fill_rows(self, number * of_block, rows));
     }
 }
 

@@ -126,7 +126,7 @@ pub fn write_template(folder: &Path) -> Result<()> {
             let _ = std::fs::remove_dir(folder);
         }
     }
-    Ok(written?)
+    written
 }
 
 /// The files of the template with their texts.
