@@ -228,8 +228,7 @@ fn segments_of_slicer_are_found_by_name_in_all_layers() {
     // PyRadiomics' way stays, but says what else the layer holds.
     assert_eq!(table(path, &[&mask[..], &["-s", "label_channel:1"]].concat()).voxels(), [90]);
     let told = |options: &[&str]| String::from_utf8(alnm(path, &[&mask[..], options].concat()).stderr).unwrap();
-    let others =
-        "the mask holds 1 \"GTV\", 2 \"edema\"; none is named, so that of label 1 is taken";
+    let others = "the mask holds 1 \"GTV\", 2 \"edema\"; none is named, so that of label 1 is taken";
     assert!(told(&[]).contains(others), "{}", told(&[]));
     for chosen in [&["--roi", "GTV"][..], &["-l", "1"], &["--labels", "all"], &["-s", "label_channel:1"]] {
         assert!(!told(chosen).contains("none is named"), "{}", told(chosen));

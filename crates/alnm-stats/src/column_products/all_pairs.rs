@@ -28,19 +28,21 @@ pub(crate) fn of_all_pairs(columns: &[Vec<f64>], finish: impl Fn(f64) -> f64 + S
 /// Fills the matrix up to the diagonal. Panels and tiles are so large that the sums, the numbers that are multiplied and
 /// their product just fit into the registers of the processor, which changes no bit.
 fn fill(columns: &[Vec<f64>], products: ArrayViewMut2<'_, f64>, finish: &(impl Fn(f64) -> f64 + Sync)) {
+    let is_wide = columns.len() >= MANY_COLUMNS;
     #[cfg(target_arch = "x86_64")]
-    if columns.len() >= MANY_COLUMNS && std::arch::is_x86_feature_detected!("avx512f") {
+    if is_wide && std::arch::is_x86_feature_detected!("avx512f") {
         return Panels::<24>::of(columns)
             .fill(products, |panels, first, rows| wide::fill_rows(panels, first, rows, finish));
     }
-    match pulp::Arch::new().dispatch(Lanes) {
-        lanes if lanes < 4 || columns.len() < MANY_COLUMNS => Panels::<4>::of(columns).fill(products, |panels, first, rows| {
-            pulp::Arch::new().dispatch(Rows::<_, 4, 4> { panels, first, rows, finish });
-        }),
-        _ => Panels::<12>::of(columns).fill(products, |panels, first, rows| {
-            pulp::Arch::new().dispatch(Rows::<_, 12, 3> { panels, first, rows, finish });
-        }),
+    let arch = pulp::Arch::new();
+    if is_wide && arch.dispatch(Lanes) >= 4 {
+        return Panels::<12>::of(columns).fill(products, |panels, first, rows| {
+            arch.dispatch(Rows::<_, 12, 3> { panels, first, rows, finish });
+        });
     }
+    Panels::<4>::of(columns).fill(products, |panels, first, rows| {
+        arch.dispatch(Rows::<_, 4, 4> { panels, first, rows, finish });
+    });
 }
 
 /// How many numbers the vectors of the processor hold.
