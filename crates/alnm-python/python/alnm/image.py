@@ -200,8 +200,8 @@ def as_image(value: Any, what: str = "image") -> Image:
     if is_path(value):
         raise TypeError(f"the {what} is a path; give what alnm.imaging.read reads there")
     raise TypeError(
-        f"the {what} is a {type(value).__name__}; it must be a SimpleITK image, an alnm.Image or, where files are read, "
-        "a path"
+        f"the {what} is a {type(value).__name__}; it must be a SimpleITK image, an alnm.Image "
+        "or, where files are read, a path"
     )
 
 

@@ -195,7 +195,11 @@ def bubbles(image: Any, centres: Sequence[Sequence[float]], radius: float | Sequ
     :raises AlnmError: for no point, a point outside the image, and a radius out of range.
     """
     points = [[float(coordinate) for coordinate in centre] for centre in centres]
-    radii = [float(radius)] * len(points) if isinstance(radius, (int, float, np.number)) else [float(each) for each in radius]
+    radii = (
+        [float(radius)] * len(points)
+        if isinstance(radius, (int, float, np.number))
+        else [float(each) for each in radius]
+    )
     if len(radii) != len(points):
         raise _native.AlnmError(f"there are {len(radii)} radii; there must be one, or {len(points)} as points")
     return like(of_native(_native.bubbles(as_image(image), points, radii)), image)
