@@ -1,9 +1,9 @@
 //! Texture classes on a ball of voxels at 32 and 256 grey levels, and shape, first-order statistics and all classes
 //! together on a larger ball.
 
-use alnm_radiomics::glcm::GlcmParams;
-use alnm_radiomics::gldm::GldmParams;
-use alnm_radiomics::glrlm::GlrlmParams;
+use alnm_radiomics::glcm::GlcmSettings;
+use alnm_radiomics::gldm::GldmSettings;
+use alnm_radiomics::glrlm::GlrlmSettings;
 use alnm_radiomics::{
     Extractor, Geometry, Image, LevelMap, Parameters, Selection, Volume, glcm, gldm, glrlm, glszm, ngtdm,
 };
@@ -25,9 +25,9 @@ fn ball(levels: u32) -> LevelMap {
 
 fn texture(criterion: &mut Criterion) {
     let all = Selection::default();
-    let glcm_settings = GlcmParams::default();
-    let glrlm_settings = GlrlmParams::default();
-    let gldm_settings = GldmParams::default();
+    let glcm_settings = GlcmSettings::default();
+    let glrlm_settings = GlrlmSettings::default();
+    let gldm_settings = GldmSettings::default();
     let mut group = criterion.benchmark_group("texture");
     group.sample_size(20);
     for levels in [32, 256] {

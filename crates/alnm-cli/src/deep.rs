@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use alnm_deep::{
-    Backbone, ChannelWeights, FeatureExtractor, GradCamParams, Head, Initialisation, LesionCrop, Network,
-    OcclusionParams, OnnxNetwork, Predictor, Preparation, Tensor, Views, features, grad_cam, occlusion_map,
+    Backbone, ChannelWeights, FeatureExtractor, GradCamOptions, Head, Initialisation, LesionCrop, Network,
+    OcclusionOptions, OnnxNetwork, Predictor, Preparation, Tensor, Views, features, grad_cam, occlusion_map,
 };
 use alnm_imaging::Image;
 use alnm_stats::data_table::{Cell, DataTable};
@@ -435,7 +435,7 @@ impl GradCam {
         (output, index): (&str, usize),
     ) -> Result<Array2<f32>> {
         let options =
-            OcclusionParams::default().with_output(output, index).with_square(self.square.into(), self.stride.into());
+            OcclusionOptions::default().with_output(output, index).with_square(self.square.into(), self.stride.into());
         let (rows, columns) = crop.pixels().dim();
         let parts = rows.div_ceil(options.stride) * columns.div_ceil(options.stride);
         // The whole image comes before its covered parts.
@@ -450,7 +450,7 @@ impl GradCam {
         (output, index): (&str, usize),
         weights: ChannelWeights,
     ) -> Result<Array2<f32>> {
-        let mut options = GradCamParams::default().with_output(output, index).with_weights(weights);
+        let mut options = GradCamOptions::default().with_output(output, index).with_weights(weights);
         options.stage.clone_from(&self.stage);
         let input = network.preparation().apply(crop.pixels().view())?;
         Ok(grad_cam(network, &input, &options)?)

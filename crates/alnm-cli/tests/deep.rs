@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::Command;
 
 use alnm_deep::{
-    Backbone, FeatureExtractor, Head, Initialisation, LesionCrop, Network, OcclusionParams, Predictor, network_input,
+    Backbone, FeatureExtractor, Head, Initialisation, LesionCrop, Network, OcclusionOptions, Predictor, network_input,
     occlusion_map,
 };
 use alnm_imaging::{Geometry, Image, Volume, read_image, write_image, write_mask};
@@ -148,7 +148,7 @@ fn an_occlusion_map_is_that_of_the_library_on_the_grid_of_the_image() {
     let mask = alnm_imaging::read_mask(path.join("a_mask.nrrd")).unwrap();
     let crop = LesionCrop::of_largest_section(&image, &mask, 1, 64).unwrap();
     let predictor = Predictor::new(&Network::load(path.join("network.safetensors")).unwrap());
-    let map = occlusion_map(&predictor, crop.pixels(), &OcclusionParams::default().with_square(24, 16)).unwrap();
+    let map = occlusion_map(&predictor, crop.pixels(), &OcclusionOptions::default().with_square(24, 16)).unwrap();
     let expected = crop.map_to_volume(&map, image.geometry()).unwrap();
     assert_eq!(read_image(path.join("c.nrrd")).unwrap().cast::<f32>().as_slice(), expected.as_slice());
     assert!(expected.as_slice().iter().any(|value| *value != 0.0));

@@ -34,7 +34,7 @@ pub enum ChannelWeights {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 #[must_use]
-pub struct GradCamParams {
+pub struct GradCamOptions {
     /// Name of the stage; the last convolutional one where absent.
     pub stage: Option<String>,
     /// Name of the output; the last one of the network where absent.
@@ -45,7 +45,7 @@ pub struct GradCamParams {
     pub weights: ChannelWeights,
 }
 
-impl GradCamParams {
+impl GradCamOptions {
     /// The stage whose activations make the map.
     pub fn with_stage(self, stage: impl Into<String>) -> Self {
         Self { stage: Some(stage.into()), ..self }
@@ -74,19 +74,19 @@ impl GradCamParams {
 /// [`DeepError::Parameter`] for an index beyond the output or a stage that is not computed before it.
 ///
 /// ```
-/// use alnm_deep::{Backbone, GradCamParams, Head, Initialisation, Network, grad_cam};
+/// use alnm_deep::{Backbone, GradCamOptions, Head, Initialisation, Network, grad_cam};
 /// use ndarray::Array2;
 ///
 /// let network = Network::initialised(Backbone::ResNet18, Head::Logit, Initialisation::new(7));
 /// let image = Array2::from_shape_fn((96, 64), |(y, x)| ((x * y) % 17) as f32 / 16.0);
 /// let input = network.preparation().apply(image.view())?;
-/// let map = grad_cam(&network, &input, &GradCamParams::default())?;
+/// let map = grad_cam(&network, &input, &GradCamOptions::default())?;
 /// assert_eq!(map.dim(), (3, 2));
-/// let finer = grad_cam(&network, &input, &GradCamParams::default().with_stage("layer3").with_output("fc", 17))?;
+/// let finer = grad_cam(&network, &input, &GradCamOptions::default().with_stage("layer3").with_output("fc", 17))?;
 /// assert_eq!(finer.dim(), (6, 4));
 /// # Ok::<(), alnm_deep::DeepError>(())
 /// ```
-pub fn grad_cam(network: &Network, image: &Tensor, options: &GradCamParams) -> Result<Array2<f32>> {
+pub fn grad_cam(network: &Network, image: &Tensor, options: &GradCamOptions) -> Result<Array2<f32>> {
     if image.images() != 1 {
         return Err(DeepError::Shape {
             operation: "image of a class activation map",

@@ -43,14 +43,14 @@ pub use ensemble::{Ensemble, EnsembleParams, EnsemblePrediction, EnsembleTrainin
 pub use error::{DeepError, Result};
 pub use feature_extractor::FeatureExtractor;
 pub use features::{BackboneFeatures, Views, compare_backbones, features, probabilities};
-pub use grad_cam::{ChannelWeights, GradCamParams, grad_cam};
+pub use grad_cam::{ChannelWeights, GradCamOptions, grad_cam};
 #[cfg(feature = "hub")]
 pub use hub::{Hub, PublishedWeights};
 pub use kernel::microkernel::Instructions;
 pub use lesion::LesionCrop;
 pub use loss::CrossEntropyLoss;
 pub use network::{Head, Initialisation, Network, Recomputation};
-pub use occlusion::{OcclusionParams, occlusion_map};
+pub use occlusion::{OcclusionOptions, occlusion_map};
 pub use onnx::{
     ChannelNormalisation, OnnxInput, OnnxNetwork, OnnxValue, SlidingWindow, SlidingWindowParams, VolumeSegmentation,
     VolumeSegmentationParams, WindowWeighting,

@@ -16,7 +16,7 @@ use crate::feature_extractor::FeatureExtractor;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 #[must_use]
-pub struct OcclusionParams {
+pub struct OcclusionOptions {
     /// Name of the output that is explained; the last output of the network where absent.
     pub output: Option<String>,
     /// Place in the output.
@@ -27,13 +27,13 @@ pub struct OcclusionParams {
     pub stride: usize,
 }
 
-impl Default for OcclusionParams {
+impl Default for OcclusionOptions {
     fn default() -> Self {
         Self { output: None, index: 0, size: 32, stride: 16 }
     }
 }
 
-impl OcclusionParams {
+impl OcclusionOptions {
     /// The output that is explained: its name and the place in it.
     pub fn with_output(self, output: impl Into<String>, index: usize) -> Self {
         Self { output: Some(output.into()), index, ..self }
@@ -57,12 +57,12 @@ impl OcclusionParams {
 /// [`features`](crate::features).
 ///
 /// ```
-/// use alnm_deep::{Backbone, Head, Initialisation, Network, OcclusionParams, Predictor, occlusion_map};
+/// use alnm_deep::{Backbone, Head, Initialisation, Network, OcclusionOptions, Predictor, occlusion_map};
 /// use ndarray::Array2;
 ///
 /// let network = Network::initialised(Backbone::ResNet18, Head::Logit, Initialisation::new(7));
 /// let image = Array2::from_shape_fn((64, 64), |(y, x)| ((x * y) % 17) as f32 / 16.0);
-/// let options = OcclusionParams::default().with_square(32, 32);
+/// let options = OcclusionOptions::default().with_square(32, 32);
 /// let map = occlusion_map(&Predictor::new(&network), &image, &options)?;
 /// assert_eq!(map.dim(), (2, 2));
 /// # Ok::<(), alnm_deep::DeepError>(())
@@ -70,9 +70,9 @@ impl OcclusionParams {
 pub fn occlusion_map(
     network: &dyn FeatureExtractor,
     image: &Array2<f32>,
-    options: &OcclusionParams,
+    options: &OcclusionOptions,
 ) -> Result<Array2<f32>> {
-    let OcclusionParams { output, index, size, stride } = options;
+    let OcclusionOptions { output, index, size, stride } = options;
     let (index, size, stride) = (*index, *size, *stride);
     for (name, value) in [("size", size), ("stride", stride)] {
         if value == 0 {
@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn covering_the_image_by_its_mean_changes_a_flat_image_nowhere() {
         let predictor = Predictor::new(&network(Backbone::ResNet18));
-        let options = OcclusionParams::default().with_square(16, 32);
+        let options = OcclusionOptions::default().with_square(16, 32);
         let flat = occlusion_map(&predictor, &Array2::from_elem((64, 64), 0.5), &options).unwrap();
         assert_eq!(flat, Array2::<f32>::zeros((2, 2)));
         let map = occlusion_map(&predictor, &image(), &options).unwrap();

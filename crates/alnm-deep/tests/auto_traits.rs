@@ -21,7 +21,7 @@ fn public_types_can_be_shared_between_threads() {
     is_shared::<EnsembleTraining>();
     is_shared::<EpochRecord>();
     is_shared::<Example>();
-    is_shared::<GradCamParams>();
+    is_shared::<GradCamOptions>();
     is_shared::<Head>();
     is_shared::<Initialisation>();
     is_shared::<InnerFolds>();
@@ -29,7 +29,7 @@ fn public_types_can_be_shared_between_threads() {
     is_shared::<LesionCrop>();
     is_shared::<Network>();
     is_shared::<NormMoments>();
-    is_shared::<OcclusionParams>();
+    is_shared::<OcclusionOptions>();
     is_shared::<OnnxInput>();
     is_shared::<OnnxNetwork>();
     is_shared::<OnnxValue>();

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use alnm_conformance::pack::Pack;
 use alnm_conformance::tally::{self, Tally, Worst};
 use alnm_deep::{
-    Backbone, CrossEntropyLoss, FeatureExtractor, GradCamParams, Head, Initialisation, Network, Optimiser, Predictor,
+    Backbone, CrossEntropyLoss, FeatureExtractor, GradCamOptions, Head, Initialisation, Network, Optimiser, Predictor,
     StateDict, Tensor, Trainer, WeightDecayRule, grad_cam, rotate,
 };
 use ndarray::Array2;
@@ -179,7 +179,7 @@ fn class_activation(case: &Value, seed: u64, tally: &mut Tally) {
     let backbone = backbone(case);
     let network = filled(backbone, Head::None, seed);
     let index = case["class_index"].as_u64().expect("a class") as usize;
-    let options = GradCamParams::default().with_output("fc", index);
+    let options = GradCamOptions::default().with_output("fc", index);
     let map = grad_cam(&network, &input(case, seed), &options).expect("the case fits");
     for (pixel, (got, want)) in map.iter().zip(numbers(&case["map_f64"])).enumerate() {
         tally.difference(format_args!("pixel {pixel}"), (f64::from(*got) - want).abs(), 2e-3);

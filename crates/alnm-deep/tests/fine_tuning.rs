@@ -7,8 +7,8 @@
 use std::ops::ControlFlow;
 
 use alnm_deep::{
-    Backbone, ChannelWeights, CrossEntropyLoss, DeepError, EpochRecord, Example, FeatureExtractor, GradCamParams, Head,
-    Initialisation, Network, Optimiser, Predictor, Schedule, StateTensor, Tensor, Trainer, TrainingParams,
+    Backbone, ChannelWeights, CrossEntropyLoss, DeepError, EpochRecord, Example, FeatureExtractor, GradCamOptions,
+    Head, Initialisation, Network, Optimiser, Predictor, Schedule, StateTensor, Tensor, Trainer, TrainingParams,
     WeightDecayRule, fine_tune, grad_cam, network_input,
 };
 use ndarray::Array2;
@@ -86,7 +86,7 @@ fn one_and_two_threads_give_the_same_bits() {
                 trainer.update(&gradients, 1e-3);
                 results.extend(trainer.network().state_dict().into_values().map(StateTensor::into_values));
                 let image = Tensor::new([1, 70, 66, 3], images.image(0).to_vec()).unwrap();
-                let options = GradCamParams::default().with_weights(ChannelWeights::GradientPlusPlus);
+                let options = GradCamOptions::default().with_weights(ChannelWeights::GradientPlusPlus);
                 let map = grad_cam(trainer.network(), &image, &options);
                 results.push(map.unwrap().into_iter().collect());
             }
@@ -106,7 +106,7 @@ fn images_that_a_network_cannot_take_are_refused_everywhere() {
     let mut refused = |images: &Tensor, is_expected: fn(&DeepError) -> bool| {
         let evaluation = predictor.output(images.clone(), "fc").unwrap_err();
         let training = trainer.gradients(images.clone(), &[true], CrossEntropyLoss::default(), 0).unwrap_err();
-        let map = grad_cam(&start, images, &GradCamParams::default()).unwrap_err();
+        let map = grad_cam(&start, images, &GradCamOptions::default()).unwrap_err();
         for error in [evaluation, training, map] {
             assert!(is_expected(&error), "{error}");
         }

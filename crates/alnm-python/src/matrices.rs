@@ -1,6 +1,6 @@
 //! Texture matrices as arrays. Grey levels are a NumPy array of `uint32` in the order (z, y, x), 0 outside the region.
 
-use alnm_radiomics::gldm::GldmParams;
+use alnm_radiomics::gldm::GldmSettings;
 use alnm_radiomics::{LevelMap, SizeMatrix, glcm, gldm, glrlm, glszm, ngtdm};
 use ndarray::{Array2, Array3};
 use numpy::{IntoPyArray, PyArray2, PyReadonlyArray3};
@@ -74,7 +74,7 @@ pub(crate) fn dependences<'py>(
     alpha: u32,
 ) -> PyResult<Bound<'py, PyArray2<f64>>> {
     let map = level_map(&levels, &distances)?;
-    let settings = GldmParams::default().with_distances(distances).with_fixed_axis(fixed_axis).with_alpha(alpha);
+    let settings = GldmSettings::default().with_distances(distances).with_fixed_axis(fixed_axis).with_alpha(alpha);
     cells(py, &gldm::matrix(&map, &settings).map_err(exception)?)
 }
 

@@ -8,12 +8,12 @@
 //!
 //! ```
 //! use alnm_radiomics::LevelMap;
-//! use alnm_radiomics::gldm::{GldmParams, matrix};
+//! use alnm_radiomics::gldm::{GldmSettings, matrix};
 //! use ndarray::array;
 //!
 //! let levels = array![[[5_u32, 2, 5, 4, 4], [3, 3, 3, 1, 3], [2, 1, 1, 1, 3], [4, 2, 2, 2, 3], [3, 5, 3, 3, 2]]];
 //! let map = LevelMap::new(levels.view(), 1)?;
-//! let matrix = matrix(&map, &GldmParams::default())?;
+//! let matrix = matrix(&map, &GldmSettings::default())?;
 //! // Level, dependent neighbours + 1 and number of voxels.
 //! let voxels: Vec<[f64; 3]> = matrix.cells().iter().map(|cell| [cell.level, cell.size, cell.count]).collect();
 //! assert_eq!(voxels, [
@@ -43,7 +43,7 @@ use crate::size_matrix::{SizeMatrix, dense_cells};
 #[derive(Debug, Clone, PartialEq)]
 #[must_use]
 #[non_exhaustive]
-pub struct GldmParams {
+pub struct GldmSettings {
     /// Chebyshev distances between neighbours, in voxels.
     pub distances: Vec<u32>,
     /// The axis (0 = z, 1 = y, 2 = x) that neighbours do not step along.
@@ -52,24 +52,24 @@ pub struct GldmParams {
     pub alpha: u32,
 }
 
-impl Default for GldmParams {
+impl Default for GldmSettings {
     fn default() -> Self {
         Self { distances: vec![1], fixed_axis: None, alpha: 0 }
     }
 }
 
-impl GldmParams {
-    /// Sets [`GldmParams::distances`].
+impl GldmSettings {
+    /// Sets [`GldmSettings::distances`].
     pub fn with_distances(self, distances: impl Into<Vec<u32>>) -> Self {
         Self { distances: distances.into(), ..self }
     }
 
-    /// Sets [`GldmParams::fixed_axis`].
+    /// Sets [`GldmSettings::fixed_axis`].
     pub fn with_fixed_axis(self, fixed_axis: Option<usize>) -> Self {
         Self { fixed_axis, ..self }
     }
 
-    /// Sets [`GldmParams::alpha`].
+    /// Sets [`GldmSettings::alpha`].
     pub fn with_alpha(self, alpha: u32) -> Self {
         Self { alpha, ..self }
     }
@@ -126,7 +126,7 @@ pub const FORMULAS: &[Formula<SizeMatrix>] = &[
 ///
 /// # Errors
 /// [`crate::RadiomicsError::NoNeighbours`] when the region is smaller than every distance.
-pub fn matrix(map: &LevelMap, settings: &GldmParams) -> Result<SizeMatrix> {
+pub fn matrix(map: &LevelMap, settings: &GldmSettings) -> Result<SizeMatrix> {
     let offsets = neighbour_offsets(map.shape, &settings.distances, settings.fixed_axis)?;
     let counting = Counting::Dependences { alpha: settings.alpha };
     Ok(of_neighbourhoods(map, &Neighbourhoods::count(map, &offsets, counting)))
@@ -141,6 +141,6 @@ pub(crate) fn of_neighbourhoods(map: &LevelMap, counts: &Neighbourhoods) -> Size
 ///
 /// # Errors
 /// As [`matrix`].
-pub fn features(map: &LevelMap, settings: &GldmParams, selection: &Selection) -> Result<Vec<ClassValue>> {
+pub fn features(map: &LevelMap, settings: &GldmSettings, selection: &Selection) -> Result<Vec<ClassValue>> {
     selection.evaluate(FeatureClass::Gldm, FORMULAS, &matrix(map, settings)?)
 }

@@ -44,7 +44,7 @@ use crate::weighting::WeightingNorm;
 #[derive(Debug, Clone, PartialEq)]
 #[must_use]
 #[non_exhaustive]
-pub struct GlrlmParams {
+pub struct GlrlmSettings {
     /// The axis (0 = z, 1 = y, 2 = x) that runs do not go along.
     pub fixed_axis: Option<usize>,
     /// Weights of the directions: the length of their step; without, features are averaged over directions.
@@ -53,24 +53,24 @@ pub struct GlrlmParams {
     pub spacing: [f64; 3],
 }
 
-impl Default for GlrlmParams {
+impl Default for GlrlmSettings {
     fn default() -> Self {
         Self { fixed_axis: None, weighting: None, spacing: [1.0; 3] }
     }
 }
 
-impl GlrlmParams {
-    /// Sets [`GlrlmParams::fixed_axis`].
+impl GlrlmSettings {
+    /// Sets [`GlrlmSettings::fixed_axis`].
     pub fn with_fixed_axis(self, fixed_axis: Option<usize>) -> Self {
         Self { fixed_axis, ..self }
     }
 
-    /// Sets [`GlrlmParams::weighting`].
+    /// Sets [`GlrlmSettings::weighting`].
     pub fn with_weighting(self, weighting: impl Into<Option<WeightingNorm>>) -> Self {
         Self { weighting: weighting.into(), ..self }
     }
 
-    /// Sets [`GlrlmParams::spacing`].
+    /// Sets [`GlrlmSettings::spacing`].
     pub fn with_spacing(self, spacing: [f64; 3]) -> Self {
         Self { spacing, ..self }
     }
@@ -244,7 +244,7 @@ pub(crate) fn any_line_with_two_voxels(map: &LevelMap, offset: Offset) -> bool {
 /// # Errors
 /// [`crate::RadiomicsError::NoNeighbours`] when the region is a single voxel wide along every axis that runs may go
 /// along.
-pub fn matrices(map: &LevelMap, settings: &GlrlmParams) -> Result<Vec<SizeMatrix>> {
+pub fn matrices(map: &LevelMap, settings: &GlrlmSettings) -> Result<Vec<SizeMatrix>> {
     let directions = directions(map.shape, &[1], settings.fixed_axis)?;
     let room = || vec![0u32; map.two_planes()];
     let counts = |length: &mut Vec<u32>, &offset: &Offset| count_runs(map, offset, LoneVoxels::LeftOut, length);
@@ -317,7 +317,7 @@ pub(crate) fn directional_runs(map: &LevelMap, directions: &[Offset], wanted: Wa
 ///
 /// # Errors
 /// As [`matrices`].
-pub fn features(map: &LevelMap, settings: &GlrlmParams, selection: &Selection) -> Result<Vec<ClassValue>> {
+pub fn features(map: &LevelMap, settings: &GlrlmSettings, selection: &Selection) -> Result<Vec<ClassValue>> {
     selection.evaluate_mean(FeatureClass::Glrlm, FORMULAS, &matrices(map, settings)?)
 }
 

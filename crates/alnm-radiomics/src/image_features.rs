@@ -37,8 +37,8 @@ pub(crate) struct BoxedRegion<'a> {
 }
 
 impl BoxedRegion<'_> {
-    pub(crate) fn glcm_settings(&self, settings: &Settings) -> glcm::GlcmParams {
-        glcm::GlcmParams {
+    pub(crate) fn glcm_settings(&self, settings: &Settings) -> glcm::GlcmSettings {
+        glcm::GlcmSettings {
             distances: settings.distances.clone(),
             fixed_axis: self.fixed_axis,
             symmetrical: settings.symmetrical_glcm,
@@ -100,12 +100,12 @@ pub(crate) fn texture_features(
         TextureClass::Glcm => glcm::features(map, &region.glcm_settings(settings), selection),
         TextureClass::Gldm => {
             let settings =
-                gldm::GldmParams { distances: settings.distances.clone(), fixed_axis, alpha: settings.gldm_a };
+                gldm::GldmSettings { distances: settings.distances.clone(), fixed_axis, alpha: settings.gldm_a };
             gldm::features(map, &settings, selection)
         }
         TextureClass::Glrlm => {
             let settings =
-                glrlm::GlrlmParams { fixed_axis, weighting: settings.weighting_norm, spacing: region.spacing };
+                glrlm::GlrlmSettings { fixed_axis, weighting: settings.weighting_norm, spacing: region.spacing };
             glrlm::features(map, &settings, selection)
         }
         TextureClass::Glszm => glszm::features(map, fixed_axis, selection),

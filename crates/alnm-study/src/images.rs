@@ -16,7 +16,7 @@ use crate::cohort::{
     Cohort, CohortProblems, Patient, PatientVoxels, Problem, ProblemPolicy, ReliabilityTable, check_files, check_voxels,
 };
 use crate::preparation::{ImagePreparation, ImagePreparationParams, LesionGeometry, PatientImages, SeriesPreparation};
-use crate::series::{PatientEvidence, PatientMotion, SeriesLearning, SeriesParams, learn};
+use crate::series::{PatientEvidence, PatientMotion, SeriesLearning, SeriesOptions, learn};
 use crate::store::{Fingerprint, Store};
 use crate::study::Study;
 
@@ -125,7 +125,7 @@ impl Study {
         &mut self,
         cohort: Cohort,
         preparation: &ImagePreparation,
-        options: SeriesParams,
+        options: SeriesOptions,
         motions: Option<&Motions>,
     ) -> Result<(Cohort, SeriesLearning)> {
         let centre = cohort.description.training_centre.clone();
@@ -174,7 +174,7 @@ struct Motions {
     store: Store,
     /// Without what is learned, which motion does not depend on.
     preparation: ImagePreparation,
-    options: SeriesParams,
+    options: SeriesOptions,
 }
 
 impl Motions {

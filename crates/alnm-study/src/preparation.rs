@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::cohort::{PatientVoxels, VoxelHashes};
 use crate::series::{
-    CorrectedImages, Correction, LearnedFromSeries, PatientMotion, SeriesAnalysis, SeriesEvidence, SeriesParams, motion,
+    CorrectedImages, Correction, LearnedFromSeries, PatientMotion, SeriesAnalysis, SeriesEvidence, SeriesOptions,
+    motion,
 };
 
 /// The parameter file of the 926 features, in PyRadiomics' format.
@@ -33,7 +34,7 @@ pub fn n4_params() -> N4Params {
 /// | `otsu_bins` | 200 | bins of Otsu's threshold, inside which the field is estimated | ≥ 2 |
 /// | `radiomics` | the study's 926 features | parameter file of PyRadiomics, as text; names resampling, filters, bins and features | |
 /// | `crop_side` | 224 | side of the crop in pixels | ≥ 1 |
-/// | `series` | none | motion, further phases, regions and one scale of intensities, with what was learned for them | that of [`SeriesParams`] |
+/// | `series` | none | motion, further phases, regions and one scale of intensities, with what was learned for them | that of [`SeriesOptions`] |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
@@ -61,7 +62,7 @@ pub struct ImagePreparationParams {
 #[non_exhaustive]
 pub struct SeriesPreparation {
     /// What is taken.
-    pub options: SeriesParams,
+    pub options: SeriesOptions,
     /// Scales of intensities and habitats.
     pub learned: LearnedFromSeries,
 }
@@ -69,7 +70,7 @@ pub struct SeriesPreparation {
 impl SeriesPreparation {
     /// What is taken, by what was learned for it.
     #[must_use]
-    pub fn new(options: SeriesParams, learned: LearnedFromSeries) -> Self {
+    pub fn new(options: SeriesOptions, learned: LearnedFromSeries) -> Self {
         Self { options, learned }
     }
 }
@@ -222,7 +223,7 @@ impl ImagePreparation {
     ///
     /// # Errors
     /// A series that lacks a phase, and what the registration goes wrong with.
-    pub fn motion(&self, voxels: &PatientVoxels, options: &SeriesParams) -> Result<Option<PatientMotion>> {
+    pub fn motion(&self, voxels: &PatientVoxels, options: &SeriesOptions) -> Result<Option<PatientMotion>> {
         motion(voxels, self.params.correction(), options)
     }
 
@@ -234,7 +235,7 @@ impl ImagePreparation {
     pub fn evidence(
         &self,
         voxels: &PatientVoxels,
-        options: &SeriesParams,
+        options: &SeriesOptions,
         motion: Option<&PatientMotion>,
     ) -> Result<SeriesEvidence> {
         let corrected = CorrectedImages::of(voxels, self.params.correction(), Some(options), motion)?;

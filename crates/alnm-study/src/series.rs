@@ -26,4 +26,4 @@ mod options;
 pub(crate) use analysis::{CorrectedImages, Correction, SeriesAnalysis, motion};
 pub use learning::{LearnedFromSeries, PatientEvidence, ScaleEvidence, SeriesEvidence, SeriesLearning, learn};
 pub use motion::PatientMotion;
-pub use options::{SeriesParams, StudyHabitats, StudyPhases, StudyRegions, StudyStandard};
+pub use options::{SeriesOptions, StudyHabitats, StudyPhases, StudyRegions, StudyStandard};

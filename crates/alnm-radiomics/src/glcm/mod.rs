@@ -64,7 +64,7 @@ const MAXIMUM_LEVELS: usize = 2048;
 #[derive(Debug, Clone, PartialEq)]
 #[must_use]
 #[non_exhaustive]
-pub struct GlcmParams {
+pub struct GlcmSettings {
     /// Chebyshev distances between neighbours, in voxels.
     pub distances: Vec<u32>,
     /// The axis (0 = z, 1 = y, 2 = x) that neighbours do not step along, for features by slice.
@@ -77,34 +77,34 @@ pub struct GlcmParams {
     pub spacing: [f64; 3],
 }
 
-impl Default for GlcmParams {
+impl Default for GlcmSettings {
     fn default() -> Self {
         Self { distances: vec![1], fixed_axis: None, symmetrical: true, weighting: None, spacing: [1.0; 3] }
     }
 }
 
-impl GlcmParams {
-    /// Sets [`GlcmParams::distances`].
+impl GlcmSettings {
+    /// Sets [`GlcmSettings::distances`].
     pub fn with_distances(self, distances: impl Into<Vec<u32>>) -> Self {
         Self { distances: distances.into(), ..self }
     }
 
-    /// Sets [`GlcmParams::fixed_axis`].
+    /// Sets [`GlcmSettings::fixed_axis`].
     pub fn with_fixed_axis(self, fixed_axis: Option<usize>) -> Self {
         Self { fixed_axis, ..self }
     }
 
-    /// Sets [`GlcmParams::symmetrical`].
+    /// Sets [`GlcmSettings::symmetrical`].
     pub fn with_symmetrical(self, symmetrical: bool) -> Self {
         Self { symmetrical, ..self }
     }
 
-    /// Sets [`GlcmParams::weighting`].
+    /// Sets [`GlcmSettings::weighting`].
     pub fn with_weighting(self, weighting: impl Into<Option<WeightingNorm>>) -> Self {
         Self { weighting: weighting.into(), ..self }
     }
 
-    /// Sets [`GlcmParams::spacing`].
+    /// Sets [`GlcmSettings::spacing`].
     pub fn with_spacing(self, spacing: [f64; 3]) -> Self {
         Self { spacing, ..self }
     }
@@ -236,14 +236,14 @@ pub(crate) fn matrix_of_pairs(
 ///
 /// # Errors
 /// [`crate::RadiomicsError::NoNeighbours`] when the region is smaller than every distance.
-pub fn matrices(map: &LevelMap, settings: &GlcmParams) -> Result<Vec<CooccurrenceMatrix>> {
+pub fn matrices(map: &LevelMap, settings: &GlcmSettings) -> Result<Vec<CooccurrenceMatrix>> {
     of_matrices(map, settings, |matrix| matrix)
 }
 
 /// What `evaluate` makes of each of the [`matrices`], in their order.
 fn of_matrices<T: Send>(
     map: &LevelMap,
-    settings: &GlcmParams,
+    settings: &GlcmSettings,
     evaluate: impl Fn(CooccurrenceMatrix) -> T + Sync,
 ) -> Result<Vec<T>> {
     let directions = directions(map.shape, &settings.distances, settings.fixed_axis)?;
@@ -331,7 +331,7 @@ pub(crate) fn directional_statistics(
 ///
 /// # Errors
 /// As [`matrices`].
-pub fn features(map: &LevelMap, settings: &GlcmParams, selection: &Selection) -> Result<Vec<ClassValue>> {
+pub fn features(map: &LevelMap, settings: &GlcmSettings, selection: &Selection) -> Result<Vec<ClassValue>> {
     let with_correlation = selection.wants(MAXIMAL_CORRELATION, true);
     let statistics = of_matrices(map, settings, |matrix| matrix.statistics(with_correlation))?;
     selection.evaluate_mean(FeatureClass::Glcm, FORMULAS, &statistics)

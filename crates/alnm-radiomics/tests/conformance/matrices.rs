@@ -3,8 +3,8 @@
 use alnm_conformance::pack::Pack;
 use alnm_conformance::tally::{Tally, Tolerance};
 use alnm_imaging::region::bounding_box;
-use alnm_radiomics::glcm::{self, GlcmParams};
-use alnm_radiomics::gldm::{self, GldmParams};
+use alnm_radiomics::glcm::{self, GlcmSettings};
+use alnm_radiomics::gldm::{self, GldmSettings};
 use alnm_radiomics::parameters::Settings;
 use alnm_radiomics::{LevelMap, Offset, SizeMatrix, glrlm, glszm, ngtdm};
 use ndarray::Array3;
@@ -93,7 +93,7 @@ fn check(tally: &mut Tally, pack: &Pack, name: &str, case: &Case) {
             }
         }
     }
-    let glcm_settings = GlcmParams::default()
+    let glcm_settings = GlcmSettings::default()
         .with_distances(settings.distances.clone())
         .with_fixed_axis(fixed_axis)
         .with_symmetrical(settings.symmetrical_glcm)
@@ -119,7 +119,7 @@ fn check(tally: &mut Tally, pack: &Pack, name: &str, case: &Case) {
     }
     let zones = glszm::matrix(&map, fixed_axis).unwrap();
     compare_sizes(tally, "raw_glszm", &arrays["raw_glszm"], None, |level, size| count_of(&zones, level, size));
-    let gldm_settings = GldmParams::default()
+    let gldm_settings = GldmSettings::default()
         .with_distances(settings.distances.clone())
         .with_fixed_axis(fixed_axis)
         .with_alpha(settings.gldm_a);

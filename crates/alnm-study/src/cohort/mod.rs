@@ -50,7 +50,7 @@ pub use spreadsheet::{
 pub use table::{ReadingRules, TableReading, TableRules, read_patients, write_patients};
 pub use template::write_template;
 
-use crate::series::{SeriesParams, StudyPhases, StudyRegions, StudyStandard};
+use crate::series::{SeriesOptions, StudyPhases, StudyRegions, StudyStandard};
 
 /// `cohort.toml`: which centre trains, which validate, and how the images are to be read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -150,14 +150,14 @@ impl CohortDescription {
 
     /// What is taken from the images beside the analysed phase of the lesion; none where no section asks for anything.
     #[must_use]
-    pub fn series_options(&self) -> Option<SeriesParams> {
-        let options = SeriesParams {
+    pub fn series_options(&self) -> Option<SeriesOptions> {
+        let options = SeriesOptions {
             motion: self.motion.clone(),
             phases: self.phases.clone(),
             regions: self.regions.clone(),
             standardise: self.standardise.clone(),
         };
-        (options != SeriesParams::default()).then_some(options)
+        (options != SeriesOptions::default()).then_some(options)
     }
 
     /// The highest phase that every image has to have, where phases beside the analysed one are needed.

@@ -1,6 +1,6 @@
 //! Grad-CAM examples: where the network looked in patients whom the deep score classed rightly and wrongly.
 
-use alnm_deep::{GradCamParams, LesionCrop, Network, grad_cam, network_input};
+use alnm_deep::{GradCamOptions, LesionCrop, Network, grad_cam, network_input};
 use alnm_imaging::region::{OutlineEdge, outline_edges};
 use alnm_imaging::{Image, Volume};
 use anyhow::{Context, Result};
@@ -45,7 +45,7 @@ pub(super) fn examples(
         .map(|((place, risk), name)| {
             let row = rows[place];
             let crop = &findings.images.crops[row];
-            let options = GradCamParams::default().with_stage(stage).with_output("head", 0);
+            let options = GradCamOptions::default().with_stage(stage).with_output("head", 0);
             let map = grad_cam(network, &network_input(crop), &options)?;
             let patient = &findings.cohort.patients[row];
             let whose = if shows_identifiers { format!(": patient {}", patient.id) } else { String::new() };

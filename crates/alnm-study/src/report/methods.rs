@@ -15,7 +15,7 @@ use crate::cohort::{Cohort, MissingHandling};
 use crate::deep::LEARNING_RATE;
 use crate::preparation::{OTSU_BINS, PARAMETERS_926, n4_params};
 use crate::scores::{CORRELATION_CUTOFF, MRMR_FEATURES};
-use crate::series::{SeriesLearning, SeriesParams, StudyStandard};
+use crate::series::{SeriesLearning, SeriesOptions, StudyStandard};
 use crate::study::Study;
 use crate::table::FOLDS;
 
@@ -221,7 +221,7 @@ fn images(findings: &Findings<'_>) -> String {
 
 /// Motion, further phases, regions and the scale of intensities in words.
 fn beside_one_phase(series: &SeriesLearning, phase: usize) -> String {
-    let SeriesParams { motion, phases, regions, standardise } = &series.options;
+    let SeriesOptions { motion, phases, regions, standardise } = &series.options;
     let mut text = String::new();
     if let Some(motion) = motion {
         let stages: Vec<String> = motion.stages.iter().map(|stage| format!("{stage:?}")).collect();

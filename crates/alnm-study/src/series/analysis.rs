@@ -15,7 +15,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::learning::{LearnedFromSeries, ScaleEvidence, SeriesEvidence};
 use super::motion::PatientMotion;
-use super::options::{SeriesParams, StudyStandard};
+use super::options::{SeriesOptions, StudyStandard};
 use crate::cohort::PatientVoxels;
 
 /// Voxels of a lesion that habitats are learned from, taken evenly.
@@ -66,7 +66,7 @@ impl CorrectedImages {
     pub(crate) fn of(
         voxels: &PatientVoxels,
         by: Correction<'_>,
-        options: Option<&SeriesParams>,
+        options: Option<&SeriesOptions>,
         motion: Option<&PatientMotion>,
     ) -> Result<Self> {
         let image: Volume<f32> = voxels.image.cast();
@@ -95,7 +95,7 @@ impl CorrectedImages {
     }
 
     /// What the images of a training patient give to learn from.
-    pub(crate) fn evidence(&self, options: &SeriesParams, mask: &LabelMap, label: u32) -> Result<SeriesEvidence> {
+    pub(crate) fn evidence(&self, options: &SeriesOptions, mask: &LabelMap, label: u32) -> Result<SeriesEvidence> {
         let foreground = Some(Roi::new(&self.foreground, 1)?);
         let of_image = |image: &Image| -> Result<Option<ScaleEvidence>> {
             Ok(match &options.standardise {
@@ -138,7 +138,7 @@ impl CorrectedImages {
 pub(crate) fn motion(
     voxels: &PatientVoxels,
     by: Correction<'_>,
-    options: &SeriesParams,
+    options: &SeriesOptions,
 ) -> Result<Option<PatientMotion>> {
     let Some(params) = &options.motion else { return Ok(None) };
     let series = whole_series(voxels, by.phase, options)?;
@@ -146,7 +146,7 @@ pub(crate) fn motion(
 }
 
 /// The series, with all phases that the options ask for.
-fn whole_series<'a>(voxels: &'a PatientVoxels, phase: usize, options: &SeriesParams) -> Result<&'a DynamicSeries> {
+fn whole_series<'a>(voxels: &'a PatientVoxels, phase: usize, options: &SeriesOptions) -> Result<&'a DynamicSeries> {
     let last = options.last_phase(phase);
     let series = voxels.series.as_ref().with_context(|| {
         format!(
@@ -160,7 +160,7 @@ fn whole_series<'a>(voxels: &'a PatientVoxels, phase: usize, options: &SeriesPar
 }
 
 /// The numbers of the phases that are used: all for kinetic maps, else the analysed one and those named.
-fn used_numbers(series: &DynamicSeries, phase: usize, options: &SeriesParams) -> Vec<usize> {
+fn used_numbers(series: &DynamicSeries, phase: usize, options: &SeriesOptions) -> Vec<usize> {
     let has_maps = !options.all_maps().is_empty();
     let further = options.further();
     let is_used = |&number: &usize| has_maps || number == phase || further.contains(&number);
@@ -179,7 +179,7 @@ impl UsedPhases {
     fn of(
         series: &DynamicSeries,
         by: Correction<'_>,
-        options: &SeriesParams,
+        options: &SeriesOptions,
         motion: Option<&PatientMotion>,
     ) -> Result<Self> {
         let (kinds, further) = (options.all_maps(), options.further());
@@ -210,7 +210,7 @@ impl UsedPhases {
 /// Features of further phases, maps and regions, ready to be taken.
 #[derive(Debug, Clone)]
 pub(crate) struct SeriesAnalysis {
-    options: SeriesParams,
+    options: SeriesOptions,
     learned: LearnedFromSeries,
     extractor: SeriesExtractor,
     /// A grid of several slices, by which columns are named without a patient.
@@ -226,14 +226,14 @@ pub(crate) struct FurtherFeatures {
 }
 
 impl SeriesAnalysis {
-    pub(crate) fn new(options: &SeriesParams, learned: &LearnedFromSeries, parameters: Parameters) -> Result<Self> {
+    pub(crate) fn new(options: &SeriesOptions, learned: &LearnedFromSeries, parameters: Parameters) -> Result<Self> {
         learned.check(options)?;
         let extractor = SeriesExtractor::new(parameters, options.deltas().iter().copied());
         let named_grid = Geometry::axis_aligned([2; 3], [1.0; 3])?;
         Ok(Self { options: options.clone(), learned: learned.clone(), extractor, named_grid })
     }
 
-    pub(crate) fn options(&self) -> &SeriesParams {
+    pub(crate) fn options(&self) -> &SeriesOptions {
         &self.options
     }
 
@@ -387,7 +387,7 @@ impl PhaseNames {
     }
 
     /// The images with their names. Phases have times where deltas between them are asked for.
-    fn images<'a>(&'a self, options: &SeriesParams, image: impl Fn(&ImagePlace) -> &'a Image) -> Vec<NamedImage<'a>> {
+    fn images<'a>(&'a self, options: &SeriesOptions, image: impl Fn(&ImagePlace) -> &'a Image) -> Vec<NamedImage<'a>> {
         let compares = !options.deltas().is_empty();
         let phases = self.phases.iter().map(|(name, seconds, place)| {
             if compares { NamedImage::phase(name, image(place), *seconds) } else { NamedImage::map(name, image(place)) }

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
-use super::options::{SeriesParams, StudyStandard};
+use super::options::{SeriesOptions, StudyStandard};
 
 /// What an image tells of a scale, by the method that is learned.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -71,7 +71,7 @@ pub struct LearnedFromSeries {
 #[non_exhaustive]
 pub struct SeriesLearning {
     /// What was asked for.
-    pub options: SeriesParams,
+    pub options: SeriesOptions,
     /// What each patient gave, in the order of the cohort.
     pub patients: Vec<PatientEvidence>,
     /// What was learned.
@@ -82,7 +82,11 @@ pub struct SeriesLearning {
 ///
 /// # Errors
 /// When the training centre has no patient here, and what a scale or the habitats cannot be learned from.
-pub fn learn(options: &SeriesParams, training_centre: &str, patients: &[PatientEvidence]) -> Result<LearnedFromSeries> {
+pub fn learn(
+    options: &SeriesOptions,
+    training_centre: &str,
+    patients: &[PatientEvidence],
+) -> Result<LearnedFromSeries> {
     let training: Vec<&SeriesEvidence> =
         patients.iter().filter(|patient| patient.centre == training_centre).map(|patient| &patient.evidence).collect();
     ensure!(
@@ -150,7 +154,7 @@ impl LearnedFromSeries {
     ///
     /// # Errors
     /// What is there, and what must be.
-    pub(crate) fn check(&self, options: &SeriesParams) -> Result<()> {
+    pub(crate) fn check(&self, options: &SeriesOptions) -> Result<()> {
         let wanted = if options.standardise.is_some() { 1 + options.further().len() } else { 0 };
         ensure!(
             self.scales.len() == wanted,

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
-pub struct SeriesParams {
+pub struct SeriesOptions {
     /// How phases are brought onto the analysed one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub motion: Option<RegistrationParams>,
@@ -119,7 +119,7 @@ impl StudyStandard {
     }
 }
 
-impl SeriesParams {
+impl SeriesOptions {
     /// Whether anything is learned on training patients.
     #[must_use]
     pub fn learns(&self) -> bool {
