@@ -54,7 +54,7 @@ impl Extractor {
     /// region count. Grey levels are those of the whole region.
     ///
     /// In the IBSI profile the neighbourhood of a voxel is a region of its own: what lies of both masks in the box of
-    /// [`FeatureMapParams::radius`](crate::ibsi::FeatureMapParams::radius) voxels to each side. Grey levels and
+    /// [`FeatureMapSettings::radius`](crate::ibsi::FeatureMapSettings::radius) voxels to each side. Grey levels and
     /// their number N_g are those of the whole region, the bins of the intensity-volume histogram those of the
     /// neighbourhood. Morphological features have no maps.
     ///

@@ -6,8 +6,8 @@
 use alnm_imaging::{Geometry, LabelMap, Volume};
 use alnm_radiomics::ibsi::filter::{BoundaryCondition, Dimensions, Filter, Kernel, LawsKernel, Pooling};
 use alnm_radiomics::ibsi::{
-    Aggregation, FeatureMapParams, IbsiDefinition, IbsiDiscretisation, IbsiFamily, IbsiProfile, ReferenceConfiguration,
-    Resegmentation,
+    Aggregation, FeatureMapSettings, IbsiDefinition, IbsiDiscretisation, IbsiFamily, IbsiProfile,
+    ReferenceConfiguration, Resegmentation,
 };
 use alnm_radiomics::parameters::Settings;
 use alnm_radiomics::{
@@ -437,7 +437,7 @@ fn both_profiles_in_one_call_are_each_alone() {
 /// The phantom's maps with this radius, and the grey values.
 fn phantom_maps(radius: [usize; 3], profile: IbsiProfile) -> Vec<FeatureMap> {
     let (image, mask) = phantom();
-    let profile = profile.with_maps(FeatureMapParams::default().with_radius(radius).with_outside(-7.0));
+    let profile = profile.with_maps(FeatureMapSettings::default().with_radius(radius).with_outside(-7.0));
     Extractor::new(profile.check().unwrap()).execute_voxel_based(&Image::F64(image), &mask, 1).unwrap().maps
 }
 

@@ -175,19 +175,15 @@ fn read_batch(arguments: &ExtractArgs, log: &Log) -> Result<Vec<Case>> {
 /// columns an option replaces.
 pub(super) fn check_columns(arguments: &ExtractArgs, engine: &Engine, cases: &[Case], log: &Log) -> Result<()> {
     let of_results = results_columns(arguments, engine);
-    let filled: BTreeSet<&str> = cases
-        .iter()
-        .flat_map(|case| &case.columns)
-        .filter(|(_, cell)| !cell.text().is_empty())
-        .map(|(name, _)| name.as_str())
-        .collect();
-    for name in filled {
-        if let Some(option) = regions::brought_by(arguments, name) {
-            log.warning(format_args!(
-                "{} has the column {name}, which {option} replaces; leave the option away to have the column's values",
-                arguments.input.display()
-            ));
-        }
+    let replaced = cases.iter().flat_map(|case| &case.columns).filter_map(|(name, cell)| {
+        let option = regions::brought_by(arguments, name)?;
+        (!cell.text().is_empty()).then_some((name.as_str(), option))
+    });
+    for (name, option) in replaced.collect::<BTreeSet<_>>() {
+        log.warning(format_args!(
+            "{} has the column {name}, which {option} replaces; leave the option away to have the column's values",
+            arguments.input.display()
+        ));
     }
     for case in cases {
         let inputs = regions::inputs(arguments, case);

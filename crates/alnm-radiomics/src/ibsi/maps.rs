@@ -268,7 +268,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::ibsi::{FeatureMapParams, IbsiDiscretisation};
+    use crate::ibsi::{FeatureMapSettings, IbsiDiscretisation};
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(16))]
@@ -291,7 +291,7 @@ mod tests {
             let mask = Volume::new(Array3::from_shape_vec(shape, mask).unwrap(), geometry).unwrap();
             let mut profile = IbsiProfile::default()
                 .with_aggregations([&Aggregation::PLANAR[..], &Aggregation::VOLUMETRIC].concat())
-                .with_maps(FeatureMapParams::default().with_radius(radius).with_outside(-7.0));
+                .with_maps(FeatureMapSettings::default().with_radius(radius).with_outside(-7.0));
             if range {
                 profile.resegmentation.range = Some([Some(0.0), Some(values[voxels / 2])]);
                 profile.discretisation = IbsiDiscretisation::FixedBinSize(2.0);

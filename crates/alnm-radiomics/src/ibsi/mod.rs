@@ -54,4 +54,4 @@ pub use discretisation::IbsiDiscretisation;
 pub(crate) use extraction::{IBSI_IMAGE, PreparedRegion};
 pub use interpolation::Interpolation;
 pub(crate) use maps::IbsiMap;
-pub use profile::{FeatureMapParams, IbsiProfile, InterpolationParams, ReferenceConfiguration, Resegmentation};
+pub use profile::{FeatureMapSettings, IbsiProfile, InterpolationSettings, ReferenceConfiguration, Resegmentation};

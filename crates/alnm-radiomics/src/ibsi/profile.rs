@@ -18,7 +18,7 @@ use crate::parameters::typed::from_text;
 ///
 /// | key | default | purpose | range |
 /// |---|---|---|---|
-/// | `interpolation` | none | the grid that image and mask are brought to | see [`InterpolationParams`] |
+/// | `interpolation` | none | the grid that image and mask are brought to | see [`InterpolationSettings`] |
 /// | `round_intensities` | `false` | whether intensities are rounded to whole numbers after interpolation | |
 /// | `resegmentation` | none | which voxels belong to the intensity mask | see [`Resegmentation`] |
 /// | `filter` | none | the filter whose response takes the image's place | see [`Filter`] |
@@ -26,7 +26,7 @@ use crate::parameters::typed::from_text;
 /// | `ivh_discretisation` | `none` | intensities of the intensity-volume histogram | see [`IbsiDiscretisation`] |
 /// | `families` | all | families of features | see [`IbsiFamily`] |
 /// | `aggregations` | the three of 3D | aggregation methods of texture | see [`Aggregation`] |
-/// | `maps` | 1 voxel | neighbourhoods of feature maps | see [`FeatureMapParams`] |
+/// | `maps` | 1 voxel | neighbourhoods of feature maps | see [`FeatureMapSettings`] |
 ///
 /// ```
 /// use alnm_radiomics::ibsi::IbsiProfile;
@@ -48,7 +48,7 @@ use crate::parameters::typed::from_text;
 #[non_exhaustive]
 pub struct IbsiProfile {
     /// The grid that image and mask are brought to.
-    pub interpolation: Option<InterpolationParams>,
+    pub interpolation: Option<InterpolationSettings>,
     /// Whether intensities are rounded to whole numbers after interpolation.
     pub round_intensities: bool,
     /// Which voxels belong to the intensity mask.
@@ -65,7 +65,7 @@ pub struct IbsiProfile {
     /// Aggregation methods of texture; each family takes those that it knows.
     pub aggregations: Vec<Aggregation>,
     /// Neighbourhoods of feature maps; extractions of a region do without.
-    pub maps: FeatureMapParams,
+    pub maps: FeatureMapSettings,
 }
 
 impl Default for IbsiProfile {
@@ -79,7 +79,7 @@ impl Default for IbsiProfile {
             ivh_discretisation: IbsiDiscretisation::None,
             families: IbsiFamily::ALL.to_vec(),
             aggregations: Aggregation::VOLUMETRIC.to_vec(),
-            maps: FeatureMapParams::default(),
+            maps: FeatureMapSettings::default(),
         }
     }
 }
@@ -94,26 +94,26 @@ impl Default for IbsiProfile {
 #[serde(default, deny_unknown_fields)]
 #[must_use]
 #[non_exhaustive]
-pub struct FeatureMapParams {
+pub struct FeatureMapSettings {
     /// How far the neighbourhood of a voxel reaches to each side along x, y and z, in voxels.
     pub radius: [usize; 3],
     /// The value of voxels outside the intensity mask.
     pub outside: f64,
 }
 
-impl Default for FeatureMapParams {
+impl Default for FeatureMapSettings {
     fn default() -> Self {
         Self { radius: [1; 3], outside: 0.0 }
     }
 }
 
-impl FeatureMapParams {
-    /// Sets [`FeatureMapParams::radius`].
+impl FeatureMapSettings {
+    /// Sets [`FeatureMapSettings::radius`].
     pub fn with_radius(self, radius: [usize; 3]) -> Self {
         Self { radius, ..self }
     }
 
-    /// Sets [`FeatureMapParams::outside`].
+    /// Sets [`FeatureMapSettings::outside`].
     pub fn with_outside(self, outside: f64) -> Self {
         Self { outside, ..self }
     }
@@ -127,7 +127,7 @@ const MOST_REACHED: usize = 64;
 #[serde(deny_unknown_fields)]
 #[must_use]
 #[non_exhaustive]
-pub struct InterpolationParams {
+pub struct InterpolationSettings {
     /// Spacing along x, y and z in mm, above 0; an axis without one stays as it is.
     pub spacing: [Option<f64>; 3],
     /// How intensities are interpolated; cubic by default.
@@ -141,23 +141,23 @@ pub struct InterpolationParams {
     pub mask_threshold: f64,
 }
 
-impl InterpolationParams {
+impl InterpolationSettings {
     /// A grid of this spacing (x, y, z) in mm, with cubic interpolation of intensities and linear of the mask.
     pub fn new(spacing: [Option<f64>; 3]) -> Self {
         Self { spacing, image: cubic(), mask: linear(), mask_threshold: half() }
     }
 
-    /// Sets [`InterpolationParams::image`].
+    /// Sets [`InterpolationSettings::image`].
     pub fn with_image(self, image: Interpolation) -> Self {
         Self { image, ..self }
     }
 
-    /// Sets [`InterpolationParams::mask`].
+    /// Sets [`InterpolationSettings::mask`].
     pub fn with_mask(self, mask: Interpolation) -> Self {
         Self { mask, ..self }
     }
 
-    /// Sets [`InterpolationParams::mask_threshold`].
+    /// Sets [`InterpolationSettings::mask_threshold`].
     pub fn with_mask_threshold(self, mask_threshold: f64) -> Self {
         Self { mask_threshold, ..self }
     }
@@ -219,7 +219,7 @@ pub enum ReferenceConfiguration {
 
 impl IbsiProfile {
     /// Sets [`IbsiProfile::interpolation`].
-    pub fn with_interpolation(self, interpolation: impl Into<Option<InterpolationParams>>) -> Self {
+    pub fn with_interpolation(self, interpolation: impl Into<Option<InterpolationSettings>>) -> Self {
         Self { interpolation: interpolation.into(), ..self }
     }
 
@@ -259,7 +259,7 @@ impl IbsiProfile {
     }
 
     /// Sets [`IbsiProfile::maps`].
-    pub fn with_maps(self, maps: FeatureMapParams) -> Self {
+    pub fn with_maps(self, maps: FeatureMapSettings) -> Self {
         Self { maps, ..self }
     }
 
@@ -267,7 +267,7 @@ impl IbsiProfile {
     pub fn reference(configuration: ReferenceConfiguration) -> Self {
         let two_millimetres = |z, image| {
             let spacing = [Some(2.0), Some(2.0), z];
-            Some(InterpolationParams { spacing, image, mask: Interpolation::Linear, mask_threshold: 0.5 })
+            Some(InterpolationSettings { spacing, image, mask: Interpolation::Linear, mask_threshold: 0.5 })
         };
         let range = |lower, upper| Some([Some(lower), Some(upper)]);
         let planar = Self { aggregations: Aggregation::PLANAR.to_vec(), ..Self::default() };

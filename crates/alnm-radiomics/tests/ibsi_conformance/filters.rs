@@ -7,7 +7,7 @@ use alnm_conformance::tally;
 use alnm_imaging::{Image, Volume};
 use alnm_radiomics::Extractor;
 use alnm_radiomics::ibsi::filter::{BoundaryCondition, Dimensions, Filter, Kernel, LawsKernel, Pooling};
-use alnm_radiomics::ibsi::{IbsiFamily, IbsiProfile, InterpolationParams, Resegmentation};
+use alnm_radiomics::ibsi::{IbsiFamily, IbsiProfile, InterpolationSettings, Resegmentation};
 
 use crate::images::{AREA, compare, image, mask, section, three_digits};
 
@@ -221,7 +221,7 @@ fn profile(row: &Row<'_>) -> IbsiProfile {
     let filter = (words.filter != "none")
         .then(|| words.filter().unwrap_or_else(|| panic!("{}: {}", row.text("filter_id"), row.text("parameters"))));
     IbsiProfile::default()
-        .with_interpolation(interpolated.then_some(InterpolationParams::new([Some(1.0); 3])))
+        .with_interpolation(interpolated.then_some(InterpolationSettings::new([Some(1.0); 3])))
         .with_round_intensities(interpolated)
         .with_resegmentation(Resegmentation::default().with_range(-1000.0, 400.0))
         .with_filter(filter)
