@@ -11,6 +11,7 @@
 mod encoder;
 
 use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::io::{self, BufRead, Cursor, Read, Write};
 use std::ops::Range;
 
@@ -29,8 +30,8 @@ pub(crate) use encoder::Effort;
 /// Bytes of a block before it is deflated.
 const BLOCK: usize = 1 << 19;
 
-/// Blocks that are deflated before they are written.
-const BLOCKS_AT_ONCE: usize = 64;
+/// Blocks of each thread that are deflated before they are written.
+const BLOCKS_OF_THREAD: usize = 32;
 
 /// How an empty stored block that begins at a whole byte ends.
 const EMPTY_BLOCK_END: [u8; 4] = [0, 0, 0xff, 0xff];
@@ -42,7 +43,7 @@ const EMPTY_BLOCK: [u8; 5] = [0, 0, 0, 0xff, 0xff];
 const LAST_BLOCK: [u8; 2] = [3, 0];
 
 /// Compressed bytes that one thread inflates at a time.
-const PART: usize = 1 << 19;
+const PART: usize = 1 << 18;
 
 /// Parts of each thread that are inflated before they are read: so many that threads seldom wait for each other, and so few
 /// that the data are still in the processor's cache when they are read.
@@ -122,7 +123,7 @@ impl Checksum {
 
 /// Writes bytes, and behind them the voxels of an image in raster order and little endian, as one compressed stream.
 pub(crate) fn write_compressed(
-    sink: &mut dyn Write,
+    sink: &mut (dyn Write + Send),
     wrapper: Wrapper,
     effort: Effort,
     before: &[u8],
@@ -164,17 +165,20 @@ impl<T: VoxelBytes> Numbers for &[T] {
     }
 }
 
-/// Deflates numbers block by block; returns the checksum of all data so far.
+/// A block of data, deflated.
+struct Block {
+    deflated: Vec<u8>,
+    checksum: Checksum,
+}
+
+/// Deflates numbers block by block, and writes some blocks while the next are deflated; returns the checksum of all data
+/// so far.
 fn write_blocks(
-    sink: &mut dyn Write,
+    sink: &mut (dyn Write + Send),
     effort: Effort,
     mut checksum: Checksum,
     numbers: &dyn Numbers,
 ) -> io::Result<Checksum> {
-    struct Block {
-        deflated: Vec<u8>,
-        checksum: Checksum,
-    }
     let wrapper = checksum.wrapper;
     // Larger numbers repeat as wholes, or not at all.
     let effort = if numbers.width() > 2 { Effort::Least } else { effort };
@@ -184,16 +188,26 @@ fn write_blocks(
         let bytes = numbers.bytes(start..(start + numbers_of_block).min(numbers.count()));
         Block { deflated: encoder.deflate(&bytes), checksum: wrapper.checksum_of(&bytes) }
     };
-    let count = numbers.count().div_ceil(numbers_of_block);
-    for first in (0..count).step_by(BLOCKS_AT_ONCE) {
-        let new = || Encoder::new(effort, numbers.width());
-        let batch = first..(first + BLOCKS_AT_ONCE).min(count);
-        let blocks: Vec<Block> = batch.into_par_iter().map_init(new, deflate).collect();
+    let deflate_some = |blocks: Range<usize>| -> Vec<Block> {
+        blocks.into_par_iter().map_init(|| Encoder::new(effort, numbers.width()), deflate).collect()
+    };
+    let mut write = |blocks: &[Block]| -> io::Result<()> {
         for block in blocks {
             sink.write_all(&block.deflated)?;
             checksum = checksum.followed_by(block.checksum);
         }
+        Ok(())
+    };
+    let count = numbers.count().div_ceil(numbers_of_block);
+    let at_once = BLOCKS_OF_THREAD * rayon::current_num_threads();
+    let mut waiting = Vec::new();
+    for first in (0..count).step_by(at_once) {
+        let next = first..(first + at_once).min(count);
+        let (written, deflated) = rayon::join(|| write(&waiting), || deflate_some(next));
+        written?;
+        waiting = deflated;
     }
+    write(&waiting)?;
     Ok(checksum)
 }
 
@@ -206,27 +220,24 @@ pub(crate) fn inflate_as_read<'a>(reader: impl BufRead + 'a, wrapper: Wrapper) -
 }
 
 /// Inflates a stream that will be read whole, in parallel where it was written here.
-pub(crate) fn inflate<'a>(mut reader: impl BufRead + 'a, wrapper: Wrapper) -> io::Result<Box<dyn Read + 'a>> {
+pub(crate) fn inflate<'a>(mut reader: impl BufRead + Send + 'a, wrapper: Wrapper) -> io::Result<Box<dyn Read + 'a>> {
     let expected = [wrapper.header(), &EMPTY_BLOCK].concat();
     let mut start = Vec::with_capacity(expected.len());
     reader.by_ref().take(expected.len() as u64).read_to_end(&mut start)?;
     if start != expected {
         return Ok(inflate_as_read(Cursor::new(start).chain(reader), wrapper));
     }
-    let mut bytes = Vec::new();
-    reader.read_to_end(&mut bytes)?;
     Ok(Box::new(PartReader {
-        bytes,
-        next: 0,
-        parts: Vec::new().into_iter(),
-        current: Cursor::new(Vec::new()),
+        input: Input { source: Box::new(reader), bytes: Vec::new(), next: 0, has_ended: false },
+        ready: Ready::default(),
+        spare: Vec::new(),
         checksum: Checksum::new(wrapper),
         stage: Stage::Parts,
     }))
 }
 
 /// Where the inflating of a stream stands.
-enum Stage {
+enum Stage<'a> {
     /// Parts follow that begin at empty blocks.
     Parts,
     /// What follows is inflated as it is read.
@@ -234,21 +245,84 @@ enum Stage {
     /// The data have ended, and their checksum follows.
     Trailer,
     /// What stands behind: the further members of a gzip file, or nothing.
-    Behind(Box<dyn Read>),
+    Behind(Box<dyn Read + Send + 'a>),
+}
+
+/// Deflated data and what stands behind them, as far as they have been read.
+struct Input<'a> {
+    source: Box<dyn BufRead + Send + 'a>,
+    bytes: Vec<u8>,
+    /// Where those begin that are inflated next.
+    next: usize,
+    /// Whether the source has no more.
+    has_ended: bool,
+}
+
+impl<'a> Input<'a> {
+    fn rest(&self) -> &[u8] {
+        &self.bytes[self.next..]
+    }
+
+    /// Reads on where fewer than so many bytes are there, at least a part's length where the source has as much.
+    fn fill(&mut self, least: usize) -> io::Result<()> {
+        if self.has_ended || self.rest().len() >= least {
+            return Ok(());
+        }
+        self.bytes.drain(..self.next);
+        self.next = 0;
+        let missing = least.max(PART) - self.bytes.len();
+        let read = self.source.by_ref().take(missing as u64).read_to_end(&mut self.bytes)?;
+        self.has_ended = read < missing;
+        Ok(())
+    }
+
+    /// All that follows.
+    fn into_rest(self) -> impl BufRead + 'a {
+        let mut rest = Cursor::new(self.bytes);
+        rest.set_position(self.next as u64);
+        rest.chain(self.source)
+    }
+}
+
+/// Parts that are inflated and still to be read, with how many bytes of the first have been.
+#[derive(Default)]
+struct Ready {
+    parts: VecDeque<Vec<u8>>,
+    taken: usize,
+}
+
+impl Ready {
+    fn length(&self) -> usize {
+        self.parts.iter().map(Vec::len).sum::<usize>() - self.taken
+    }
+
+    /// Fills a buffer as far as there is data; returns how far, and adds the parts that have been read to `spare`.
+    fn read(&mut self, buffer: &mut [u8], spare: &mut Vec<Vec<u8>>) -> usize {
+        let mut filled = 0;
+        while let Some(part) = self.parts.front() {
+            let count = (part.len() - self.taken).min(buffer.len() - filled);
+            buffer[filled..filled + count].copy_from_slice(&part[self.taken..self.taken + count]);
+            filled += count;
+            self.taken += count;
+            if self.taken < part.len() {
+                break;
+            }
+            spare.extend(self.parts.pop_front());
+            self.taken = 0;
+        }
+        filled
+    }
 }
 
 /// The data of a stream that was written here.
-struct PartReader {
-    /// Deflated data and what stands behind them.
-    bytes: Vec<u8>,
-    /// Where the part begins that is inflated next.
-    next: usize,
-    /// Inflated parts that are still to be read.
-    parts: std::vec::IntoIter<Vec<u8>>,
-    current: Cursor<Vec<u8>>,
+struct PartReader<'a> {
+    input: Input<'a>,
+    ready: Ready,
+    /// Memory of parts that have been read.
+    spare: Vec<Vec<u8>>,
     /// Of all data that were inflated.
     checksum: Checksum,
-    stage: Stage,
+    stage: Stage<'a>,
 }
 
 /// A part of a stream, inflated.
@@ -260,11 +334,12 @@ struct Part {
     checksum: Checksum,
 }
 
-/// Inflates deflated bytes by themselves; none where that is not possible, or where the data are more than a part may
-/// hold.
-fn inflate_part(bytes: &[u8], wrapper: Wrapper) -> Option<Part> {
+/// Inflates deflated bytes by themselves into the memory of `data`; none where that is not possible, or where the data
+/// are more than a part may hold.
+fn inflate_part(bytes: &[u8], wrapper: Wrapper, mut data: Vec<u8>) -> Option<Part> {
     let mut inflater = Decompress::new(false);
-    let mut data = Vec::with_capacity((USUAL_EXPANSION * bytes.len()).min(LARGEST_PART));
+    data.clear();
+    data.reserve((USUAL_EXPANSION * bytes.len()).min(LARGEST_PART));
     loop {
         let (read, written) = (inflater.total_in(), data.len());
         let rest = &bytes[read as usize..];
@@ -290,106 +365,137 @@ fn inflate_part(bytes: &[u8], wrapper: Wrapper) -> Option<Part> {
     }
 }
 
-/// The place behind the first empty block that ends at least [`EMPTY_BLOCK_END`] behind `from`; the end where there is
-/// none.
-fn behind_empty_block(bytes: &[u8], from: usize) -> usize {
+/// The place behind the first empty block that ends at least [`EMPTY_BLOCK_END`] behind `from`, if there is one.
+fn behind_empty_block(bytes: &[u8], from: usize) -> Option<usize> {
     let length = EMPTY_BLOCK_END.len();
     let mut at = from;
     while let Some(window) = bytes.get(at..at + length) {
         // Where the last byte is none of the block's, no block ends within reach.
         at += match window[length - 1] {
-            0xff if *window == EMPTY_BLOCK_END => return at + length,
+            0xff if *window == EMPTY_BLOCK_END => return Some(at + length),
             0 | 0xff => 1,
             _ => length,
         };
     }
-    bytes.len()
+    None
 }
 
-impl PartReader {
-    /// Inflates the next parts.
-    fn inflate_parts(&mut self) {
-        let most = PARTS_OF_THREAD * rayon::current_num_threads();
-        let count = most.min((self.bytes.len() - self.next).div_ceil(PART));
-        // Where parts begin: at the first empty block behind each step of a part's length.
-        let mut starts: Vec<usize> = (1..=count)
-            .into_par_iter()
-            .map(|i| behind_empty_block(&self.bytes, (self.next + i * PART).min(self.bytes.len())))
-            .collect();
-        starts.insert(0, self.next);
-        starts.dedup();
-        let wrapper = self.checksum.wrapper;
-        let parts: Vec<Option<Part>> =
-            starts.par_windows(2).map(|ends| inflate_part(&self.bytes[ends[0]..ends[1]], wrapper)).collect();
-        let mut inflated = Vec::new();
-        for (part, ends) in parts.into_iter().zip(starts.windows(2)) {
-            // The last part has to end the data.
-            let Some(part) = part.filter(|part| part.is_last || ends[1] < self.bytes.len()) else {
-                self.stage = Stage::FrontToBack(Box::new(Decompress::new(false)));
-                break;
-            };
-            self.checksum = self.checksum.followed_by(part.checksum);
-            self.next = ends[0] + part.consumed;
-            inflated.push(part.data);
-            if part.is_last {
-                self.stage = Stage::Trailer;
-                break;
-            }
+/// Where parts of deflated bytes begin: at 0 and at the first empty block behind each step of a part's length. The last
+/// place is the end of the last part: that of all bytes if nothing follows them, and no part otherwise.
+fn part_starts(bytes: &[u8], nothing_follows: bool, most: usize) -> Vec<usize> {
+    let count = most.min(bytes.len().div_ceil(PART));
+    let found: Vec<Option<usize>> = (1..=count).into_par_iter().map(|i| behind_empty_block(bytes, i * PART)).collect();
+    let end = nothing_follows.then_some(bytes.len());
+    let mut starts: Vec<usize> =
+        std::iter::once(0).chain(found.into_iter().filter_map(|start| start.or(end))).collect();
+    starts.dedup();
+    starts
+}
+
+/// Reads and inflates the next parts, whose data go to the end of `ready`.
+fn inflate_parts<'a>(
+    input: &mut Input<'a>,
+    checksum: &mut Checksum,
+    ready: &mut Ready,
+    mut spare: Vec<Vec<u8>>,
+) -> io::Result<Stage<'a>> {
+    let most = PARTS_OF_THREAD * rayon::current_num_threads();
+    // Behind the last part an empty block is looked for within the length of another.
+    input.fill((most + 1) * PART)?;
+    let starts = part_starts(input.rest(), input.has_ended, most);
+    spare.resize_with(starts.len() - 1, Vec::new);
+    let (deflated, wrapper) = (input.rest(), checksum.wrapper);
+    let inflate = |(ends, memory): (&[usize], Vec<u8>)| inflate_part(&deflated[ends[0]..ends[1]], wrapper, memory);
+    let parts: Vec<Option<Part>> = starts.par_windows(2).zip(spare).map(inflate).collect();
+    let mut consumed = 0;
+    for (part, ends) in parts.into_iter().zip(starts.windows(2)) {
+        // The last part has to end the data.
+        let is_cut = |part: &Part| !part.is_last && input.has_ended && ends[1] == deflated.len();
+        let Some(part) = part.filter(|part| !is_cut(part)) else { break };
+        *checksum = checksum.followed_by(part.checksum);
+        consumed = ends[0] + part.consumed;
+        ready.parts.push_back(part.data);
+        if part.is_last {
+            input.next += consumed;
+            return Ok(Stage::Trailer);
         }
-        self.parts = inflated.into_iter();
+    }
+    input.next += consumed;
+    Ok(if consumed > 0 { Stage::Parts } else { Stage::FrontToBack(Box::new(Decompress::new(false))) })
+}
+
+impl PartReader<'_> {
+    /// Fills a buffer with data that are ready. While as much is copied as the buffer takes, the next parts are
+    /// inflated.
+    fn read_ready(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Self { input, ready, spare, checksum, stage } = self;
+        if !matches!(stage, Stage::Parts) || buffer.len() < ready.length() {
+            return Ok(ready.read(buffer, spare));
+        }
+        let (memory, mut next) = (std::mem::take(spare), Ready::default());
+        let (filled, inflated) =
+            rayon::join(|| ready.read(buffer, spare), || inflate_parts(input, checksum, &mut next, memory));
+        *ready = next;
+        *stage = inflated?;
+        Ok(filled)
+    }
+
+    /// Inflates into a buffer; returns how far it is filled.
+    fn read_front_to_back(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Stage::FrontToBack(inflater) = &mut self.stage else { return Ok(0) };
+        self.input.fill(1)?;
+        let (consumed, written) = (inflater.total_in(), inflater.total_out());
+        let status = inflater.decompress(self.input.rest(), buffer, FlushDecompress::None)?;
+        let consumed = (inflater.total_in() - consumed) as usize;
+        let written = (inflater.total_out() - written) as usize;
+        self.input.next += consumed;
+        self.checksum = self.checksum.followed_by(self.checksum.wrapper.checksum_of(&buffer[..written]));
+        match status {
+            Status::StreamEnd => self.stage = Stage::Trailer,
+            _ if consumed == 0 && written == 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            _ => {}
+        }
+        Ok(written)
     }
 
     /// Checks the data against what stands behind them.
     fn end(&mut self) -> io::Result<()> {
         let wrapper = self.checksum.wrapper;
-        let behind = self.next + wrapper.trailer_length();
-        let stored = self.bytes.get(self.next..behind).ok_or(io::ErrorKind::UnexpectedEof)?;
+        let length = wrapper.trailer_length();
+        self.input.fill(length)?;
+        let stored = self.input.rest().get(..length).ok_or(io::ErrorKind::UnexpectedEof)?;
         if stored != self.checksum.trailer() {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "the checksum of the compressed data is wrong"));
         }
-        let further = self.bytes.split_off(behind);
+        self.input.next += length;
+        self.input.fill(1)?;
+        let nothing = Input { source: Box::new(io::empty()), bytes: Vec::new(), next: 0, has_ended: true };
+        let behind = std::mem::replace(&mut self.input, nothing);
         self.stage = Stage::Behind(match wrapper {
-            Wrapper::Gzip if !further.is_empty() => Box::new(MultiGzDecoder::new(Cursor::new(further))),
+            Wrapper::Gzip if !behind.rest().is_empty() => Box::new(MultiGzDecoder::new(behind.into_rest())),
             _ => Box::new(io::empty()),
         });
         Ok(())
     }
 }
 
-impl Read for PartReader {
+impl Read for PartReader<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if buffer.is_empty() {
             return Ok(0);
         }
         loop {
-            let read = self.current.read(buffer)?;
+            let read = self.read_ready(buffer)?;
             if read > 0 {
                 return Ok(read);
             }
-            if let Some(part) = self.parts.next() {
-                self.current = Cursor::new(part);
-                continue;
-            }
             match &mut self.stage {
-                Stage::Parts if self.next < self.bytes.len() => self.inflate_parts(),
-                Stage::Parts => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Stage::FrontToBack(inflater) => {
-                    let (consumed, written) = (inflater.total_in(), inflater.total_out());
-                    let rest = &self.bytes[self.next..];
-                    let status = inflater.decompress(rest, buffer, FlushDecompress::None)?;
-                    let consumed = (inflater.total_in() - consumed) as usize;
-                    let written = (inflater.total_out() - written) as usize;
-                    self.next += consumed;
-                    self.checksum = self.checksum.followed_by(self.checksum.wrapper.checksum_of(&buffer[..written]));
-                    match status {
-                        Status::StreamEnd => self.stage = Stage::Trailer,
-                        _ if consumed == 0 && written == 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                        _ => {}
-                    }
-                    if written > 0 {
-                        return Ok(written);
-                    }
-                }
+                // The next parts are ready now, or the stage is another.
+                Stage::Parts => {}
+                Stage::FrontToBack(_) => match self.read_front_to_back(buffer)? {
+                    0 => {}
+                    written => return Ok(written),
+                },
                 Stage::Trailer => self.end()?,
                 Stage::Behind(further) => return further.read(buffer),
             }

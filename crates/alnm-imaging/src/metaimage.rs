@@ -359,7 +359,7 @@ impl Header {
     }
 
     /// The voxels that lie in the same file as the header: behind it, or where a header size says.
-    fn decode(&self, layout: &VoxelLayout, mut reader: impl BufRead + Seek, part: Part) -> Result<Image> {
+    fn decode(&self, layout: &VoxelLayout, mut reader: impl BufRead + Seek + Send, part: Part) -> Result<Image> {
         match self.header_size()? {
             Some(0) => {}
             start => seek_voxels(&mut reader, start, layout.byte_count() as u64)?,

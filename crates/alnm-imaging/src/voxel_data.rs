@@ -391,22 +391,24 @@ impl VoxelLayout {
         })
     }
 
-    /// Reads all numbers into their place. What is reserved beforehand takes up no memory until numbers arrive.
+    /// Reads all numbers into their place. Memory of zeros takes up none until numbers arrive; beyond what is had at once,
+    /// it is asked for as they do.
     fn read_numbers<T: VoxelBytes + Default>(&self, reader: &mut dyn Read) -> Result<Vec<T>, FileProblem> {
-        const RESERVED_BYTES: usize = 1 << 30;
-        /// What is filled with zeros before numbers are written over it is still in the processor's cache then.
-        const STEP_BYTES: usize = 1 << 18;
-        let mut numbers: Vec<T> = Vec::new();
-        // Where so much cannot be had at once, it is asked for as the numbers arrive.
-        let _ = numbers.try_reserve_exact(self.numbers().min(RESERVED_BYTES / T::BYTES));
-        while numbers.len() < self.numbers() {
-            let done = numbers.len();
-            numbers.resize(self.numbers().min(done + STEP_BYTES / T::BYTES), T::default());
+        const AT_ONCE_BYTES: usize = 1 << 30;
+        const STEP_BYTES: usize = 1 << 24;
+        let at_once = self.numbers().min(AT_ONCE_BYTES / T::BYTES);
+        let mut numbers: Vec<T> = bytemuck::allocation::try_zeroed_vec(at_once).unwrap_or_default();
+        let mut done = 0;
+        while done < self.numbers() {
+            if done == numbers.len() {
+                numbers.resize(self.numbers().min(done + STEP_BYTES / T::BYTES), T::default());
+            }
             let place: &mut [u8] = bytemuck::cast_slice_mut(&mut numbers[done..]);
             let read = read_up_to(reader, place)?;
             if read < place.len() {
                 self.expect_numbers(done + read / T::BYTES)?;
             }
+            done = numbers.len();
         }
         if self.order != ByteOrder::NATIVE {
             for number in &mut numbers {

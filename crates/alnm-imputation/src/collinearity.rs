@@ -8,7 +8,7 @@
 //! variable), and correlations near −1 count as those near 1 do. After the first removal the eigenvalues are those of
 //! the predictors that are left.
 
-use alnm_stats::linear::{Cholesky, dot, sum};
+use alnm_stats::linear::{Cholesky, dot, sum, weighted_products};
 
 /// Correlations with the predicted variable above this are taken for a copy of it.
 const LARGEST_CORRELATION: f64 = 0.99;
@@ -66,14 +66,9 @@ pub(crate) fn independent(columns: &[UnitColumn], target: &UnitColumn) -> Indepe
     let may_stay =
         |&j: &usize| !target.is_constant() && !columns[j].is_constant() && with_target[j].abs() < LARGEST_CORRELATION;
     let kept: Vec<usize> = (0..columns.len()).filter(may_stay).collect();
-    let mut correlations = vec![1.0; kept.len() * kept.len()];
-    for (a, &i) in kept.iter().enumerate() {
-        for (b, &j) in kept.iter().enumerate().take(a) {
-            let correlation = dot(&columns[i].values, &columns[j].values);
-            correlations[a * kept.len() + b] = correlation;
-            correlations[b * kept.len() + a] = correlation;
-        }
-    }
+    let units: Vec<&[f64]> = kept.iter().map(|&j| columns[j].values.as_slice()).collect();
+    let mut correlations = weighted_products(&units, &vec![1.0; target.values.len()]);
+    (0..kept.len()).for_each(|place| correlations[place * (kept.len() + 1)] = 1.0);
     let mut found = Independent {
         factor: Cholesky::new(&correlations, kept.len()),
         with_target: kept.iter().map(|&j| with_target[j]).collect(),

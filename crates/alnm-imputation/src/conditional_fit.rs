@@ -363,7 +363,9 @@ impl MultinomialProblem<'_> {
     /// Newton's method, with steps halved until the likelihood rises. The factor is absent when it fails.
     fn maximise(&self, found: &mut MultinomialFit, start: Vec<f64>) {
         const ITERATIONS: usize = 50;
-        const TOLERANCE: f64 = 1e-16;
+        // The squared length of a step in units of standard errors. After a step of a millionth of them the next one
+        // would be a millionth of that.
+        const TOLERANCE: f64 = 1e-12;
         let mut estimate = start;
         let mut state = self.state(&estimate);
         found.factor = None;
@@ -373,7 +375,11 @@ impl MultinomialProblem<'_> {
             let Some(factor) = &found.factor else { break };
             let step = factor.solve(&gradient);
             let decrement = dot(&step, &gradient);
-            if decrement.is_nan() || decrement <= TOLERANCE {
+            if decrement.is_nan() {
+                break;
+            }
+            if decrement <= TOLERANCE {
+                estimate.iter_mut().zip(&step).for_each(|(b, step)| *b += step);
                 break;
             }
             let mut length = 1.0;

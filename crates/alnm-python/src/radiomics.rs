@@ -53,9 +53,7 @@ pub(crate) fn extract(
 ) -> PyResult<Py<PyAny>> {
     let extractor = Extractor::new(request.parameters()?);
     let extraction = run(py, threads, |interruption| {
-        extractor.execute_observed(&image.0, &mask.0, label, &|_| {
-            if interruption.is_asked_for() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        })
+        extractor.execute_observed(&image.0, &mask.0, label, &|_| interruption.answer())
     })?;
     let names: Vec<Name> = extraction.features.iter().map(|feature| name(&feature.id)).collect();
     let values: Array1<f64> = extraction.features.iter().map(|feature| feature.value).collect();
@@ -74,7 +72,9 @@ pub(crate) fn feature_maps(
     threads: Option<usize>,
 ) -> PyResult<Py<PyAny>> {
     let extractor = Extractor::new(request.parameters()?);
-    let extraction = run(py, threads, |_| extractor.execute_voxel_based(&image.0, &mask.0, label))?;
+    let extraction = run(py, threads, |interruption| {
+        extractor.execute_voxel_based_observed(&image.0, &mask.0, label, &|_| interruption.answer())
+    })?;
     let maps = extraction.maps.into_iter().map(|map| Ok((name(&map.id), volume_to_python(py, map.map)?)));
     let maps = maps.collect::<PyResult<Vec<_>>>()?;
     (maps, diagnostics(py, extraction.diagnostics)?, texts(&extraction.warnings)).into_py_any(py)

@@ -1,6 +1,7 @@
 //! Work on a pool of threads while the global interpreter lock is released, which Ctrl-C can end.
 
 use std::any::Any;
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -36,6 +37,11 @@ impl Interruption {
     /// Whether the work should end.
     pub(crate) fn is_asked_for(&self) -> bool {
         self.0.load(Ordering::Relaxed)
+    }
+
+    /// What an observer answers: whether the work goes on.
+    pub(crate) fn answer(&self) -> ControlFlow<()> {
+        if self.is_asked_for() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 }
 

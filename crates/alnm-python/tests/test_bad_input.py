@@ -225,9 +225,10 @@ def test_a_forked_process_computes_too(case):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of another kind")
-def test_ctrl_c_ends_an_extraction():
+@pytest.mark.parametrize("voxel_based", [False, True])
+def test_ctrl_c_ends_an_extraction(voxel_based):
     # Whoever runs the tests may have set the signal aside, as a shell does for what runs behind it.
-    program = """
+    program = f"""
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
 import numpy as np
@@ -237,12 +238,13 @@ voxels = np.random.default_rng(1).normal(0, 500, (96, 160, 160)).astype(np.float
 mask = np.zeros(voxels.shape, np.uint8)
 mask[4:-4, 8:-8, 8:-8] = 1
 extractor = RadiomicsFeatureExtractor(binWidth=2)
-extractor.enableAllImageTypes()
-extractor.enabledImagetypes["LoG"] = {"sigma": [1.0, 2.0, 3.0, 4.0, 5.0]}
-del extractor.enabledImagetypes["LBP3D"]
+if not {voxel_based}:
+    extractor.enableAllImageTypes()
+    extractor.enabledImagetypes["LoG"] = {{"sigma": [1.0, 2.0, 3.0, 4.0, 5.0]}}
+    del extractor.enabledImagetypes["LBP3D"]
 print("begun", flush=True)
 try:
-    extractor.execute(Image(voxels, (1, 1, 1)), Image(mask, (1, 1, 1)))
+    extractor.execute(Image(voxels, (1, 1, 1)), Image(mask, (1, 1, 1)), voxelBased={voxel_based})
     print("finished", flush=True)
 except KeyboardInterrupt:
     print("interrupted", flush=True)

@@ -20,6 +20,7 @@ pub mod ibsi;
 mod image_features;
 mod image_type;
 mod level_map;
+mod map_progress;
 mod marching_cubes;
 mod neighbourhood;
 pub mod ngtdm;
@@ -60,6 +61,7 @@ pub use feature::{
 };
 pub use image_type::ImageType;
 pub use level_map::{LevelMap, Offset};
+pub use map_progress::MapProgress;
 pub use parameters::Parameters;
 pub use python_text::float as python_float;
 pub use series_table::{

@@ -1,7 +1,7 @@
 //! Maps of features: each voxel of the region gets the features of its neighbourhood.
 
 use std::collections::BTreeSet;
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 use alnm_imaging::{Image, LabelMap, Volume};
 use ndarray::Array3;
@@ -16,6 +16,7 @@ use crate::glcm::{self, Definitions, SlidingCooccurrences, WindowFeatures};
 use crate::ibsi::{IbsiMap, IbsiProfile};
 use crate::image_features::{BoxedRegion, TextureClass, ValueSource, texture_features};
 use crate::level_map::{LevelMap, LevelScale, Offset, WantedDirections};
+use crate::map_progress::{MapObserver, MapProgress, RowWatch};
 use crate::parameters::Settings;
 use crate::warning::Warning;
 use crate::windows::{
@@ -76,12 +77,28 @@ impl Extractor {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn execute_voxel_based(&self, image: &Image, mask: &LabelMap, label: u32) -> Result<MapExtraction> {
+        self.execute_voxel_based_observed(image, mask, label, &|_| ControlFlow::Continue(()))
+    }
+
+    /// As [`Extractor::execute_voxel_based`], with an observer that is told of each row of voxels, from the thread that
+    /// computed it, and that can break off.
+    ///
+    /// # Errors
+    /// As [`Extractor::execute_voxel_based`]; [`RadiomicsError::Cancelled`] when the observer breaks off.
+    pub fn execute_voxel_based_observed(
+        &self,
+        image: &Image,
+        mask: &LabelMap,
+        label: u32,
+        observer: &(dyn Fn(&MapProgress<'_>) -> ControlFlow<()> + Sync),
+    ) -> Result<MapExtraction> {
         let mut extraction = MapExtraction::default();
         if self.parameters().asks_for_pyradiomics() {
-            extraction = self.pyradiomics_maps(image, mask, label)?;
+            extraction = self.pyradiomics_maps(image, mask, label, observer)?;
         }
         if let Some(profile) = self.parameters().ibsi() {
-            let MapExtraction { maps, diagnostics, warnings } = self.ibsi_maps(profile, image, mask, label)?;
+            let MapExtraction { maps, diagnostics, warnings } =
+                self.ibsi_maps(profile, image, mask, label, observer)?;
             extraction.maps.extend(maps);
             extraction.diagnostics.extend(diagnostics);
             extraction.warnings.extend(warnings);
@@ -90,7 +107,14 @@ impl Extractor {
         Ok(extraction)
     }
 
-    fn ibsi_maps(&self, profile: &IbsiProfile, image: &Image, mask: &LabelMap, label: u32) -> Result<MapExtraction> {
+    fn ibsi_maps(
+        &self,
+        profile: &IbsiProfile,
+        image: &Image,
+        mask: &LabelMap,
+        label: u32,
+        observer: &MapObserver<'_>,
+    ) -> Result<MapExtraction> {
         let prepared = profile.prepare(image, mask, label)?;
         let discretised = profile.discretise(&prepared)?;
         let warnings = profile.warnings(&prepared, &discretised);
@@ -100,17 +124,25 @@ impl Extractor {
                 Array3::from_shape_vec(shape, map.values).map_err(|_| RadiomicsError::RegionTooLarge { shape })?;
             Ok(FeatureMap { id: map.id, map: Volume::new(values, prepared.geometry.clone())? })
         };
-        let maps = profile.maps_of(&prepared, discretised)?.into_iter().map(on_grid).collect::<Result<_>>()?;
+        let maps =
+            profile.maps_of(&prepared, discretised, observer)?.into_iter().map(on_grid).collect::<Result<_>>()?;
         Ok(MapExtraction { maps, diagnostics: self.ibsi_diagnostics(&prepared), warnings })
     }
 
-    fn pyradiomics_maps(&self, image: &Image, mask: &LabelMap, label: u32) -> Result<MapExtraction> {
+    fn pyradiomics_maps(
+        &self,
+        image: &Image,
+        mask: &LabelMap,
+        label: u32,
+        observer: &MapObserver<'_>,
+    ) -> Result<MapExtraction> {
         let radius = self.parameters().settings().kernel_radius;
         let Derived { stage, images, diagnostics, warnings } = self.derived_images(image, mask, label, radius)?;
         let mut maps = Vec::new();
         for (image, settings) in &images {
             let region = stage.region(settings);
-            for (id, values) in image_maps(image, settings, &region, self.classes())? {
+            let watch = RowWatch::new(observer, &image.name);
+            for (id, values) in image_maps(image, settings, &region, self.classes(), watch)? {
                 let values = Array3::from_shape_vec(region.shape, values)
                     .map_err(|_| RadiomicsError::RegionTooLarge { shape: region.shape })?;
                 maps.push(FeatureMap { id, map: Volume::new(values, stage.box_geometry.clone())? });
@@ -126,8 +158,9 @@ fn image_maps(
     settings: &Settings,
     region: &BoxedRegion<'_>,
     classes: &[(FeatureClass, Selection)],
+    watch: RowWatch<'_>,
 ) -> Result<Vec<(FeatureId, Vec<f64>)>> {
-    let neighbourhoods = Kernels::new(image, settings, region)?;
+    let neighbourhoods = Kernels::new(image, settings, region, watch)?;
     let mut maps = Vec::new();
     for (class, selection) in classes.iter().filter(|(class, _)| !class.is_shape()) {
         let described = selection.described(*class);
@@ -163,10 +196,16 @@ struct Kernels<'a> {
     /// 0 where voxels do not count.
     levels: Vec<u32>,
     scale: LevelScale,
+    watch: RowWatch<'a>,
 }
 
 impl<'a> Kernels<'a> {
-    fn new(image: &'a DerivedImage, settings: &'a Settings, region: &'a BoxedRegion<'a>) -> Result<Self> {
+    fn new(
+        image: &'a DerivedImage,
+        settings: &'a Settings,
+        region: &'a BoxedRegion<'a>,
+        watch: RowWatch<'a>,
+    ) -> Result<Self> {
         let counts = |voxel: usize| !settings.masked_kernel || region.inside[voxel];
         let values: Vec<f64> =
             (0..image.values.len()).filter(|&voxel| counts(voxel)).map(|voxel| image.values[voxel]).collect();
@@ -180,7 +219,7 @@ impl<'a> Kernels<'a> {
         let mut remaining = discretised.levels.into_iter();
         let level = |voxel: usize| if counts(voxel) { remaining.next().unwrap_or(0) } else { 0 };
         let levels = (0..image.values.len()).map(level).collect();
-        Ok(Self { image, settings, region, levels, scale })
+        Ok(Self { image, settings, region, levels, scale, watch })
     }
 
     /// First and one past the last voxel of the neighbourhood along an axis.
@@ -209,7 +248,7 @@ impl<'a> Kernels<'a> {
             if let Some(windows) = windows {
                 let formulas = selection.of(class, glcm::FORMULAS)?;
                 let wanted = WantedDirections { each: true, merged: false };
-                return windows.along_runs(self.region.runs, &formulas, wanted);
+                return windows.along_runs(self.region.runs, &self.watch, &formulas, wanted);
             }
         }
         if let Some(grid) = self.window_grid()
@@ -281,7 +320,7 @@ impl<'a> Kernels<'a> {
         grid: &WindowGrid<'_>,
         class: impl Fn() -> C + Sync + Send,
     ) -> Result<Vec<WindowFeatures>> {
-        grid.along_runs(self.region.runs, class)
+        grid.along_runs(self.region.runs, &self.watch, class)
     }
 
     /// The features of a class for the neighbourhoods of the voxels of each run, one neighbourhood after the other.
@@ -293,7 +332,7 @@ impl<'a> Kernels<'a> {
             }
             Ok(features)
         };
-        self.region.runs.par_iter().map(of_run).collect()
+        self.region.runs.par_iter().map(|run| self.watch.row(run, || of_run(run))).collect()
     }
 
     /// Adds the features of a class for the neighbourhood of one voxel.
@@ -357,7 +396,8 @@ mod tests {
     /// The maps of a class both ways, and whether the values side by side have the bits of those computed from each
     /// neighbourhood alone.
     fn agree(class: FeatureClass, image: &DerivedImage, settings: &Settings, region: &BoxedRegion<'_>) -> bool {
-        let kernels = Kernels::new(image, settings, region).unwrap();
+        let go_on = |_: &MapProgress<'_>| ControlFlow::Continue(());
+        let kernels = Kernels::new(image, settings, region, RowWatch::new(&go_on, &image.name)).unwrap();
         let selection = Selection::default();
         let grid = kernels.window_grid().unwrap();
         let fast = kernels.side_by_side(&grid, class, &selection).unwrap();

@@ -4,9 +4,11 @@
 #![allow(clippy::unwrap_used)]
 
 use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use alnm_imaging::{Geometry, Image, LabelMap, Volume};
-use alnm_radiomics::{Extractor, Parameters, RadiomicsError};
+use alnm_radiomics::ibsi::{IbsiDiscretisation, IbsiFamily, IbsiProfile};
+use alnm_radiomics::{Extractor, MapProgress, Parameters, RadiomicsError};
 use ndarray::Array3;
 
 const PARAMETERS: &str = "
@@ -60,6 +62,38 @@ fn maps_have_the_same_bits_at_1_2_and_8_threads() {
     let one = bits(1, maps);
     assert_eq!(one, bits(2, maps));
     assert_eq!(one, bits(8, maps));
+}
+
+#[test]
+fn an_observer_of_maps_is_told_of_every_row_and_can_break_off() {
+    let (image, mask) = phantom();
+    let voxels = mask.as_slice().iter().filter(|&&label| label == 1).count();
+    // A class for each way in which windows are counted: side by side, sliding, and one by one.
+    let parameters = "{setting: {binWidth: 10}, featureClass: {firstorder: [Mean], glcm: [Contrast]}}";
+    let parameters = Parameters::from_yaml(parameters).unwrap();
+    let by_ibsi = IbsiProfile::default().with_discretisation(IbsiDiscretisation::FixedBinSize(10.0));
+    let by_ibsi = by_ibsi.with_families([IbsiFamily::Gldzm]).check().unwrap();
+    for (parameters, image_name, classes) in [(parameters, "original", 2), (by_ibsi, "ibsi", 1)] {
+        let extractor = Extractor::new(parameters);
+        let told = AtomicUsize::new(0);
+        let listen = |progress: &MapProgress<'_>| {
+            assert_eq!(progress.image, image_name);
+            told.fetch_add(progress.voxels, Ordering::Relaxed);
+            ControlFlow::Continue(())
+        };
+        extractor.execute_voxel_based_observed(&image, &mask, 1, &listen).unwrap();
+        assert_eq!(told.into_inner(), classes * voxels);
+
+        let told = AtomicUsize::new(0);
+        let stop = |_: &MapProgress<'_>| {
+            told.fetch_add(1, Ordering::Relaxed);
+            ControlFlow::Break(())
+        };
+        let stopped = extractor.execute_voxel_based_observed(&image, &mask, 1, &stop);
+        assert!(matches!(stopped, Err(RadiomicsError::Cancelled)));
+        // Rows that other threads had begun are told of too.
+        assert!(told.into_inner() <= rayon::current_num_threads());
+    }
 }
 
 #[test]

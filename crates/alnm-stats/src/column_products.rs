@@ -119,7 +119,7 @@ mod wide {
 }
 
 /// The symmetric matrix of the products of columns with weights, row by row; all have one length.
-pub(crate) fn weighted(columns: &[Vec<f64>], weights: &[f64]) -> Vec<f64> {
+pub(crate) fn weighted(columns: &[&[f64]], weights: &[f64]) -> Vec<f64> {
     let size = columns.len();
     let mut products = vec![0.0; size * size];
     by_widest_vectors(Weighted { columns, weights, products: &mut products });
@@ -133,7 +133,7 @@ pub(crate) fn weighted(columns: &[Vec<f64>], weights: &[f64]) -> Vec<f64> {
 
 /// The weighted products up to the diagonal.
 struct Weighted<'a> {
-    columns: &'a [Vec<f64>],
+    columns: &'a [&'a [f64]],
     weights: &'a [f64],
     products: &'a mut [f64],
 }
@@ -147,13 +147,13 @@ impl InTiles for Weighted<'_> {
         for i in (0..size).step_by(TILE.0) {
             let rows = [i, (i + 1).min(size - 1)];
             for (weighted, &row) in weighted.iter_mut().zip(&rows) {
-                for ((out, x), w) in weighted.iter_mut().zip(&columns[row]).zip(weights) {
+                for ((out, x), w) in weighted.iter_mut().zip(columns[row]).zip(weights) {
                     *out = x * w;
                 }
             }
             for j in (0..=rows[1]).step_by(TILE.1) {
                 let others = [j, rows[1].min(j + 1), rows[1].min(j + 2)];
-                let tile = tile([&weighted[0], &weighted[1]], others.map(|k| &columns[k][..]));
+                let tile = tile([&weighted[0], &weighted[1]], others.map(|k| columns[k]));
                 for (row, of_row) in rows.iter().zip(tile) {
                     for (other, product) in others.iter().zip(of_row) {
                         if other <= row {
@@ -271,7 +271,8 @@ mod tests {
             let value = |i: usize, j: usize| ((i * 31 + j * j * 7 + 3) % 89) as f64 / 9.0 - 4.0;
             let columns: Vec<Vec<f64>> = (0..p).map(|j| (0..rows).map(|i| value(i, j)).collect()).collect();
             let weights: Vec<f64> = (0..rows).map(|i| value(i, 11)).collect();
-            let products = weighted(&columns, &weights);
+            let slices: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
+            let products = weighted(&slices, &weights);
             for i in 0..p {
                 let weighted: Vec<f64> = columns[i].iter().zip(&weights).map(|(x, w)| x * w).collect();
                 for j in 0..=i {

@@ -199,10 +199,10 @@ pub fn sum(values: &[f64]) -> f64 {
 /// # Panics
 /// When a column and the weights differ in length.
 #[must_use]
-pub fn weighted_products(columns: &[Vec<f64>], weights: &[f64]) -> Vec<f64> {
-    let lengths = columns.iter().map(Vec::len);
-    assert!(lengths.into_iter().all(|length| length == weights.len()), "a column must have a row for each weight");
-    column_products::weighted(columns, weights)
+pub fn weighted_products(columns: &[impl AsRef<[f64]>], weights: &[f64]) -> Vec<f64> {
+    let columns: Vec<&[f64]> = columns.iter().map(AsRef::as_ref).collect();
+    assert!(columns.iter().all(|column| column.len() == weights.len()), "a column must have a row for each weight");
+    column_products::weighted(&columns, weights)
 }
 
 #[cfg(test)]

@@ -307,11 +307,16 @@ pub(super) struct Encoder {
     /// Bytes of a number, a power of two. With [`Effort::Least`], repetitions begin where numbers do: to look between
     /// them costs time and lets repetitions begin that end sooner.
     width: usize,
-    /// The last place of each hash, plus one.
+    /// With [`Effort::Least`], the lowest bits of the last place of each hash: more is not needed to find a place that is
+    /// near, and half the memory stays in the cache. A place that is too far may look near, but then the data tell.
+    near: Box<[u16; 1 << HASH_BITS]>,
+    /// With [`Effort::More`], the last place of each hash, plus one.
     heads: Box<[u32; 1 << HASH_BITS]>,
     /// The place before each with the same hash, plus one.
     earlier: Vec<u32>,
     tokens: Vec<Token>,
+    /// Where blocks are written, one over the other.
+    written: Vec<u8>,
     /// How many literals and repetitions the tokens are.
     taken: usize,
 }
@@ -324,9 +329,11 @@ impl Encoder {
         Self {
             effort,
             width,
+            near: Box::new([0; 1 << HASH_BITS]),
             heads: Box::new([0; 1 << HASH_BITS]),
             earlier: vec![0; earlier],
             tokens: Vec::with_capacity(TOKENS_OF_A_BLOCK + 1),
+            written: Vec::new(),
             taken: 0,
         }
     }
@@ -334,8 +341,11 @@ impl Encoder {
     /// Data deflated without what stands before them, ended at a whole byte by an empty stored block. What was deflated
     /// before leaves no trace in it.
     pub(super) fn deflate(&mut self, data: &[u8]) -> Vec<u8> {
-        self.heads.fill(0);
-        let mut writer = BitWriter { bytes: Vec::new(), place: BitPlace::default() };
+        match self.effort {
+            Effort::Least => self.near.fill(0),
+            Effort::More => self.heads.fill(0),
+        }
+        let mut writer = BitWriter { bytes: std::mem::take(&mut self.written), place: BitPlace::default() };
         writer.make_room(data.len() + data.len() / 8 + 64);
         let mut at = 0;
         while at < data.len() {
@@ -352,8 +362,9 @@ impl Encoder {
         writer.put(0, 3);
         writer.align();
         writer.put_bytes(&[0, 0, 0xff, 0xff]);
-        writer.bytes.truncate(writer.place.at);
-        writer.bytes
+        let deflated = writer.bytes[..writer.place.at].to_vec();
+        self.written = writer.bytes;
+        deflated
     }
 
     /// Tokens of the data from a place on, with [`Effort::Least`]; returns where they end.
@@ -362,17 +373,18 @@ impl Encoder {
         let mut literals = at;
         while at < end && self.taken + (at - literals) < TOKENS_OF_A_BLOCK {
             let four = four_bytes(data, at);
-            let head = &mut self.heads[hash(four)];
-            let place = *head as usize;
-            *head = at as u32 + 1;
-            if place > 0 && at + 1 - place <= WINDOW && four_bytes(data, place - 1) == four {
-                let length = common_length(data, place - 1, at);
-                self.take(at - literals, length, at + 1 - place);
+            let near = &mut self.near[hash(four)];
+            let distance = usize::from((at as u16).wrapping_sub(*near));
+            *near = at as u16;
+            let is_within = (1..=WINDOW.min(at)).contains(&distance);
+            if is_within && four_bytes(data, at - distance) == four {
+                let length = common_length(data, at - distance, at);
+                self.take(at - literals, length, distance);
                 let next = at + length;
                 // Repetitions of repetitions are found by the places inside them.
                 at += width;
                 while at < next.min(end) {
-                    self.heads[hash(four_bytes(data, at))] = at as u32 + 1;
+                    self.near[hash(four_bytes(data, at))] = at as u16;
                     at += width;
                 }
                 (at, literals) = (next, next);

@@ -15,7 +15,7 @@ use crate::voxel_data::{Part, VoxelLayout};
 
 impl Encoding {
     /// The bytes of the voxels, or their text, from those of a file.
-    fn decoder<'a>(self, reader: impl BufRead + 'a) -> io::Result<Box<dyn Read + 'a>> {
+    fn decoder<'a>(self, reader: impl BufRead + Send + 'a) -> io::Result<Box<dyn Read + 'a>> {
         Ok(match self {
             Self::Raw | Self::Text => Box::new(reader),
             Self::Hex => Box::new(HexReader { reader }),
@@ -27,7 +27,7 @@ impl Encoding {
 
 impl Header {
     /// The voxels that follow the header.
-    pub(super) fn decode(&self, layout: &VoxelLayout, reader: impl BufRead + Seek, part: Part) -> Result<Image> {
+    pub(super) fn decode(&self, layout: &VoxelLayout, reader: impl BufRead + Seek + Send, part: Part) -> Result<Image> {
         let mut voxels =
             self.place().open(reader, layout.byte_count() as u64).map_err(|error| malformed(error.to_string()))?;
         match self.encoding {
@@ -88,7 +88,7 @@ struct Place {
 
 impl Place {
     /// The decoded voxels of a file that holds so many bytes of them.
-    fn open<'a>(self, mut reader: impl BufRead + Seek + 'a, bytes: u64) -> io::Result<Box<dyn Read + 'a>> {
+    fn open<'a>(self, mut reader: impl BufRead + Seek + Send + 'a, bytes: u64) -> io::Result<Box<dyn Read + 'a>> {
         for _ in 0..self.line_skip {
             if reader.skip_until(b'\n')? == 0 {
                 return Err(io::Error::other(format!("line skip {} leaves the file", self.line_skip)));

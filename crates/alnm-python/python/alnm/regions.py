@@ -355,6 +355,9 @@ class Habitats:
     def load(cls, path: str | os.PathLike[str]) -> Habitats:
         """Read habitats that were saved.
 
+        Only what was learned is read. Of the parameters, ``count`` is the number of habitats and the others have their
+        defaults, so that a further :meth:`fit` is made with those.
+
         :raises FileNotFoundError: where no such file exists.
         :raises AlnmError: for a file that holds no habitats.
         """

@@ -18,6 +18,7 @@ use crate::entropy::{InformationTables, information};
 use crate::error::{RadiomicsError, Result};
 use crate::feature::Formula;
 use crate::level_map::{LevelScale, Offset, WantedDirections, directions};
+use crate::map_progress::RowWatch;
 use crate::summation::mean_of_defined;
 
 /// Difference of the highest and the lowest level up to which pairs are counted in tables, one for each direction.
@@ -87,15 +88,16 @@ impl SlidingCooccurrences {
     /// The features of the windows around the voxels of each run along x; see [`SlidingWindow::along`].
     ///
     /// # Errors
-    /// As [`SlidingWindow::along`].
+    /// As [`SlidingWindow::along`], and where `watch` is broken off.
     pub(crate) fn along_runs(
         &self,
         runs: &[Range<usize>],
+        watch: &RowWatch<'_>,
         formulas: &[&'static Formula<Statistics>],
         wanted: WantedDirections,
     ) -> Result<Vec<WindowFeatures>> {
         let room = || SlidingWindow::new(self, formulas, wanted);
-        runs.par_iter().map_init(room, |window, run| window.along(run.clone())).collect()
+        runs.par_iter().map_init(room, |window, run| watch.row(run, || window.along(run.clone()))).collect()
     }
 
     /// First and one past the last place of the window along an axis.

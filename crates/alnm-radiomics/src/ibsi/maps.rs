@@ -12,7 +12,7 @@ use rayon::prelude::*;
 
 use super::definition::{Aggregation, Directions, Extent, IbsiFamily};
 use super::discretisation::Levels;
-use super::extraction::{DiscretisedRegion, PreparedRegion, RegionContent};
+use super::extraction::{DiscretisedRegion, IBSI_IMAGE, PreparedRegion, RegionContent};
 use super::local_intensity;
 use super::profile::IbsiProfile;
 use super::region::Mask;
@@ -20,6 +20,7 @@ use crate::error::Result;
 use crate::feature::{FeatureId, Formula};
 use crate::glcm::{self, Definitions, SlidingCooccurrences, WindowFeatures};
 use crate::level_map::{LevelScale, WantedDirections, runs};
+use crate::map_progress::{MapObserver, RowWatch};
 use crate::windows::{
     DependenceWindows, FirstOrderWindows, RankedValues, RunWindows, ToneWindows, WindowGrid, ZoneWindows,
 };
@@ -51,6 +52,7 @@ struct MappedRegion<'a> {
     runs: Vec<Range<usize>>,
     /// Voxels of a neighbourhood to each side, (z, y, x).
     radius: [usize; 3],
+    watch: RowWatch<'a>,
 }
 
 impl IbsiFamily {
@@ -62,11 +64,16 @@ impl IbsiFamily {
 
 impl IbsiProfile {
     /// The maps of a prepared region with its levels, by feature in the order of an extraction.
-    pub(crate) fn maps_of(&self, prepared: &PreparedRegion, discretised: DiscretisedRegion) -> Result<Vec<IbsiMap>> {
+    pub(crate) fn maps_of(
+        &self,
+        prepared: &PreparedRegion,
+        discretised: DiscretisedRegion,
+        observer: &MapObserver<'_>,
+    ) -> Result<Vec<IbsiMap>> {
         let profile = self.clone().with_families(
             self.families.iter().copied().filter(|family| family.has_maps()).collect::<Vec<IbsiFamily>>(),
         );
-        let region = MappedRegion::new(&profile, prepared, discretised);
+        let region = MappedRegion::new(&profile, prepared, discretised, RowWatch::new(observer, IBSI_IMAGE));
         let sources = region.features()?;
         let found = |id: &FeatureId| {
             sources.iter().find_map(|source| Some((source, source.ids.iter().position(|other| other == id)?)))
@@ -77,7 +84,12 @@ impl IbsiProfile {
 }
 
 impl<'a> MappedRegion<'a> {
-    fn new(profile: &'a IbsiProfile, prepared: &'a PreparedRegion, discretised: DiscretisedRegion) -> Self {
+    fn new(
+        profile: &'a IbsiProfile,
+        prepared: &'a PreparedRegion,
+        discretised: DiscretisedRegion,
+        watch: RowWatch<'a>,
+    ) -> Self {
         let mask = &prepared.intensity;
         let mut levels = vec![0; mask.voxels.len()];
         // Where no family asks for levels, they only say which voxels count.
@@ -86,7 +98,15 @@ impl<'a> MappedRegion<'a> {
         inside.zip(given.levels).for_each(|((to, _), level)| *to = level);
         let [x, y, z] = profile.maps.radius;
         let radius = [z, y, x];
-        Self { profile, prepared, levels, level_count: given.count, runs: runs(&mask.voxels, mask.shape), radius }
+        Self {
+            profile,
+            prepared,
+            levels,
+            level_count: given.count,
+            runs: runs(&mask.voxels, mask.shape),
+            radius,
+            watch,
+        }
     }
 
     /// The values at a place of the features, where the voxels lie.
@@ -132,7 +152,7 @@ impl<'a> MappedRegion<'a> {
         let formulas = reference_formulas(family, first_order::FORMULAS);
         let ranked = RankedValues::new(&self.prepared.image, &self.levels);
         let class = || FirstOrderWindows::new(&formulas, DEFINITIONS, &ranked, 0.0, 1.0);
-        let of_runs = grid.along_runs(&self.runs, class);
+        let of_runs = grid.along_runs(&self.runs, &self.watch, class);
         Some(of_runs.map(|of_runs| MappedFeatures { ids: ids(family, None), of_runs }))
     }
 
@@ -156,7 +176,7 @@ impl<'a> MappedRegion<'a> {
         let (averaged, merged) = (method_of(Some(Directions::Averaged)), method_of(Some(Directions::Merged)));
         let wanted = WantedDirections { each: averaged.is_some(), merged: merged.is_some() };
         let (voxels, longest) = grid.largest_window();
-        let runs = &self.runs;
+        let (runs, watch) = (&self.runs, &self.watch);
         let of_runs = match family {
             IbsiFamily::Glcm => {
                 let shape = self.prepared.intensity.shape;
@@ -165,26 +185,26 @@ impl<'a> MappedRegion<'a> {
                 let (levels, radius) = (&self.levels, self.radius);
                 let windows =
                     SlidingCooccurrences::new(levels, shape, radius, &DISTANCE, fixed_axis, scale, DEFINITIONS)?;
-                windows.along_runs(runs, &reference_formulas(family, glcm::FORMULAS), wanted)
+                windows.along_runs(runs, watch, &reference_formulas(family, glcm::FORMULAS), wanted)
             }
             IbsiFamily::Glrlm => {
                 let formulas = reference_formulas(family, glrlm::FORMULAS);
                 let factors = grid.joint_factors(longest);
-                grid.along_runs(runs, || RunWindows::new(&formulas, DEFINITIONS, fixed_axis, wanted, &factors))
+                grid.along_runs(runs, watch, || RunWindows::new(&formulas, DEFINITIONS, fixed_axis, wanted, &factors))
             }
             IbsiFamily::Glszm => {
                 let formulas = reference_formulas(family, glszm::FORMULAS);
                 let factors = grid.joint_factors(voxels);
-                grid.along_runs(runs, || ZoneWindows::new(&formulas, DEFINITIONS, fixed_axis, &factors))
+                grid.along_runs(runs, watch, || ZoneWindows::new(&formulas, DEFINITIONS, fixed_axis, &factors))
             }
             IbsiFamily::Ngtdm => {
                 let formulas = reference_formulas(family, ngtdm::FORMULAS);
-                grid.along_runs(runs, || ToneWindows::new(&formulas, DEFINITIONS, &DISTANCE, fixed_axis))
+                grid.along_runs(runs, watch, || ToneWindows::new(&formulas, DEFINITIONS, &DISTANCE, fixed_axis))
             }
             IbsiFamily::Ngldm => {
                 let formulas = reference_formulas(family, gldm::FORMULAS);
                 let factors = grid.joint_factors(voxels);
-                grid.along_runs(runs, || {
+                grid.along_runs(runs, watch, || {
                     DependenceWindows::new(&formulas, DEFINITIONS, &DISTANCE, fixed_axis, 0, &factors)
                 })
             }
@@ -206,7 +226,7 @@ impl<'a> MappedRegion<'a> {
             }
             Ok(features)
         };
-        let of_runs = self.runs.par_iter().map(of_run).collect::<Result<_>>()?;
+        let of_runs = self.runs.par_iter().map(|run| self.watch.row(run, || of_run(run))).collect::<Result<_>>()?;
         Ok(MappedFeatures { ids: profile.feature_ids(), of_runs })
     }
 
@@ -263,12 +283,15 @@ fn ids(family: IbsiFamily, aggregation: Option<Aggregation>) -> Vec<FeatureId> {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::ControlFlow;
+
     use alnm_imaging::{Geometry, Image, Volume};
     use ndarray::Array3;
     use proptest::prelude::*;
 
     use super::*;
     use crate::ibsi::{FeatureMapSettings, IbsiDiscretisation};
+    use crate::map_progress::MapProgress;
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(16))]
@@ -297,10 +320,16 @@ mod tests {
                 profile.discretisation = IbsiDiscretisation::FixedBinSize(2.0);
             }
             let prepared = profile.prepare(&image, &mask, 1).unwrap();
-            let maps = profile.maps_of(&prepared, profile.discretise(&prepared).unwrap()).unwrap();
+            let go_on = |_: &MapProgress<'_>| ControlFlow::Continue(());
+            let maps = profile.maps_of(&prepared, profile.discretise(&prepared).unwrap(), &go_on).unwrap();
             let with_maps = profile.clone().with_families(&IbsiFamily::ALL[1..]);
             prop_assert_eq!(maps.iter().map(|map| map.id.clone()).collect::<Vec<_>>(), with_maps.feature_ids());
-            let region = MappedRegion::new(&with_maps, &prepared, profile.discretise(&prepared).unwrap());
+            let region = MappedRegion::new(
+                &with_maps,
+                &prepared,
+                profile.discretise(&prepared).unwrap(),
+                RowWatch::new(&go_on, IBSI_IMAGE),
+            );
             for (voxel, &inside) in prepared.intensity.voxels.iter().enumerate() {
                 if !inside {
                     prop_assert!(maps.iter().all(|map| map.values[voxel] == -7.0));

@@ -21,6 +21,7 @@ use crate::entropy::InformationTables;
 use crate::error::Result;
 use crate::glcm::{Definitions, WindowFeatures};
 use crate::level_map::{Offset, neighbour_offsets};
+use crate::map_progress::RowWatch;
 use crate::size_matrix::{JointFactors, SizeMatrix, WindowCell, WindowSizes};
 pub(crate) use first_order::{FirstOrderWindows, RankedValues};
 pub(crate) use neighbourhoods::{DependenceWindows, ToneWindows};
@@ -80,14 +81,18 @@ impl<'a> WindowGrid<'a> {
     /// The features of the windows around the voxels of each run along x.
     ///
     /// # Errors
-    /// As [`WindowGrid::along`].
+    /// As [`WindowGrid::along`], and where `watch` is broken off.
     pub(crate) fn along_runs<C: WindowClass>(
         &self,
         runs: &[Range<usize>],
+        watch: &RowWatch<'_>,
         class: impl Fn() -> C + Sync + Send,
     ) -> Result<Vec<WindowFeatures>> {
         let room = || (class(), Windows::default());
-        runs.par_iter().map_init(room, |(class, windows), run| self.along(class, windows, run)).collect()
+        let of_run = |(class, windows): &mut (C, Windows), run: &Range<usize>| {
+            watch.row(run, || self.along(class, windows, run))
+        };
+        runs.par_iter().map_init(room, of_run).collect()
     }
 
     /// Planes and rows of the window around a voxel.
