@@ -2,7 +2,7 @@
 # flash-radiomics 1.0.0: the maximal correlation coefficient of a co-occurrence matrix (glcm MCC) is too small where a region has few grey
 # levels. For noise of 4 levels in a cube of 6 voxels it says 0.051, where the second eigenvalues of the matrix of each direction give a
 # mean of 0.169, as PyRadiomics 3.0.1 says; for 8 levels 0.136 and 0.276; with 16 levels both agree to 5e-6. The contrast agrees in all three,
-# so the matrices are the same. The package is described as compatible with PyRadiomics. Its wheel names no requirement, so that NumPy,
+# so the matrices are the same. The names of the features are those of PyRadiomics. Its wheel names no requirement, so that NumPy,
 # SciPy, PyWavelets, h5py, pykwalify, scikit-learn and SimpleITK have to be installed by hand before it can be imported and used.
 #
 # Found with Python 3.11.7, numpy 2.4.6, SimpleITK 2.5.7 on x86-64, on the CPU with one thread. Exits 0 while that is so, and 1 when it changes.
