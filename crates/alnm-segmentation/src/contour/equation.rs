@@ -196,9 +196,12 @@ impl LevelSetEquation {
             }
             let mut sum = 0.0;
             for i in 0..D {
-                for j in (0..D).filter(|&j| j != i) {
-                    sum -= central[i] * central[j] * second[i][j];
-                    sum += second[j][j] * central[i] * central[i];
+                for j in 0..D {
+                    // A condition, which is known when the loop is unrolled, where a filter is not.
+                    if j != i {
+                        sum -= central[i] * central[j] * second[i][j];
+                        sum += second[j][j] * central[i] * central[i];
+                    }
                 }
             }
             curvature[lane] *= sum / squared_gradient * self.curvature_weight;
