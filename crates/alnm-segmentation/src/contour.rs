@@ -15,6 +15,7 @@
 
 mod cells;
 mod equation;
+mod layer;
 mod samples;
 mod side;
 mod sparse_field;
@@ -246,8 +247,8 @@ pub struct EvolvedContour {
     pub warnings: Vec<ContourWarning>,
 }
 
-/// Iterations of which an observer is told together. They run on a thread of the pool, which hands out their parts at
-/// once; an observer need not be able to go there.
+/// Iterations of which an observer is told together. Where threads share them they run on a thread of the pool, which
+/// hands out their parts at once; an observer need not be able to go there.
 const TOLD_TOGETHER: usize = 16;
 
 /// Does as many iterations as `steps`, or fewer when the contour has settled.
@@ -257,13 +258,15 @@ fn several<S: SpeedSource + ?Sized>(
     steps: usize,
     is_settled: impl Fn(&Moved) -> bool + Sync,
 ) -> Vec<Moved> {
-    rayon::scope(|_| {
+    let is_shared = field.is_shared();
+    let mut iterate = || {
         let mut done = Vec::with_capacity(steps);
         while done.len() < steps && !done.last().is_some_and(&is_settled) {
             done.push(field.advance(time_step_factor));
         }
         done
-    })
+    };
+    if is_shared { rayon::scope(|_| iterate()) } else { iterate() }
 }
 
 /// The smallest box that holds all voxels of a seed; none of an empty one.
@@ -309,12 +312,14 @@ impl ActiveContour {
         const OPERATION: &str = "active contour";
         let grid = speed.geometry();
         check_same_grid(OPERATION, grid, seed.geometry())?;
-        speed.check_speeds()?;
         if u32::try_from(grid.voxel_count().saturating_mul(2)).is_err() {
             let requirement = "at most 2147483647; cut out a part of the image";
             return Err(SegmentationError::parameter("number of voxels", grid.voxel_count(), requirement));
         }
-        let Some(region) = seeded_box(seed) else {
+        // To clear the mask takes as long as to look at the speeds and the seed.
+        let look = || speed.check_speeds().map(|()| seeded_box(seed));
+        let (region, mut mask) = rayon::join(look, || Volume::filled(grid.clone(), 0_u32));
+        let Some(region) = region? else {
             let requirement = "at least 1; place a seed inside of the structure";
             return Err(SegmentationError::parameter("number of voxels of the seed", 0, requirement));
         };
@@ -343,7 +348,6 @@ impl ActiveContour {
                 }
             }
         }
-        let mut mask = Volume::filled(grid.clone(), 0_u32);
         let voxels = mask.as_mut_slice();
         let (mut voxel_count, mut reached) = (0, None);
         field.for_each_inside(|[x, y, z]| {

@@ -1,69 +1,93 @@
 //! The level set and the layers of the cells of a window.
 
-use std::sync::atomic::{AtomicI8, AtomicU64, Ordering};
+use super::window::Window;
 
 /// The layer in which a voxel lies, or what else is known of it.
-pub(super) type Status = i8;
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Status {
+    /// In the active layer.
+    Active,
+    /// One step inside of the active layer.
+    Inner,
+    /// Two steps inside of it.
+    InnerSecond,
+    /// One step outside of it.
+    Outer,
+    /// Two steps outside of it.
+    OuterSecond,
+    /// In no layer.
+    Far,
+    /// About to enter a layer.
+    Changing,
+    /// Leaves the active layer outwards.
+    Rising,
+    /// Leaves the active layer inwards.
+    Sinking,
+    /// On the border of the image, where no layer goes.
+    Border,
+    /// Not in the image, or not in the window.
+    Outside,
+}
 
-/// In no layer.
-pub(super) const FAR: Status = i8::MIN;
-/// About to enter a layer.
-pub(super) const CHANGING: Status = -1;
-/// Leaves the active layer outwards.
-pub(super) const RISING: Status = -2;
-/// Leaves the active layer inwards.
-pub(super) const SINKING: Status = -3;
-/// On the border of the image, where no layer goes.
-pub(super) const BORDER: Status = -4;
-/// Not in the image, or not in the window.
-pub(super) const OUTSIDE: Status = -5;
-
-/// The active layer.
-pub(super) const ACTIVE: Status = 0;
-
-/// The value of the level set at each cell, and its layer.
-///
-/// The two sides of a contour are set at the same time. No cell belongs to both, so that neither waits for the other;
-/// relaxed atomic numbers, which cost as much as plain ones, let them share the arrays.
+/// The level set and the layers.
 #[derive(Debug)]
 pub(super) struct Cells {
-    values: Vec<AtomicU64>,
-    status: Vec<AtomicI8>,
+    /// The level set, negative inside.
+    pub(super) values: Vec<f64>,
+    pub(super) statuses: Vec<Status>,
+    /// The values of one layer while the layer behind it is set by them, and NaN elsewhere. What compares values passes
+    /// over NaN, so that nobody need look at the statuses of neighbours, which follow no pattern.
+    pub(super) shown: Vec<f64>,
 }
 
 impl Cells {
-    /// Cells that all have one value, outside of the image.
-    pub(super) fn outside(count: usize, value: f64) -> Self {
-        let values = std::iter::repeat_with(|| AtomicU64::new(value.to_bits())).take(count).collect();
-        let status = std::iter::repeat_with(|| AtomicI8::new(OUTSIDE)).take(count).collect();
-        Self { values, status }
+    /// The cells of a window of an image of that dimension, in no layer, with one value.
+    pub(super) fn far(window: &Window, dimension: usize, value: f64) -> Self {
+        let count = window.cell_count();
+        let mut cells =
+            Self { values: vec![value; count], statuses: vec![Status::Outside; count], shown: vec![f64::NAN; count] };
+        let last = window.part().size()[0] - 1;
+        for (row, [x, y, z]) in window.rows() {
+            let status = |i: usize| {
+                if window.is_on_border([x + i, y, z], dimension) { Status::Border } else { Status::Far }
+            };
+            // Of a row on no border only the ends may lie on one.
+            let statuses = &mut cells.statuses[row..=row + last];
+            statuses.fill(status(last / 2));
+            (statuses[0], statuses[last]) = (status(0), status(last));
+        }
+        cells
     }
 
-    #[inline(always)]
-    pub(super) fn value(&self, position: usize) -> f64 {
-        f64::from_bits(self.values[position].load(Ordering::Relaxed))
+    /// Shows the values of voxels.
+    pub(super) fn show(&mut self, voxels: &[u32]) {
+        for &position in voxels {
+            self.shown[position as usize] = self.values[position as usize];
+        }
     }
 
-    #[inline(always)]
-    pub(super) fn set_value(&self, position: usize, value: f64) {
-        self.values[position].store(value.to_bits(), Ordering::Relaxed);
+    /// Hides the values of voxels.
+    pub(super) fn hide(&mut self, voxels: &[u32]) {
+        for &position in voxels {
+            self.shown[position as usize] = f64::NAN;
+        }
+    }
+}
+
+/// Steps to the neighbours that share a face, in ITK's order: backwards from the last axis, then forwards. Those beyond
+/// an image of one slice are outside.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Neighbours([isize; Self::COUNT]);
+
+impl Neighbours {
+    pub(super) const COUNT: usize = 6;
+
+    pub(super) fn new(strides: [usize; 3]) -> Self {
+        let [x, y, z] = strides.map(|stride| stride as isize);
+        Self([-z, -y, -x, x, y, z])
     }
 
-    #[inline(always)]
-    pub(super) fn status(&self, position: usize) -> Status {
-        self.status[position].load(Ordering::Relaxed)
-    }
-
-    #[inline(always)]
-    pub(super) fn set_status(&self, position: usize, status: Status) {
-        self.status[position].store(status, Ordering::Relaxed);
-    }
-
-    /// The value of a cell in a layer, and `otherwise` of any other cell. It is computed without a branch, since the
-    /// layers of neighbours follow no pattern.
-    #[inline(always)]
-    pub(super) fn value_in(&self, layer: Status, position: usize, otherwise: f64) -> f64 {
-        let value = self.values[position].load(Ordering::Relaxed);
-        f64::from_bits(std::hint::select_unpredictable(self.status(position) == layer, value, otherwise.to_bits()))
+    pub(super) fn of(self, position: u32) -> impl Iterator<Item = usize> {
+        self.0.into_iter().map(move |step| (position as usize).wrapping_add_signed(step))
     }
 }

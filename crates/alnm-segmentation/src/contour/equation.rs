@@ -196,9 +196,12 @@ impl LevelSetEquation {
             }
             let mut sum = 0.0;
             for i in 0..D {
-                for j in (0..D).filter(|&j| j != i) {
-                    sum -= central[i] * central[j] * second[i][j];
-                    sum += second[j][j] * central[i] * central[i];
+                for j in 0..D {
+                    // Not by a filter, with which the compiler does not unroll the loop.
+                    if j != i {
+                        sum -= central[i] * central[j] * second[i][j];
+                        sum += second[j][j] * central[i] * central[i];
+                    }
                 }
             }
             curvature[lane] *= sum / squared_gradient * self.curvature_weight;
@@ -262,14 +265,19 @@ fn largest_size(numbers: &Numbers) -> f64 {
 /// A power of speeds, by multiplication as far as ITK-SNAP multiplies.
 #[inline(always)]
 fn powers(speeds: &Numbers, exponent: i32, powers: &mut Numbers) {
+    match exponent {
+        0 => powers.fill(1.0),
+        1 => *powers = *speeds,
+        2 => each(speeds, powers, |speed| speed * speed),
+        3 => each(speeds, powers, |speed| speed * speed * speed),
+        other => each(speeds, powers, |speed| speed.powi(other)),
+    }
+}
+
+/// A function of each number.
+#[inline(always)]
+fn each(numbers: &Numbers, results: &mut Numbers, function: impl Fn(f64) -> f64) {
     for lane in 0..BLOCK {
-        let speed = speeds[lane];
-        powers[lane] = match exponent {
-            0 => 1.0,
-            1 => speed,
-            2 => speed * speed,
-            3 => speed * speed * speed,
-            other => speed.powi(other),
-        };
+        results[lane] = function(numbers[lane]);
     }
 }

@@ -90,8 +90,8 @@ struct Corners {
     /// 1 where all corners lie in the window, each behind the one before, as nearly everywhere, and 0 elsewhere.
     is_common: [u64; BLOCK],
     fractions: [Numbers; 3],
-    /// At the corners in raster order.
-    speeds: [[f32; BLOCK]; 8],
+    /// At the corners in raster order, two beside each other at a time.
+    speeds: [[[f32; 2]; BLOCK]; 4],
 }
 
 impl Corners {
@@ -140,19 +140,19 @@ impl Corners {
 impl<S: SpeedSource + ?Sized> SpeedSamples for Speeds<'_, S> {
     #[inline(always)]
     fn speeds<const D: usize>(&self, block: &[u32; BLOCK], offsets: &[Numbers; 3], speeds: &mut Numbers) {
-        let [_, row, slice] = self.window.strides();
+        let [_, row, slice] = self.window.strides().map(|stride| stride as u32 as usize);
         let slice = if D == 2 { 0 } else { slice };
-        let steps = [0, 1, row, row + 1, slice, slice + 1, slice + row, slice + row + 1];
         let mut corners = Corners {
             first: [0; BLOCK],
             is_common: [0; BLOCK],
             fractions: [[0.0; BLOCK]; 3],
-            speeds: [[0.0; BLOCK]; 8],
+            speeds: [[[0.0; 2]; BLOCK]; 4],
         };
         corners.find::<D>(&self.window, self.source.geometry().size(), block, offsets);
         for (lane, &first) in corners.first.iter().enumerate() {
-            for (corner, step) in steps.into_iter().enumerate() {
-                corners.speeds[corner][lane] = self.speeds[first as usize + step];
+            let cell = &self.speeds[first as usize..][..slice + row + 2];
+            for (pair, step) in [0, row, slice, slice + row].into_iter().enumerate() {
+                corners.speeds[pair][lane] = [cell[step], cell[step + 1]];
             }
         }
         if corners.is_common.iter().sum::<u64>() < BLOCK as u64 {
@@ -160,7 +160,7 @@ impl<S: SpeedSource + ?Sized> SpeedSamples for Speeds<'_, S> {
         }
         let between = |low: f64, high: f64, fraction: f64| low + (high - low) * fraction;
         for lane in 0..BLOCK {
-            let at = |corner: usize| f64::from(corners.speeds[corner][lane]);
+            let at = |corner: usize| f64::from(corners.speeds[corner / 2][lane][corner % 2]);
             let fraction = |axis: usize| corners.fractions[axis][lane];
             let row = |first: usize| between(at(first), at(first + 1), fraction(0));
             let plane = |first: usize| between(row(first), row(first + 2), fraction(1));
@@ -203,7 +203,7 @@ impl<S: SpeedSource + ?Sized> Speeds<'_, S> {
             }
             for corner in 0..8 {
                 let voxel = [xs[corner & 1], ys[corner >> 1 & 1], zs[corner >> 2]];
-                corners.speeds[corner][lane] = self.at(voxel);
+                corners.speeds[corner / 2][lane][corner % 2] = self.at(voxel);
             }
         }
     }

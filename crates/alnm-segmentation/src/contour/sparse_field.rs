@@ -5,37 +5,34 @@
 //! away, hold values that grow by a constant from layer to layer. Active voxels are moved in the order in which ITK's
 //! list holds them, for the order decides which of two neighbours gives way; of the other layers the order means
 //! nothing. What takes most of the time, the changes of the active voxels and the values of the other layers, is
-//! computed on all threads.
+//! computed on all threads where the layers are large.
+
+use std::hint::select_unpredictable;
 
 use alnm_imaging::region::VoxelBox;
 use alnm_imaging::vectorised;
 use rayon::prelude::*;
 
-use super::cells::{ACTIVE, BORDER, CHANGING, Cells, FAR, OUTSIDE, RISING, SINKING, Status};
+use super::cells::{Cells, Neighbours, Status};
 use super::equation::{LargestChange, LevelSetEquation, Workspace};
+use super::layer::{Layer, SHARED_VOXELS};
 use super::samples::Speeds;
-use super::side::{Layer, Side};
+use super::side::Side;
 use super::stencils::BLOCK;
 use super::window::Window;
 use crate::speed::SpeedSource;
 
 /// Voxels between the layers and the end of the window, and between the first region and the first window's end.
 const MARGIN: usize = 4;
-const FIRST_MARGIN: usize = 12;
+const FIRST_MARGIN: usize = 10;
 
-/// Active voxels that one task computes, where there are so many that threads share them: to hand work to another
-/// thread takes as long as to compute some thousand voxels.
-const CHUNK: usize = 8 * BLOCK;
-const SHARED_ACTIVE: usize = 4096;
-
-/// Voxels of both sides from which on they are set at the same time.
-const SHARED_VOXELS: usize = 12288;
+/// Active voxels that one task computes, where threads share them.
+const CHUNK: usize = 16 * BLOCK;
 
 /// A sparse field and the equation that moves it.
 pub(super) struct SparseField<'a, S: ?Sized> {
     equation: LevelSetEquation,
     speeds: Speeds<'a, S>,
-    /// The level set, negative inside, and the layers.
     cells: Cells,
     /// The voxels that the contour crosses. The last one is the front of ITK's list: it is pushed to and gone through
     /// from there.
@@ -66,25 +63,9 @@ pub(super) struct Moved {
 /// Active voxels that leave their layer.
 #[derive(Debug, Default)]
 struct Leaving {
-    rising: Layer,
-    sinking: Layer,
+    rising: Vec<u32>,
+    sinking: Vec<u32>,
     rms_change: f64,
-}
-
-/// Steps to the neighbours that share a face, in ITK's order: backwards from the last axis, then forwards. Those beyond
-/// an image of one slice are outside.
-#[derive(Debug, Clone, Copy)]
-struct Neighbours([isize; 6]);
-
-impl Neighbours {
-    fn new(strides: [usize; 3]) -> Self {
-        let [x, y, z] = strides.map(|stride| stride as isize);
-        Self([-z, -y, -x, x, y, z])
-    }
-
-    fn of(self, position: u32) -> impl Iterator<Item = usize> {
-        self.0.into_iter().map(move |step| (position as usize).wrapping_add_signed(step))
-    }
 }
 
 impl<'a, S: SpeedSource + ?Sized> SparseField<'a, S> {
@@ -98,20 +79,18 @@ impl<'a, S: SpeedSource + ?Sized> SparseField<'a, S> {
         let image = source.geometry().size();
         let window = Window::new(region.grown(FIRST_MARGIN, image), image);
         let (step, dimension) = (equation.smallest_spacing(), equation.dimension());
-        let cells = Cells::outside(window.cell_count(), 0.0);
+        let cells = Cells::far(&window, dimension, 0.0);
         let mut sign = vec![1.0; window.cell_count()];
         for (row, [x, y, z]) in window.rows() {
-            for i in 0..window.part().size()[0] {
-                let voxel = [x + i, y, z];
-                cells.set_status(row + i, if window.is_on_border(voxel, dimension) { BORDER } else { FAR });
-                sign[row + i] = if is_inside(voxel) { -1.0 } else { 1.0 };
+            for (i, sign) in sign[row..][..window.part().size()[0]].iter_mut().enumerate() {
+                *sign = if is_inside([x + i, y, z]) { -1.0 } else { 1.0 };
             }
         }
         let mut field = Self {
             equation,
             speeds: Speeds::read(source, window),
             cells,
-            active: Layer::new(),
+            active: Layer::new(Status::Active),
             inside: Side::inside(step),
             outside: Side::outside(step),
             changes: Vec::new(),
@@ -124,10 +103,12 @@ impl<'a, S: SpeedSource + ?Sized> SparseField<'a, S> {
         field.set_active_values(&sign);
         field.spread();
         let far = field.far();
-        for position in (0..sign.len()).filter(|&position| matches!(field.cells.status(position), FAR | BORDER)) {
-            field.cells.set_value(position, far * sign[position]);
+        for ((value, status), sign) in field.cells.values.iter_mut().zip(&field.cells.statuses).zip(&sign) {
+            if matches!(status, Status::Far | Status::Border) {
+                *value = far * sign;
+            }
         }
-        let is_core = |position: &usize| sign[*position] < 0.0 && field.cells.status(*position) != ACTIVE;
+        let is_core = |position: &usize| sign[*position] < 0.0 && field.cells.statuses[*position] != Status::Active;
         field.core = (0..sign.len()).filter(is_core).count();
         field
     }
@@ -148,36 +129,35 @@ impl<'a, S: SpeedSource + ?Sized> SparseField<'a, S> {
     /// The active voxels, whose neighbour behind them on an axis lies on the other side, and the layers around them.
     fn find_layers(&mut self, sign: &[f64]) {
         let neighbours = self.neighbours();
-        let (cells, window, dimension) = (&self.cells, self.speeds.window(), self.equation.dimension());
+        let (window, dimension) = (self.speeds.window(), self.equation.dimension());
+        let cells = &mut self.cells;
         let strides = window.strides();
-        let exists = |position: usize| cells.status(position) != OUTSIDE;
+        let exists: Vec<bool> = cells.statuses.iter().map(|&status| status != Status::Outside).collect();
         let is_crossing = |position: usize| {
             let mut behind = strides[..dimension].iter().map(|&stride| position + stride);
-            behind.any(|there| exists(there) && sign[position] * sign[there] < 0.0)
+            behind.any(|there| exists[there] && sign[position] * sign[there] < 0.0)
         };
-        let crossings: Vec<bool> = (0..sign.len()).map(|position| exists(position) && is_crossing(position)).collect();
+        let crossings: Vec<bool> = (0..sign.len()).map(|position| exists[position] && is_crossing(position)).collect();
         for (row, _) in window.rows() {
             for i in (0..window.part().size()[0]).filter(|i| crossings[row + i]) {
                 let position = (row + i) as u32;
-                self.active.push(position);
-                cells.set_status(row + i, ACTIVE);
-                for neighbour in neighbours.of(position).filter(|&there| exists(there) && !crossings[there]) {
+                self.active.add(position, cells);
+                for neighbour in neighbours.of(position).filter(|&there| exists[there] && !crossings[there]) {
                     let side = if sign[neighbour] < 0.0 { &mut self.inside } else { &mut self.outside };
-                    if cells.status(neighbour) != side.names[0] {
-                        cells.set_status(neighbour, side.names[0]);
-                        side.layers[0].push(neighbour as u32);
+                    if cells.statuses[neighbour] != side.near.name {
+                        side.near.add(neighbour as u32, cells);
                     }
                 }
             }
         }
-        let mut near = self.active.iter().chain(&self.inside.layers[0]).chain(&self.outside.layers[0]);
-        self.has_border = near.any(|&there| window.is_on_border(window.voxel(there as usize), dimension));
-        for side in [&mut self.inside, &mut self.outside] {
-            let [near, second] = &mut side.layers;
-            for neighbour in near.iter().flat_map(|&position| neighbours.of(position)) {
-                if cells.status(neighbour) == FAR {
-                    cells.set_status(neighbour, side.names[1]);
-                    second.push(neighbour as u32);
+        let sides = [&mut self.inside, &mut self.outside];
+        let near = sides.iter().flat_map(|side| &side.near.voxels);
+        let on_border = |&there: &u32| window.is_on_border(window.voxel(there as usize), dimension);
+        self.has_border = self.active.voxels.iter().chain(near).any(on_border);
+        for Side { near, second, .. } in sides {
+            for neighbour in near.voxels.iter().flat_map(|&position| neighbours.of(position)) {
+                if cells.statuses[neighbour] == Status::Far {
+                    second.add(neighbour as u32, cells);
                 }
             }
         }
@@ -188,10 +168,12 @@ impl<'a, S: SpeedSource + ?Sized> SparseField<'a, S> {
         let smallest_norm = 1e-6 * self.step;
         let half = self.step / 2.0;
         let (strides, scales) = (self.window().strides(), self.equation.scales());
-        for &position in &self.active {
+        for &position in &self.active.voxels {
             let position = position as usize;
             let here = sign[position];
-            let there = |neighbour: usize| if self.cells.status(neighbour) == OUTSIDE { here } else { sign[neighbour] };
+            let there = |neighbour: usize| {
+                if self.cells.statuses[neighbour] == Status::Outside { here } else { sign[neighbour] }
+            };
             let mut squared = 0.0;
             for axis in 0..self.equation.dimension() {
                 let forward = (there(position + strides[axis]) - here) * scales[axis];
@@ -200,8 +182,13 @@ impl<'a, S: SpeedSource + ?Sized> SparseField<'a, S> {
                 squared += larger * larger;
             }
             let length = squared.sqrt() + smallest_norm;
-            self.cells.set_value(position, (here / length).clamp(-half, half));
+            self.cells.values[position] = (here / length).clamp(-half, half);
         }
+    }
+
+    /// Whether threads share the work of an iteration.
+    pub(super) fn is_shared(&self) -> bool {
+        self.active.voxels.len() >= SHARED_VOXELS
     }
 
     /// One iteration. `time_step_factor` shortens the step that is stable.
@@ -215,21 +202,21 @@ impl<'a, S: SpeedSource + ?Sized> SparseField<'a, S> {
         if self.must_grow {
             self.grow();
         }
-        Moved { rms_change, core: self.core, active: self.active.len() }
+        Moved { rms_change, core: self.core, active: self.active.voxels.len() }
     }
 
     /// The change of each active voxel in unit time.
     fn find_changes(&mut self) -> LargestChange {
         let mut changes = std::mem::take(&mut self.changes);
-        changes.resize(self.active.len(), 0.0);
+        changes.resize(self.active.voxels.len(), 0.0);
         let of_chunk = |(voxels, changes): (&[u32], &mut [f64])| match self.equation.dimension() {
             2 => self.find_changes_of::<2>(voxels, changes),
             _ => self.find_changes_of::<3>(voxels, changes),
         };
-        let largest = if self.active.len() < SHARED_ACTIVE {
-            of_chunk((&self.active, &mut changes))
+        let largest = if !self.is_shared() {
+            of_chunk((&self.active.voxels, &mut changes))
         } else {
-            let chunks = self.active.par_chunks(CHUNK).zip(changes.par_chunks_mut(CHUNK));
+            let chunks = self.active.voxels.par_chunks(CHUNK).zip(changes.par_chunks_mut(CHUNK));
             chunks.map(of_chunk).reduce(LargestChange::default, LargestChange::max)
         };
         self.changes = changes;
@@ -259,18 +246,19 @@ impl<'a, S: SpeedSource + ?Sized> SparseField<'a, S> {
     fn move_active(&mut self, time_step: f64) -> Leaving {
         let neighbours = self.neighbours();
         let half = self.step / 2.0;
-        let mut active = std::mem::take(&mut self.active);
+        let mut active = std::mem::take(&mut self.active.voxels);
         let mut kept = active.len();
         let (mut squared, mut moved) = (0.0, 0_usize);
         let mut leaving = Leaving::default();
         for i in (0..active.len()).rev() {
             let position = active[i];
-            let old = self.cells.value(position as usize);
+            let old = self.cells.values[position as usize];
             let value = old + time_step * self.changes[i];
             let leaves = value >= half || value < -half;
-            let (status, opposite) = if value >= half { (RISING, SINKING) } else { (SINKING, RISING) };
+            let (status, opposite) =
+                if value >= half { (Status::Rising, Status::Sinking) } else { (Status::Sinking, Status::Rising) };
             // A voxel that leaves between neighbours that leave to the other side would tear a hole; it stays as it is.
-            if leaves && neighbours.of(position).any(|neighbour| self.cells.status(neighbour) == opposite) {
+            if leaves && neighbours.of(position).any(|neighbour| self.cells.statuses[neighbour] == opposite) {
                 kept -= 1;
                 active[kept] = position;
                 continue;
@@ -279,68 +267,57 @@ impl<'a, S: SpeedSource + ?Sized> SparseField<'a, S> {
             moved += 1;
             if leaves {
                 self.leave(position, value, status);
-                (if status == RISING { &mut leaving.rising } else { &mut leaving.sinking }).push(position);
+                (if status == Status::Rising { &mut leaving.rising } else { &mut leaving.sinking }).push(position);
             } else {
-                self.cells.set_value(position as usize, value);
+                self.cells.values[position as usize] = value;
                 kept -= 1;
                 active[kept] = position;
             }
         }
         active.drain(..kept);
-        self.active = active;
+        self.active.voxels = active;
         leaving.rms_change = if moved == 0 { 0.0 } else { (squared / moved as f64).sqrt() };
         leaving
     }
 
     /// Marks an active voxel that leaves its layer, and sets its neighbours that follow it into the layer.
-    fn leave(&self, position: u32, value: f64, status: Status) {
+    fn leave(&mut self, position: u32, value: f64, status: Status) {
         let half = self.step / 2.0;
-        let is_rising = status == RISING;
+        let is_rising = status == Status::Rising;
         let (follows, following) = if is_rising {
-            (self.inside.names[0], value - self.step)
+            (self.inside.near.name, value - self.step)
         } else {
-            (self.outside.names[0], value + self.step)
+            (self.outside.near.name, value + self.step)
         };
-        for neighbour in self.neighbours().of(position).filter(|&there| self.cells.status(there) == follows) {
-            let old = self.cells.value(neighbour);
-            let is_untouched = if is_rising { old < -half } else { old >= half };
-            if is_untouched || following.abs() < old.abs() {
-                self.cells.set_value(neighbour, following);
-            }
+        for neighbour in self.neighbours().of(position) {
+            let value = &mut self.cells.values[neighbour];
+            let is_untouched = if is_rising { *value < -half } else { *value >= half };
+            let is_nearer = is_untouched | (following.abs() < value.abs());
+            // Without a branch, as the layers of neighbours follow no pattern.
+            let moves = (self.cells.statuses[neighbour] == follows) & is_nearer;
+            *value = f64::from_bits(select_unpredictable(moves, following.to_bits(), value.to_bits()));
         }
-        self.cells.set_status(position as usize, status);
+        self.cells.statuses[position as usize] = status;
     }
 
     /// Moves the voxels that leave the active layer into those beside it, and the voxels behind them one layer on.
     fn move_layers(&mut self, leaving: Leaving) {
         let neighbours = self.neighbours();
         let Self { cells, active, inside, outside, .. } = self;
-        let ([inner, inner_second], [outer, outer_second]) = (inside.names, outside.names);
-        let enter = |voxels: Layer, layer: &mut Layer, name: Status, search: Status| {
-            let mut found = Layer::new();
-            for position in voxels.into_iter().rev() {
-                cells.set_status(position as usize, name);
-                layer.push(position);
-                for neighbour in neighbours.of(position).filter(|&there| cells.status(there) == search) {
-                    cells.set_status(neighbour, CHANGING);
-                    found.push(neighbour as u32);
-                }
-            }
-            found
-        };
+        let ([inner, inner_second], [outer, outer_second]) = (inside.names(), outside.names());
+        let mut enter = |voxels, layer: &mut Layer, search| layer.enter(voxels, search, cells, neighbours);
         self.core += leaving.sinking.len();
-        let rising = enter(leaving.rising, &mut outside.layers[0], outer, inner);
-        let sinking = enter(leaving.sinking, &mut inside.layers[0], inner, outer);
+        let rising = enter(leaving.rising, &mut outside.near, inner);
+        let sinking = enter(leaving.sinking, &mut inside.near, outer);
         self.core -= rising.len();
-        let rising = enter(rising, active, ACTIVE, inner_second);
-        let sinking = enter(sinking, active, ACTIVE, outer_second);
-        let rising = enter(rising, &mut inside.layers[0], inner, FAR);
-        let sinking = enter(sinking, &mut outside.layers[0], outer, FAR);
+        let rising = enter(rising, active, inner_second);
+        let sinking = enter(sinking, active, outer_second);
+        let rising = enter(rising, &mut inside.near, Status::Far);
+        let sinking = enter(sinking, &mut outside.near, Status::Far);
         let window = self.speeds.window();
         for (voxels, side) in [(rising, inside), (sinking, outside)] {
             for position in voxels {
-                cells.set_status(position as usize, side.names[1]);
-                side.layers[1].push(position);
+                side.second.add(position, cells);
                 self.must_grow |= window.is_near_end(window.voxel(position as usize), MARGIN);
             }
         }
@@ -348,38 +325,32 @@ impl<'a, S: SpeedSource + ?Sized> SparseField<'a, S> {
 
     /// Sets the values of the layers beside the active one.
     fn spread(&mut self) {
-        let neighbours = self.neighbours();
-        let Self { cells, inside, outside, .. } = self;
-        let (cells, Neighbours(steps)) = (&*cells, &neighbours);
-        if inside.voxel_count() + outside.voxel_count() < SHARED_VOXELS {
-            inside.spread(cells, steps);
-            outside.spread(cells, steps);
-        } else {
-            rayon::join(|| inside.spread(cells, steps), || outside.spread(cells, steps));
-        }
+        let strides = self.window().strides();
+        self.cells.show(&self.active.voxels);
+        self.inside.spread_near(&mut self.cells, strides);
+        self.outside.spread_near(&mut self.cells, strides);
+        self.cells.hide(&self.active.voxels);
+        self.inside.spread_second(&mut self.cells, strides);
+        self.outside.spread_second(&mut self.cells, strides);
     }
 
     /// Makes the window larger.
     fn grow(&mut self) {
         let old = self.window().clone();
         let window = old.grown();
-        let cells = Cells::outside(window.cell_count(), self.far());
-        for (row, [x, y, z]) in window.rows() {
-            for i in 0..window.part().size()[0] {
-                let is_border = window.is_on_border([x + i, y, z], self.equation.dimension());
-                cells.set_status(row + i, if is_border { BORDER } else { FAR });
-            }
-        }
+        let mut cells = Cells::far(&window, self.equation.dimension(), self.far());
+        let width = old.part().size()[0];
         for (row, voxel) in old.rows() {
             let new = window.position(voxel);
-            for i in 0..old.part().size()[0] {
-                cells.set_value(new + i, self.cells.value(row + i));
-                cells.set_status(new + i, self.cells.status(row + i));
-            }
+            cells.values[new..][..width].copy_from_slice(&self.cells.values[row..][..width]);
+            cells.statuses[new..][..width].copy_from_slice(&self.cells.statuses[row..][..width]);
         }
-        let sides = self.inside.layers.iter_mut().chain(&mut self.outside.layers);
-        for position in sides.chain([&mut self.active]).flatten() {
-            *position = window.position(old.voxel(*position as usize)) as u32;
+        let [Side { near: inner, second: inner_second, .. }, Side { near: outer, second: outer_second, .. }] =
+            [&mut self.inside, &mut self.outside];
+        for layer in [&mut self.active, inner, inner_second, outer, outer_second] {
+            for position in &mut layer.voxels {
+                *position = window.position(old.voxel(*position as usize)) as u32;
+            }
         }
         self.cells = cells;
         self.speeds = self.speeds.of_window(window);
@@ -389,7 +360,7 @@ impl<'a, S: SpeedSource + ?Sized> SparseField<'a, S> {
     /// Calls `visit` with each voxel (x, y, z) of the image whose value is 0 or less.
     pub(super) fn for_each_inside(&self, mut visit: impl FnMut([usize; 3])) {
         for (row, [x, y, z]) in self.window().rows() {
-            for i in (0..self.window().part().size()[0]).filter(|i| self.cells.value(row + i) <= 0.0) {
+            for i in (0..self.window().part().size()[0]).filter(|i| self.cells.values[row + i] <= 0.0) {
                 visit([x + i, y, z]);
             }
         }

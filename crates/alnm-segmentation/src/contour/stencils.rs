@@ -1,10 +1,10 @@
 //! The values of the level set around voxels of the contour, side by side.
 
-use super::cells::{Cells, OUTSIDE};
+use super::cells::{Cells, Status};
 
 /// Voxels whose change is computed at a time, by loops over all of them that the compiler turns into vector
 /// instructions.
-pub(super) const BLOCK: usize = 64;
+pub(super) const BLOCK: usize = 32;
 
 /// One number for each voxel of a block.
 pub(super) type Numbers = [f64; BLOCK];
@@ -21,36 +21,6 @@ pub(super) struct Stencils {
     /// For each of [`PAIRS`] before both axes, before the first and behind the second, behind the first and before the
     /// second, and behind both.
     pub(super) edges: [[Numbers; 4]; 3],
-}
-
-/// Steps from a voxel to the neighbours of its stencil.
-#[derive(Debug, Clone, Copy)]
-struct Steps {
-    faces: [[isize; 2]; 3],
-    edges: [[isize; 4]; 3],
-}
-
-impl Steps {
-    fn new(faces: [[isize; 2]; 3]) -> Self {
-        let edges = PAIRS.map(|[i, j]| {
-            let ([before, behind], [first, last]) = (faces[i], faces[j]);
-            [before + first, before + last, behind + first, behind + last]
-        });
-        Self { faces, edges }
-    }
-
-    /// From any voxel that does not lie on the border of the image.
-    fn everywhere(strides: [usize; 3]) -> Self {
-        Self::new(strides.map(|stride| [-(stride as isize), stride as isize]))
-    }
-
-    /// From a voxel that may lie on the border of the image, beyond which values go on as they are there.
-    fn within_image(strides: [usize; 3], cells: &Cells, position: usize) -> Self {
-        let within = |step: isize| {
-            if cells.status(position.wrapping_add_signed(step)) == OUTSIDE { 0 } else { step }
-        };
-        Self::new(strides.map(|stride| [within(-(stride as isize)), within(stride as isize)]))
-    }
 }
 
 impl Stencils {
@@ -82,28 +52,59 @@ impl Stencils {
         block: &[u32; BLOCK],
         has_border: bool,
     ) {
-        let everywhere = Steps::everywhere(strides);
         for (lane, &position) in block.iter().enumerate() {
             if has_border {
-                self.read_one::<D>(cells, &Steps::within_image(strides, cells, position as usize), position, lane);
+                self.read_beside_border::<D>(cells, strides, position as usize, lane);
             } else {
-                self.read_one::<D>(cells, &everywhere, position, lane);
+                self.read_one::<D>(&cells.values, strides, position as usize, lane);
             }
         }
     }
 
+    /// Reads the values around a voxel, whose neighbours all lie in the image.
     #[inline(always)]
-    fn read_one<const D: usize>(&mut self, cells: &Cells, steps: &Steps, position: u32, lane: usize) {
-        let value = |step: isize| cells.value((position as usize).wrapping_add_signed(step));
-        self.centre[lane] = value(0);
-        for axis in 0..D {
-            for side in 0..2 {
-                self.faces[axis][side][lane] = value(steps.faces[axis][side]);
+    fn read_one<const D: usize>(&mut self, values: &[f64], [_, row, slice]: [usize; 3], position: usize, lane: usize) {
+        let row = row as u32 as usize;
+        // From a row and a voxel before a place to as far behind it. The compiler sees that all indices lie in there.
+        let rows = |place: usize| &values[place - row - 1..][..2 * row + 3];
+        let here = rows(position);
+        self.centre[lane] = here[row + 1];
+        self.faces[0][0][lane] = here[row];
+        self.faces[0][1][lane] = here[row + 2];
+        self.faces[1][0][lane] = here[1];
+        self.faces[1][1][lane] = here[2 * row + 1];
+        self.edges[0][0][lane] = here[0];
+        self.edges[0][1][lane] = here[2 * row];
+        self.edges[0][2][lane] = here[2];
+        self.edges[0][3][lane] = here[2 * row + 2];
+        if D == 3 {
+            for (side, there) in [rows(position - slice), rows(position + slice)].into_iter().enumerate() {
+                self.faces[2][side][lane] = there[row + 1];
+                self.edges[1][side][lane] = there[row];
+                self.edges[1][2 + side][lane] = there[row + 2];
+                self.edges[2][side][lane] = there[1];
+                self.edges[2][2 + side][lane] = there[2 * row + 1];
             }
         }
-        for pair in 0..D * (D - 1) / 2 {
+    }
+
+    /// As [`Stencils::read_one`] for a voxel that may lie on the border of the image, beyond which values go on as they
+    /// are there.
+    #[cold]
+    fn read_beside_border<const D: usize>(&mut self, cells: &Cells, strides: [usize; 3], position: usize, lane: usize) {
+        let within = |there: usize| if cells.statuses[there] == Status::Outside { position } else { there };
+        let faces = strides.map(|stride| [within(position - stride), within(position + stride)]);
+        self.centre[lane] = cells.values[position];
+        for axis in 0..D {
+            for side in 0..2 {
+                self.faces[axis][side][lane] = cells.values[faces[axis][side]];
+            }
+        }
+        for (pair, [i, j]) in PAIRS.into_iter().enumerate().take(D * (D - 1) / 2) {
             for corner in 0..4 {
-                self.edges[pair][corner][lane] = value(steps.edges[pair][corner]);
+                // The steps on both axes one after the other.
+                let there = faces[i][corner / 2] + faces[j][corner % 2] - position;
+                self.edges[pair][corner][lane] = cells.values[there];
             }
         }
     }

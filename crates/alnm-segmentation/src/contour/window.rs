@@ -86,7 +86,7 @@ impl Window {
 
     /// A larger window around the same place.
     pub(super) fn grown(&self) -> Self {
-        let margin = self.part.size().map(|n| n / 4 + 8);
+        let margin = self.part.size().map(|n| n / 8 + 6);
         Self::new(self.part.grown_by(margin, self.image), self.image)
     }
 }
