@@ -247,6 +247,9 @@ pub struct EvolvedContour {
     pub warnings: Vec<ContourWarning>,
 }
 
+/// What errors call this.
+const OPERATION: &str = "active contour";
+
 /// Iterations of which an observer is told together. Where threads share them they run on a thread of the pool, which
 /// hands out their parts at once; an observer need not be able to go there.
 const TOLD_TOGETHER: usize = 16;
@@ -257,14 +260,14 @@ fn several<S: SpeedSource + ?Sized>(
     time_step_factor: f64,
     steps: usize,
     is_settled: impl Fn(&Moved) -> bool + Sync,
-) -> Vec<Moved> {
+) -> Result<Vec<Moved>> {
     let is_shared = field.is_shared();
     let mut iterate = || {
         let mut done = Vec::with_capacity(steps);
         while done.len() < steps && !done.last().is_some_and(&is_settled) {
-            done.push(field.advance(time_step_factor));
+            done.push(field.advance(time_step_factor)?);
         }
-        done
+        Ok(done)
     };
     if is_shared { rayon::scope(|_| iterate()) } else { iterate() }
 }
@@ -293,8 +296,8 @@ impl ActiveContour {
     /// Lets the contour grow from the voxels of `seed` that are not 0.
     ///
     /// # Errors
-    /// [`SegmentationError::Imaging`] when the grids differ or a speed is not finite; [`SegmentationError::Parameter`]
-    /// when the seed has no voxel or the image more than 2³² of them.
+    /// [`SegmentationError::Imaging`] when the grids differ or a speed near the contour is not finite;
+    /// [`SegmentationError::Parameter`] when the seed has no voxel or the image more than 2³² of them.
     pub fn evolve<S: SpeedSource + ?Sized>(&self, speed: &S, seed: &LabelMap) -> Result<EvolvedContour> {
         self.evolve_with(speed, seed, &mut |_| ControlFlow::Continue(()))
     }
@@ -309,29 +312,27 @@ impl ActiveContour {
         seed: &LabelMap,
         observer: &mut dyn FnMut(&ContourIteration) -> ControlFlow<()>,
     ) -> Result<EvolvedContour> {
-        const OPERATION: &str = "active contour";
         let grid = speed.geometry();
         check_same_grid(OPERATION, grid, seed.geometry())?;
         if u32::try_from(grid.voxel_count().saturating_mul(2)).is_err() {
             let requirement = "at most 2147483647; cut out a part of the image";
             return Err(SegmentationError::parameter("number of voxels", grid.voxel_count(), requirement));
         }
-        // To clear the mask takes as long as to look at the speeds and the seed.
-        let look = || speed.check_speeds().map(|()| seeded_box(seed));
-        let (region, mut mask) = rayon::join(look, || Volume::filled(grid.clone(), 0_u32));
-        let Some(region) = region? else {
+        // To clear the mask takes as long as to look at the seed.
+        let (region, mut mask) = rayon::join(|| seeded_box(seed), || Volume::filled(grid.clone(), 0_u32));
+        let Some(region) = region else {
             let requirement = "at least 1; place a seed inside of the structure";
             return Err(SegmentationError::parameter("number of voxels of the seed", 0, requirement));
         };
         let [width, height, _] = grid.size();
         let is_inside = |[x, y, z]: [usize; 3]| seed.as_slice()[(z * height + y) * width + x] != 0;
-        let mut field = SparseField::new(speed, LevelSetEquation::new(&self.params, grid), &region, is_inside);
+        let mut field = SparseField::new(speed, LevelSetEquation::new(&self.params, grid), &region, is_inside)?;
         let mut watch = GrowthWatch::default();
         let (mut iterations, mut rms_change, mut settled) = (0, 0.0, false);
         let is_settled = |moved: &Moved| moved.rms_change < self.params.rms_change || moved.active == 0;
         while iterations < self.params.iterations && !settled {
             let steps = TOLD_TOGETHER.min(self.params.iterations - iterations);
-            for moved in several(&mut field, self.params.time_step_factor, steps, is_settled) {
+            for moved in several(&mut field, self.params.time_step_factor, steps, is_settled)? {
                 iterations += 1;
                 rms_change = moved.rms_change;
                 settled = is_settled(&moved);

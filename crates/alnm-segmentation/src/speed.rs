@@ -9,8 +9,6 @@ mod threshold;
 
 use alnm_imaging::{Geometry, Volume};
 
-use crate::error::Result;
-
 pub(crate) use edge::smoothed;
 pub use edge::{EdgeSpeed, EdgeSpeedParams};
 pub use forest::{ForestLearning, ForestParams, ScribbleForest};
@@ -23,13 +21,8 @@ pub trait SpeedSource: Sync {
     /// The grid of the speed image.
     fn geometry(&self) -> &Geometry;
 
-    /// Checks that all speeds are finite.
-    ///
-    /// # Errors
-    /// [`SegmentationError::Imaging`](crate::SegmentationError::Imaging) with the voxel whose speed is not.
-    fn check_speeds(&self) -> Result<()>;
-
-    /// Fills `speed` with the speeds of the voxels of a row along x that begins at `voxel` (x, y, z).
+    /// Fills `speed` with the speeds of the voxels of a row along x that begins at `voxel` (x, y, z). A contour that comes
+    /// near a speed that is not finite ends with an error.
     ///
     /// # Panics
     /// May panic when the row leaves the grid.
@@ -39,10 +32,6 @@ pub trait SpeedSource: Sync {
 impl SpeedSource for Volume<f32> {
     fn geometry(&self) -> &Geometry {
         self.geometry()
-    }
-
-    fn check_speeds(&self) -> Result<()> {
-        Ok(self.check_finite().map_err(|voxel| voxel.during("active contour"))?)
     }
 
     fn fill_row(&self, [x, y, z]: [usize; 3], speed: &mut [f32]) {

@@ -229,6 +229,21 @@ fn seed_at_middle(grid: &Geometry) -> LabelMap {
 }
 
 #[test]
+fn speeds_matter_where_the_contour_comes() {
+    let grid = Geometry::axis_aligned([60, 9, 9], [1.0; 3]).unwrap();
+    let mut speed = Volume::filled(grid.clone(), 1.0_f32);
+    let voxels = speed.as_mut_slice();
+    let last = voxels.len() - 1;
+    voxels[last] = f32::NAN;
+    let seed = bubble_mask(&grid, &[Bubble::new([4.0; 3], 2.0)]).unwrap();
+    let evolve =
+        |iterations| ActiveContourParams::regions().with_iterations(iterations).check().unwrap().evolve(&speed, &seed);
+    assert!(evolve(5).unwrap().voxel_count > 20);
+    let error = evolve(2000).unwrap_err();
+    assert_eq!(error.to_string(), "active contour: the voxel [59, 8, 8] (x, y, z) is NaN; every voxel must be finite");
+}
+
+#[test]
 fn impossible_input_is_refused() {
     let grid = Geometry::axis_aligned([8, 8, 8], [1.0; 3]).unwrap();
     let speed = Volume::filled(grid.clone(), 1.0_f32);

@@ -1,10 +1,13 @@
 //! The speed between voxels.
 
+use alnm_imaging::ImagingError;
 use rayon::prelude::*;
 
+use super::OPERATION;
 use super::equation::SpeedSamples;
 use super::stencils::{BLOCK, Numbers};
 use super::window::Window;
+use crate::error::Result;
 use crate::speed::SpeedSource;
 
 /// The speeds of a window of the image, and of the image where a place lies outside of the window.
@@ -23,16 +26,34 @@ struct Cell {
 }
 
 impl<'a, S: SpeedSource + ?Sized> Speeds<'a, S> {
-    /// Reads the speeds of a window.
-    pub(super) fn read(source: &'a S, window: Window) -> Self {
+    /// Reads the speeds of a window. What lies far from the contour is not looked at.
+    ///
+    /// # Errors
+    /// [`ImagingError::InvalidVoxel`] with the first voxel whose speed is not finite.
+    pub(super) fn read(source: &'a S, window: Window) -> Result<Self> {
         let mut speeds = vec![0.0; window.cell_count()];
         let mut lines = window.split_rows(&mut speeds);
-        lines.par_iter_mut().for_each(|(voxel, line)| source.fill_row(*voxel, line));
-        Self { source, window, speeds }
+        let bad = lines.par_iter_mut().find_map_first(|([x, y, z], line)| {
+            source.fill_row([*x, *y, *z], line);
+            // Most rows have none, which is seen without a branch at each voxel.
+            if line.iter().fold(true, |all, speed| all & speed.is_finite()) {
+                return None;
+            }
+            let place = line.iter().position(|speed| !speed.is_finite())?;
+            Some(([*x + place, *y, *z], line[place]))
+        });
+        if let Some((index, speed)) = bad {
+            let (value, requirement) = (f64::from(speed), "every voxel must be finite");
+            return Err(ImagingError::InvalidVoxel { operation: OPERATION, index, value, requirement }.into());
+        }
+        Ok(Self { source, window, speeds })
     }
 
     /// The speeds of another window of the same image.
-    pub(super) fn of_window(&self, window: Window) -> Self {
+    ///
+    /// # Errors
+    /// As [`Speeds::read`].
+    pub(super) fn of_window(&self, window: Window) -> Result<Self> {
         Self::read(self.source, window)
     }
 

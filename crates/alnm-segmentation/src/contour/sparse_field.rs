@@ -20,6 +20,7 @@ use super::samples::Speeds;
 use super::side::Side;
 use super::stencils::BLOCK;
 use super::window::Window;
+use crate::error::Result;
 use crate::speed::SpeedSource;
 
 /// Voxels between the layers and the end of the window, and between the first region and the first window's end.
@@ -75,7 +76,7 @@ impl<'a, S: SpeedSource + ?Sized> SparseField<'a, S> {
         equation: LevelSetEquation,
         region: &VoxelBox,
         is_inside: impl Fn([usize; 3]) -> bool,
-    ) -> Self {
+    ) -> Result<Self> {
         let image = source.geometry().size();
         let window = Window::new(region.grown(FIRST_MARGIN, image), image);
         let (step, dimension) = (equation.smallest_spacing(), equation.dimension());
@@ -88,7 +89,7 @@ impl<'a, S: SpeedSource + ?Sized> SparseField<'a, S> {
         }
         let mut field = Self {
             equation,
-            speeds: Speeds::read(source, window),
+            speeds: Speeds::read(source, window)?,
             cells,
             active: Layer::new(Status::Active),
             inside: Side::inside(step),
@@ -110,7 +111,7 @@ impl<'a, S: SpeedSource + ?Sized> SparseField<'a, S> {
         }
         let is_core = |position: &usize| sign[*position] < 0.0 && field.cells.statuses[*position] != Status::Active;
         field.core = (0..sign.len()).filter(is_core).count();
-        field
+        Ok(field)
     }
 
     /// The value of voxels in no layer.
@@ -192,7 +193,7 @@ impl<'a, S: SpeedSource + ?Sized> SparseField<'a, S> {
     }
 
     /// One iteration. `time_step_factor` shortens the step that is stable.
-    pub(super) fn advance(&mut self, time_step_factor: f64) -> Moved {
+    pub(super) fn advance(&mut self, time_step_factor: f64) -> Result<Moved> {
         let largest = self.find_changes();
         let time_step = time_step_factor * self.equation.time_step(largest);
         let leaving = self.move_active(time_step);
@@ -200,9 +201,9 @@ impl<'a, S: SpeedSource + ?Sized> SparseField<'a, S> {
         self.move_layers(leaving);
         self.spread();
         if self.must_grow {
-            self.grow();
+            self.grow()?;
         }
-        Moved { rms_change, core: self.core, active: self.active.voxels.len() }
+        Ok(Moved { rms_change, core: self.core, active: self.active.voxels.len() })
     }
 
     /// The change of each active voxel in unit time.
@@ -335,7 +336,7 @@ impl<'a, S: SpeedSource + ?Sized> SparseField<'a, S> {
     }
 
     /// Makes the window larger.
-    fn grow(&mut self) {
+    fn grow(&mut self) -> Result<()> {
         let old = self.window().clone();
         let window = old.grown();
         let mut cells = Cells::far(&window, self.equation.dimension(), self.far());
@@ -353,8 +354,9 @@ impl<'a, S: SpeedSource + ?Sized> SparseField<'a, S> {
             }
         }
         self.cells = cells;
-        self.speeds = self.speeds.of_window(window);
+        self.speeds = self.speeds.of_window(window)?;
         self.must_grow = false;
+        Ok(())
     }
 
     /// Calls `visit` with each voxel (x, y, z) of the image whose value is 0 or less.

@@ -171,11 +171,6 @@ impl SpeedSource for ThresholdSpeedSource<'_> {
         self.image.geometry()
     }
 
-    fn check_speeds(&self) -> Result<()> {
-        // The image was found finite when this was made.
-        Ok(())
-    }
-
     fn fill_row(&self, voxel: [usize; 3], speed: &mut [f32]) {
         self.image.fill_row(voxel, speed);
         speed.iter_mut().for_each(|value| *value = self.speed_of(*value));
