@@ -2,7 +2,7 @@
 
 use alnm_selection::correlation_filter::{CorrelationFilterParams, CorrelationRule, find_correlation, ranked_filter};
 use alnm_selection::cross_validation::{CvMeasure, cross_validate};
-use alnm_selection::elastic_net::{ElasticNetParams, PathPrecision, binomial_path, gaussian_path};
+use alnm_selection::elastic_net::{ElasticNetParams, LambdaSequence, PathPrecision, binomial_path, gaussian_path};
 use alnm_selection::folds::{FoldOrder, Folds};
 use alnm_selection::stability::{StabilityParams, stability_selection};
 use alnm_selection::univariate::UnivariateParams;
@@ -289,6 +289,24 @@ fn a_cross_validated_path_does_not_depend_on_the_number_of_threads() {
                 .expect("both classes in every fold")
         };
         assert_eq!(on(1), on(4));
+    }
+}
+
+#[test]
+fn a_path_of_a_large_table_does_not_depend_on_the_number_of_threads() {
+    let (table, labels) = cohort(1200, 900, 10, 11);
+    for precision in [PathPrecision::default(), PathPrecision::OptimalityConditions(1e-2)] {
+        let lambda = LambdaSequence::Automatic { count: 12, ratio: Some(0.01) };
+        let params = ElasticNetParams::default().with_precision(precision).with_lambda(lambda);
+        let on = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
+            pool.install(|| binomial_path(&table, &labels, &params)).expect("both classes")
+        };
+        let path = on(1);
+        // So many features that threads share the Hessian of the second precision.
+        assert!(path.degrees_of_freedom().last().is_some_and(|features| *features > 100));
+        assert_eq!(path, on(2));
+        assert_eq!(path, on(8));
     }
 }
 
