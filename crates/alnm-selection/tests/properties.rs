@@ -322,7 +322,7 @@ fn elastic_nets_meet_their_conditions_with_limits_and_unpenalised_features() {
         .with_upper_limit(0.8)
         .with_precision(PathPrecision::OptimalityConditions(1e-9));
     let exact = binomial_path(&table, &labels, &params).expect("both classes");
-    let given = alnm_selection::elastic_net::LambdaSequence::Given(exact.lambda().to_vec());
+    let given = LambdaSequence::Given(exact.lambda().to_vec());
     let tight = params.with_lambda(given).with_precision(PathPrecision::Threshold(1e-18));
     let descended = binomial_path(&table, &labels, &tight).expect("both classes");
     for (a, b) in exact.coefficients().iter().zip(descended.coefficients()).skip(1) {
