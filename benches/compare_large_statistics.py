@@ -11,7 +11,8 @@ reports medians of `--repeats` calls after one to warm up, of the time and of th
 programs on the machine change less; the sides take turns, `--rounds` times, and medians over the rounds
 are printed. Two threads each (OMP_NUM_THREADS, OPENBLAS_NUM_THREADS, RAYON_NUM_THREADS, num_threads); glmnet, fisher.test and
 pROC use one. The last column holds a value of both sides: p, a correlation, the share of the deviance explained at the last
-penalty, the mean or the last prediction, the lower limit of the area. Fisher's test is R's with `workspace = 2e7`.
+penalty, the mean or the last prediction, the lower limit of the area. Fisher's test is R's with `workspace = 2e7`. How far
+both LASSO paths are from their optimality conditions is said on standard error.
 
 With `--growth` alnm alone runs the calls on tables from 212 rows on, and time and peak memory stand beside the size of the table.
 """
@@ -67,6 +68,16 @@ times <- sapply(seq_len(repeats), function(i) { s <- proc.time(); value <<- f();
 status <- readLines("/proc/self/status")
 peak <- as.numeric(gsub("[^0-9]", "", status[grepl("VmHWM", status)])) / 1024
 cat(sprintf("%e %e %.1f %.15e\n", median(times[1, ]), median(times[2, ]), peak, value))
+if (startsWith(call, "lasso")) {
+  path <- glmnet(x, y, family = "binomial")
+  scaled <- scale(x) / sqrt(1 - 1 / nrow(x))
+  violation <- sapply(seq_along(path$lambda), function(k) {
+    gradient <- drop(crossprod(scaled, y - predict(path, x, s = path$lambda[k], type = "response"))) / nrow(x)
+    sign <- sign(path$beta[, k])
+    max(ifelse(sign == 0, pmax(abs(gradient) - path$lambda[k], 0), abs(gradient - path$lambda[k] * sign))) / path$lambda[k]
+  })
+  message(sprintf("%s: glmnet violates the conditions by up to %.2e lambda, in the median %.2e", call, max(violation), median(violation)))
+}
 """
 
 

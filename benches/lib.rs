@@ -1,7 +1,9 @@
-//! Inputs that several benches share: an image with a lesion, and a cohort of features. Both are the same each time.
+//! Inputs that several benches share, an image with a lesion and a cohort of features, both the same each time; and how far
+//! a LASSO path is from its optimality conditions.
 
 use alnm_imaging::{Geometry, Image, LabelMap, Volume};
 use alnm_models::{FeatureTable, Labels};
+use alnm_selection::elastic_net::ElasticNetPath;
 use ndarray::{Array2, Array3};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
@@ -73,4 +75,43 @@ pub fn cohort() -> (FeatureTable, Labels) {
     let labels: Vec<bool> = (0..PATIENTS).map(|patient| score(patient) + 2.0 * normal() > 0.0).collect();
     let names = (0..FEATURES).map(|feature| format!("feature_{feature}")).collect();
     (FeatureTable::new(names, values).expect("the table is valid"), Labels::new(labels))
+}
+
+/// How far a path is from its optimality conditions |gradient| ≤ λ, with equality where a coefficient is not 0: the
+/// largest violation of each penalty in units of the penalty, of these the largest and the median.
+#[must_use]
+pub fn violations(path: &ElasticNetPath, table: &FeatureTable, labels: &Labels) -> (f64, f64) {
+    let (values, y) = (table.values(), labels.to_values());
+    let n = y.len() as f64;
+    let standardised: Vec<Vec<f64>> = values
+        .columns()
+        .into_iter()
+        .map(|column| {
+            let mean = column.sum() / n;
+            let deviation = (column.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n).sqrt();
+            column.iter().map(|v| (v - mean) / deviation).collect()
+        })
+        .collect();
+    let mut largest: Vec<f64> = path
+        .lambda()
+        .iter()
+        .zip(path.coefficients())
+        .map(|(lambda, fitted)| {
+            let predictor = |row: usize| -> f64 {
+                fitted.intercept()
+                    + fitted.columns().iter().zip(fitted.values()).map(|(&j, b)| b * values[[row, j]]).sum::<f64>()
+            };
+            let residual: Vec<f64> = (0..y.len()).map(|row| y[row] - 1.0 / (1.0 + (-predictor(row)).exp())).collect();
+            let violation = |(j, x): (usize, &Vec<f64>)| {
+                let gradient = x.iter().zip(&residual).map(|(x, r)| x * r).sum::<f64>() / n;
+                match fitted.columns().binary_search(&j) {
+                    Ok(place) => (gradient - lambda.copysign(fitted.values()[place])).abs(),
+                    Err(_) => (gradient.abs() - lambda).max(0.0),
+                }
+            };
+            standardised.iter().enumerate().map(violation).fold(0.0, f64::max) / lambda
+        })
+        .collect();
+    largest.sort_unstable_by(f64::total_cmp);
+    (largest[largest.len() - 1], largest[largest.len() / 2])
 }

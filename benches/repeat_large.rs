@@ -2,14 +2,16 @@
 //! processor time, the peak memory and a value to compare.
 //!
 //! `repeat_large CALL FILE ROWS COLUMNS REPEATS`; the file holds the columns one after the other as 64-bit floats, the
-//! labels first where the call needs them. One line is printed: seconds, processor seconds of all threads, MiB, value.
+//! labels first where the call needs them. One line is printed: seconds, processor seconds of all threads, MiB, value. How far
+//! a LASSO path is from its optimality conditions is said on standard error.
 
-#![allow(clippy::print_stdout)]
+#![allow(clippy::print_stdout, clippy::print_stderr)]
 
 use std::error::Error;
 use std::hint::black_box;
 use std::time::Instant;
 
+use alnm_benches::violations;
 use alnm_models::gradient_boosting::{BoostingParams, GradientBoosting};
 use alnm_selection::elastic_net::{ElasticNetParams, PathPrecision, binomial_path};
 use alnm_selection::{FeatureTable, Labels};
@@ -51,6 +53,15 @@ fn peak_memory() -> Result<f64, Box<dyn Error>> {
     Ok(line.split_whitespace().nth(1).ok_or("no size")?.parse::<f64>()? / 1024.0)
 }
 
+/// The path that a call asks for.
+fn lasso_params(call: &str) -> ElasticNetParams {
+    let params = ElasticNetParams::default();
+    match call {
+        "lasso to 1e-2" => params.with_precision(PathPrecision::OptimalityConditions(1e-2)),
+        _ => params,
+    }
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [call, file, rows, columns, repeats] = &arguments[..] else {
@@ -80,10 +91,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         "lasso" | "lasso to 1e-2" => {
             let (labels, table) = (labels()?, table()?);
-            let mut params = ElasticNetParams::default();
-            if call == "lasso to 1e-2" {
-                params = params.with_precision(PathPrecision::OptimalityConditions(1e-2));
-            }
+            let params = lasso_params(call);
             let path = || {
                 let path = binomial_path(&table, &labels, &params)?;
                 Ok(path.deviance_ratio()[path.lambda().len() - 1])
@@ -111,5 +119,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let Timed { seconds, processor_seconds, value } = timed;
     println!("{seconds:e} {processor_seconds:e} {:.1} {value:.15e}", peak_memory()?);
+    if call.starts_with("lasso") {
+        let (labels, table) = (labels()?, table()?);
+        let (largest, median) = violations(&binomial_path(&table, &labels, &lasso_params(call))?, &table, &labels);
+        eprintln!("{call}: alnm violates the conditions by up to {largest:.2e} lambda, in the median {median:.2e}");
+    }
     Ok(())
 }

@@ -9,13 +9,14 @@ use std::hint::black_box;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use alnm_benches::violations;
 use alnm_models::folds::Folds;
 use alnm_models::gradient_boosting::{BoostingParams, GradientBoosting};
 use alnm_models::profile_likelihood::{ProfileMethod, profile_intervals};
 use alnm_models::{FeatureTable, Labels, LogisticModel, LogisticParams};
 use alnm_selection::correlation_filter::{CorrelationRule, find_correlation};
 use alnm_selection::cross_validation::{CvMeasure, cross_validate};
-use alnm_selection::elastic_net::{ElasticNetParams, ElasticNetPath, PathPrecision, binomial_path};
+use alnm_selection::elastic_net::{ElasticNetParams, PathPrecision, binomial_path};
 use alnm_selection::mrmr::{Denominator, MrmrParams, MrmrVariant, Relevance, mrmr};
 use alnm_stats::Alternative;
 use alnm_stats::bootstrap::{self, Resampling};
@@ -50,44 +51,6 @@ impl Clock {
         times.sort_unstable_by(f64::total_cmp);
         println!("{name}\t{:e}", times[times.len() / 2]);
     }
-}
-
-/// How far a path is from its optimality conditions |gradient| ≤ λ, with equality where a coefficient is not 0: the
-/// largest violation of each penalty in units of the penalty, of these the largest and the median.
-fn violations(path: &ElasticNetPath, table: &FeatureTable, labels: &Labels) -> (f64, f64) {
-    let (values, y) = (table.values(), labels.to_values());
-    let n = y.len() as f64;
-    let standardised: Vec<Vec<f64>> = values
-        .columns()
-        .into_iter()
-        .map(|column| {
-            let mean = column.sum() / n;
-            let deviation = (column.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n).sqrt();
-            column.iter().map(|v| (v - mean) / deviation).collect()
-        })
-        .collect();
-    let mut largest: Vec<f64> = path
-        .lambda()
-        .iter()
-        .zip(path.coefficients())
-        .map(|(lambda, fitted)| {
-            let predictor = |row: usize| -> f64 {
-                fitted.intercept()
-                    + fitted.columns().iter().zip(fitted.values()).map(|(&j, b)| b * values[[row, j]]).sum::<f64>()
-            };
-            let residual: Vec<f64> = (0..y.len()).map(|row| y[row] - 1.0 / (1.0 + (-predictor(row)).exp())).collect();
-            let violation = |(j, x): (usize, &Vec<f64>)| {
-                let gradient = x.iter().zip(&residual).map(|(x, r)| x * r).sum::<f64>() / n;
-                match fitted.columns().binary_search(&j) {
-                    Ok(place) => (gradient - lambda.copysign(fitted.values()[place])).abs(),
-                    Err(_) => (gradient.abs() - lambda).max(0.0),
-                }
-            };
-            standardised.iter().enumerate().map(violation).fold(0.0, f64::max) / lambda
-        })
-        .collect();
-    largest.sort_unstable_by(f64::total_cmp);
-    (largest[largest.len() - 1], largest[largest.len() / 2])
 }
 
 /// Named columns.

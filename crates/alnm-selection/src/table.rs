@@ -172,12 +172,16 @@ impl FeatureTable {
     /// # Errors
     /// [`SelectionError::NonFinite`] names the column and row of the first one.
     pub fn require_finite(&self) -> Result<()> {
-        match self.values.indexed_iter().find(|(_, v)| !v.is_finite()) {
-            Some(((row, column), &value)) => {
-                Err(SelectionError::NonFinite { column: self.names[column].clone(), row, value })
+        // Whole rows first: what looks at each value for itself takes several times as long.
+        for (row, values) in self.values.rows().into_iter().enumerate() {
+            if values.fold(true, |finite, value| finite & value.is_finite()) {
+                continue;
             }
-            None => Ok(()),
+            if let Some((column, &value)) = values.iter().enumerate().find(|(_, value)| !value.is_finite()) {
+                return Err(SelectionError::NonFinite { column: self.names[column].clone(), row, value });
+            }
         }
+        Ok(())
     }
 
     /// Refuses a number of labels that is not the number of rows.
@@ -197,7 +201,7 @@ impl FeatureTable {
     #[cfg(feature = "methods")]
     pub(crate) fn contiguous_columns(&self) -> Vec<Vec<f64>> {
         /// Columns that are copied at once, since their values lie side by side in each row.
-        const TOGETHER: usize = 8;
+        const TOGETHER: usize = 32;
         let copied = |columns: ArrayView2<'_, f64>| {
             let mut copies: Vec<Vec<f64>> = (0..columns.ncols()).map(|_| Vec::with_capacity(columns.nrows())).collect();
             for row in columns.rows() {

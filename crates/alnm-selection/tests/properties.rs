@@ -2,7 +2,7 @@
 
 use alnm_selection::correlation_filter::{CorrelationFilterParams, CorrelationRule, find_correlation, ranked_filter};
 use alnm_selection::cross_validation::{CvMeasure, cross_validate};
-use alnm_selection::elastic_net::{ElasticNetParams, PathPrecision, binomial_path, gaussian_path};
+use alnm_selection::elastic_net::{ElasticNetParams, LambdaSequence, PathPrecision, binomial_path, gaussian_path};
 use alnm_selection::folds::{FoldOrder, Folds};
 use alnm_selection::stability::{StabilityParams, stability_selection};
 use alnm_selection::univariate::UnivariateParams;
@@ -293,6 +293,24 @@ fn a_cross_validated_path_does_not_depend_on_the_number_of_threads() {
 }
 
 #[test]
+fn a_path_of_a_large_table_does_not_depend_on_the_number_of_threads() {
+    let (table, labels) = cohort(1200, 900, 10, 11);
+    for precision in [PathPrecision::default(), PathPrecision::OptimalityConditions(1e-2)] {
+        let lambda = LambdaSequence::Automatic { count: 12, ratio: Some(0.01) };
+        let params = ElasticNetParams::default().with_precision(precision).with_lambda(lambda);
+        let on = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
+            pool.install(|| binomial_path(&table, &labels, &params)).expect("both classes")
+        };
+        let path = on(1);
+        // So many features that threads share the Hessian of the second precision.
+        assert!(path.degrees_of_freedom().last().is_some_and(|features| *features > 100));
+        assert_eq!(path, on(2));
+        assert_eq!(path, on(8));
+    }
+}
+
+#[test]
 fn elastic_nets_meet_their_conditions_with_limits_and_unpenalised_features() {
     let (table, labels) = cohort(70, 12, 2, 5);
     let mut factors = vec![1.0; 12];
@@ -304,7 +322,7 @@ fn elastic_nets_meet_their_conditions_with_limits_and_unpenalised_features() {
         .with_upper_limit(0.8)
         .with_precision(PathPrecision::OptimalityConditions(1e-9));
     let exact = binomial_path(&table, &labels, &params).expect("both classes");
-    let given = alnm_selection::elastic_net::LambdaSequence::Given(exact.lambda().to_vec());
+    let given = LambdaSequence::Given(exact.lambda().to_vec());
     let tight = params.with_lambda(given).with_precision(PathPrecision::Threshold(1e-18));
     let descended = binomial_path(&table, &labels, &tight).expect("both classes");
     for (a, b) in exact.coefficients().iter().zip(descended.coefficients()).skip(1) {

@@ -4,7 +4,8 @@ use pulp::Simd;
 use rayon::prelude::*;
 
 use super::kernels::{
-    Vectorised, add_four_scaled, add_scaled, add_scaled_product, dot, dot_four_single, sum, weighted_square,
+    Aligned, Vectorised, add_four_scaled, add_scaled, add_scaled_product, add_scaled_product_then_dot,
+    add_scaled_then_dot, dot, dot_four, dot_four_single, sum, weighted_square,
 };
 use super::path::OutcomeFamily;
 use super::problem::{PARALLEL_WORK, Problem, SMALLEST_PROBABILITY};
@@ -12,6 +13,8 @@ use crate::error::{Result, SelectionError};
 
 /// Features whose gradients a thread finds at once; a multiple of four.
 const FEATURES_OF_A_THREAD: usize = 128;
+/// Rows whose linear predictors a thread finds at once; a multiple of the padding.
+const ROWS_OF_A_THREAD: usize = 1024;
 
 /// What is iterated along the path, on the scale of the problem. Vectors over rows are padded with zeros.
 pub(super) struct State {
@@ -21,11 +24,11 @@ pub(super) struct State {
     pub(super) entered: Vec<usize>,
     has_entered: Vec<bool>,
     /// Linear predictor.
-    pub(super) eta: Vec<f64>,
+    pub(super) eta: Aligned<f64>,
     /// Working residual w(y − μ).
-    pub(super) residual: Vec<f64>,
+    pub(super) residual: Aligned<f64>,
     /// Working weights and their sum.
-    pub(super) weight: Vec<f64>,
+    pub(super) weight: Aligned<f64>,
     pub(super) weight_sum: f64,
     /// Σ v x² of each feature.
     pub(super) curvature: Vec<f64>,
@@ -66,7 +69,7 @@ impl<S: Simd> Solver<'_, '_, S> {
     #[inline(always)]
     pub(super) fn start(&self) -> State {
         let w = 1.0 / self.n as f64;
-        let mut residual = vec![0.0; self.padded_rows()];
+        let mut residual = Aligned::<f64>::zeros(self.padded_rows());
         let (intercept, v) = match self.family {
             OutcomeFamily::Binomial => {
                 let q = self.y.iter().sum::<f64>() * w;
@@ -78,14 +81,16 @@ impl<S: Simd> Solver<'_, '_, S> {
                 (0.0, 1.0)
             }
         };
-        let mut weight = vec![0.0; self.padded_rows()];
+        let mut weight = Aligned::<f64>::zeros(self.padded_rows());
         weight[..self.n].fill(v * w);
+        let mut eta = Aligned::<f64>::zeros(self.padded_rows());
+        eta.fill(intercept);
         let mut state = State {
             intercept,
             beta: vec![0.0; self.p],
             entered: Vec::new(),
             has_entered: vec![false; self.p],
-            eta: vec![intercept; self.padded_rows()],
+            eta,
             residual,
             weight_sum: v,
             weight,
@@ -123,12 +128,52 @@ impl<S: Simd> Solver<'_, '_, S> {
         largest / self.alpha.max(1e-3)
     }
 
-    /// One coordinate update; returns the weighted squared change.
+    /// Updates of the features one after the other; returns the largest weighted squared change. The residual is
+    /// brought up to date in the pass over the rows that finds the gradient of the next feature.
     #[inline(always)]
-    fn update(&self, s: &mut State, j: usize, absolute: f64, square: f64) -> f64 {
-        let x = self.column(j);
+    fn update_all(&self, s: &mut State, features: &[usize], absolute: f64, square: f64) -> f64 {
+        let mut largest = 0.0f64;
+        let Some(&first) = features.first() else {
+            return largest;
+        };
+        let mut correlation = dot(self.simd, &s.residual, self.column(first));
+        for (k, &j) in features.iter().enumerate() {
+            let change = self.update(s, j, correlation, absolute, square);
+            let next = features.get(k + 1).map(|&next| self.column(next));
+            if change == 0.0 {
+                if let Some(next) = next {
+                    correlation = dot(self.simd, &s.residual, next);
+                }
+                continue;
+            }
+            largest = largest.max(s.curvature[j] * change * change);
+            let x = self.column(j);
+            match (self.family, next) {
+                (OutcomeFamily::Binomial, Some(next)) => {
+                    let columns = [&*s.weight, x];
+                    correlation = add_scaled_product_then_dot(self.simd, &mut s.residual, -change, columns, next);
+                }
+                (OutcomeFamily::Binomial, None) => {
+                    add_scaled_product(self.simd, &mut s.residual, -change, &s.weight, x);
+                }
+                // All weights are equal.
+                (OutcomeFamily::Gaussian, Some(next)) => {
+                    let scale = -change * s.weight[0];
+                    correlation = add_scaled_then_dot(self.simd, &mut s.residual, scale, x, next);
+                }
+                (OutcomeFamily::Gaussian, None) => {
+                    add_scaled(self.simd, &mut s.residual, -change * s.weight[0], x);
+                }
+            }
+        }
+        largest
+    }
+
+    /// The coefficient that suits a feature whose product with the residual is `correlation`; returns its change.
+    #[inline(always)]
+    fn update(&self, s: &mut State, j: usize, correlation: f64, absolute: f64, square: f64) -> f64 {
         let old = s.beta[j];
-        let gradient = dot(self.simd, &s.residual, x) + s.curvature[j] * old;
+        let gradient = correlation + s.curvature[j] * old;
         let excess = gradient.abs() - self.penalty[j] * absolute;
         let new = if excess <= 0.0 {
             0.0
@@ -136,18 +181,11 @@ impl<S: Simd> Solver<'_, '_, S> {
             (excess.copysign(gradient) / (s.curvature[j] + self.penalty[j] * square))
                 .clamp(self.lower[j], self.upper[j])
         };
-        let change = new - old;
-        if change == 0.0 {
-            return 0.0;
+        if new != old {
+            s.beta[j] = new;
+            s.enter(j);
         }
-        s.beta[j] = new;
-        match self.family {
-            OutcomeFamily::Binomial => add_scaled_product(self.simd, &mut s.residual, -change, &s.weight, x),
-            // All weights are equal.
-            OutcomeFamily::Gaussian => add_scaled(self.simd, &mut s.residual, -change * s.weight[0], x),
-        }
-        s.enter(j);
-        s.curvature[j] * change * change
+        new - old
     }
 
     #[inline(always)]
@@ -165,18 +203,15 @@ impl<S: Simd> Solver<'_, '_, S> {
     /// features until they rest.
     #[inline(always)]
     fn descend(&self, s: &mut State, absolute: f64, square: f64, rest: f64, max_passes: usize) -> Result<()> {
+        let strong: Vec<usize> = (0..self.p).filter(|&j| s.strong[j]).collect();
+        let mut entered = Vec::new();
         loop {
             s.passes += 1;
-            let mut largest = 0.0f64;
-            for j in 0..self.p {
-                if s.strong[j] {
-                    largest = largest.max(self.update(s, j, absolute, square));
-                }
-            }
-            largest = largest.max(self.update_intercept(s));
+            let largest = self.update_all(s, &strong, absolute, square).max(self.update_intercept(s));
             if largest < rest {
                 return Ok(());
             }
+            entered.clone_from(&s.entered);
             loop {
                 if s.passes > max_passes {
                     return Err(SelectionError::NotConverged {
@@ -185,11 +220,7 @@ impl<S: Simd> Solver<'_, '_, S> {
                     });
                 }
                 s.passes += 1;
-                let mut largest = 0.0f64;
-                for k in 0..s.entered.len() {
-                    largest = largest.max(self.update(s, s.entered[k], absolute, square));
-                }
-                largest = largest.max(self.update_intercept(s));
+                let largest = self.update_all(s, &entered, absolute, square).max(self.update_intercept(s));
                 if largest < rest {
                     break;
                 }
@@ -200,16 +231,54 @@ impl<S: Simd> Solver<'_, '_, S> {
     /// The linear predictor of the current coefficients, on the scale of the problem.
     #[inline(always)]
     pub(super) fn update_linear_predictor(&self, s: &mut State) {
-        s.eta.fill(s.intercept);
-        let State { entered, beta, eta, .. } = s;
-        let mut inside = entered.iter().copied().filter(|&j| beta[j] != 0.0);
-        while let Some(first) = inside.next() {
-            // The last of them are fewer than four, perhaps: the first once more, times zero.
-            let (mut four, mut coefficients) = ([first; 4], [beta[first], 0.0, 0.0, 0.0]);
-            for (k, j) in inside.by_ref().take(3).enumerate() {
-                (four[k + 1], coefficients[k + 1]) = (j, beta[j]);
-            }
-            add_four_scaled(self.simd, eta, coefficients, self.four_columns(&four));
+        let State { intercept, entered, beta, eta, .. } = s;
+        let inside: Vec<usize> = entered.iter().copied().filter(|&j| beta[j] != 0.0).collect();
+        let of_rows = |(start, eta): (usize, &mut [f64])| {
+            let rows = start..start + eta.len();
+            self.simd.vectorize(Vectorised(
+                #[inline(always)]
+                || {
+                    eta.fill(*intercept);
+                    for four in inside.chunks(4) {
+                        // The last of them are fewer than four, perhaps: the last once more, times zero.
+                        let mut coefficients = [0.0; 4];
+                        for (coefficient, &j) in coefficients.iter_mut().zip(four) {
+                            *coefficient = beta[j];
+                        }
+                        let [a, b, c, d] = self.four_columns(four);
+                        let columns = [&a[rows.clone()], &b[rows.clone()], &c[rows.clone()], &d[rows.clone()]];
+                        add_four_scaled(self.simd, eta, coefficients, columns);
+                    }
+                },
+            ));
+        };
+        if inside.len() * eta.len() >= PARALLEL_WORK {
+            let some = eta.par_chunks_mut(ROWS_OF_A_THREAD).enumerate();
+            some.for_each(|(chunk, eta)| of_rows((chunk * ROWS_OF_A_THREAD, eta)));
+        } else {
+            of_rows((0, eta));
+        }
+    }
+
+    /// xᵀ residual of the features, in their order.
+    #[inline(always)]
+    pub(super) fn gradients(&self, s: &State, features: &[usize], gradients: &mut Vec<f64>) {
+        gradients.resize(features.len().next_multiple_of(4), 0.0);
+        let of_some = |(features, gradients): (&[usize], &mut [f64])| {
+            self.simd.vectorize(Vectorised(
+                #[inline(always)]
+                || {
+                    for (four, gradients) in features.chunks(4).zip(gradients.as_chunks_mut::<4>().0) {
+                        *gradients = dot_four(self.simd, &s.residual, self.four_columns(four));
+                    }
+                },
+            ));
+        };
+        if features.len() * s.residual.len() >= PARALLEL_WORK {
+            let some = features.par_chunks(FEATURES_OF_A_THREAD).zip(gradients.par_chunks_mut(FEATURES_OF_A_THREAD));
+            some.for_each(of_some);
+        } else {
+            of_some((features, gradients));
         }
     }
 
@@ -261,8 +330,8 @@ impl<S: Simd> Solver<'_, '_, S> {
     /// xᵀ residual of the features in single precision, in their order.
     #[inline(always)]
     pub(super) fn gradients_in_single_precision(&self, s: &State, features: &[usize], gradients: &mut Vec<f32>) {
-        let mut residual = vec![0.0; s.residual.len()];
-        for (single, r) in residual.iter_mut().zip(&s.residual) {
+        let mut residual = Aligned::<f32>::zeros(s.residual.len());
+        for (single, r) in residual.iter_mut().zip(s.residual.iter()) {
             *single = *r as f32;
         }
         gradients.resize(features.len().next_multiple_of(4), 0.0);
@@ -370,10 +439,20 @@ impl<S: Simd> Solver<'_, '_, S> {
     /// Curvatures of the strong set at the current weights.
     #[inline(always)]
     pub(super) fn refresh_curvature(&self, s: &mut State) {
-        for j in 0..self.p {
-            if s.strong[j] {
-                s.curvature[j] = weighted_square(self.simd, &s.weight, self.column(j));
+        let State { strong, curvature, weight, .. } = s;
+        let (strong, weight): (&[bool], &[f64]) = (strong, weight);
+        let of_feature = |(j, (curvature, strong)): (usize, (&mut f64, &bool))| {
+            if *strong {
+                self.simd.vectorize(Vectorised(
+                    #[inline(always)]
+                    || *curvature = weighted_square(self.simd, weight, self.column(j)),
+                ));
             }
+        };
+        if strong.iter().filter(|strong| **strong).count() * weight.len() >= PARALLEL_WORK {
+            curvature.par_iter_mut().zip(strong).enumerate().with_min_len(64).for_each(of_feature);
+        } else {
+            curvature.iter_mut().zip(strong).enumerate().for_each(of_feature);
         }
     }
 }

@@ -1,26 +1,33 @@
 //! Solutions that meet their optimality conditions: Newton steps on the features with a coefficient.
 //!
-//! The Hessian is that of an earlier iterate as long as its steps converge well. A step that neither lowers the
-//! objective nor the violation of the conditions is taken back, and coordinate descent leads nearer to the solution
-//! first.
+//! The Hessian is that of an earlier iterate until the further steps that this costs have cost as much as a Hessian at
+//! the current weights. A step that neither lowers the objective nor the violation of the conditions is taken back; if
+//! it failed with a Hessian at its own weights, coordinate descent leads nearer to the solution first.
 
 use pulp::Simd;
 
 use super::descent::{Solver, State};
 use super::factor::{Factor, Mover};
-use super::kernels::{dot, dot_four, sum};
+use super::kernels::{dot, sum};
 use super::path::OutcomeFamily;
 use super::problem::SMALLEST_PROBABILITY;
 use crate::error::{Result, SelectionError};
 
 /// Newton steps at one penalty at most.
 const ROUNDS: usize = 200;
-/// A step that leaves more than this share of the violation calls for a Hessian at the current weights.
-const SLOW: f64 = 0.7;
+/// Steps that a penalty may take: one or two to follow λ and one for the features that enter. Further ones are due to an
+/// earlier Hessian.
+const EXPECTED_STEPS: usize = 3;
+/// Steps of a penalty after which a Hessian is built in any case, and again after as many.
+const STEPS_OF_A_HESSIAN: usize = 20;
 /// Features outside are looked at when the conditions of those inside hold to this share of λ, and again at the end.
 const FIRST_LOOK: f64 = 1e-2;
+/// Those that were near their penalty are looked at before, when the conditions of those inside hold to this share of λ.
+const FIRST_LOOK_NEAR: f64 = 2e-2;
 /// Share of its penalty from which on a gradient is near it.
 const NEAR: f64 = 0.9;
+/// Features enter together with one that violates its condition by more than the bar, if they do by this share of it.
+const WITH_OTHERS: f64 = 0.25;
 /// PathPrecision of the coordinate descent that helps where a step fails, relative to the null deviance; a hundredth of
 /// it each time.
 const HELP: f64 = 1e-4;
@@ -36,6 +43,10 @@ enum Merit {
 /// What is kept from one step to the next, and from one penalty to the next.
 pub(super) struct Newton {
     factor: Factor,
+    /// Whether the last step was taken with a Hessian at its own weights.
+    was_newton_step: bool,
+    /// Multiplications of the steps beyond the expected ones since the Hessian was built.
+    further_work: f64,
     /// Whether the following belong to the coefficients as they are.
     is_current: bool,
     /// The loss, and whether no risk is so close to 0 or 1 that a deviance would hold it back.
@@ -44,6 +55,8 @@ pub(super) struct Newton {
     /// Gradients of the intercept and of the features with a coefficient.
     intercept_gradient: f64,
     gradient: Vec<f64>,
+    /// Gradients of the features with a coefficient, in their order.
+    gradients_inside: Vec<f64>,
     /// Features without a coefficient whose gradient was near the penalty when all were looked at last.
     near: Vec<usize>,
     /// Features with a coefficient.
@@ -80,10 +93,13 @@ impl Newton {
         let gradient = vec![0.0; p];
         Self {
             factor: Factor::new(p),
+            was_newton_step: false,
+            further_work: 0.0,
             is_current: false,
             loss: 0.0,
             is_deviance: false,
             intercept_gradient: 0.0,
+            gradients_inside: Vec::new(),
             near: Vec::new(),
             inside: Vec::new(),
             movers: Vec::new(),
@@ -98,6 +114,35 @@ impl Newton {
     /// The deviance over 2n at the coefficients as they are, where it is known.
     pub(super) fn deviance(&self) -> Option<f64> {
         (self.is_current && self.is_deviance).then_some(self.loss)
+    }
+
+    /// The next step is taken with a Hessian at its own weights.
+    fn clear_hessian(&mut self) {
+        self.factor.clear();
+        self.further_work = 0.0;
+    }
+
+    /// Whether there are movers beyond the `known` ones that enter now: where the others are settled, they stay outside
+    /// unless one is pulled by more than `bar`.
+    fn keep_entrants(&mut self, known: usize, bar: f64, settled: bool) -> bool {
+        if settled && self.movers[known..].iter().all(|(_, pull)| pull.abs() <= bar) {
+            self.movers.truncate(known);
+        }
+        self.movers.len() > known
+    }
+
+    /// Before one more step of a penalty that has taken so many, over n rows: once those beyond the expected ones have
+    /// cost as much as a Hessian, the next is built. A step goes twice through the features inside, from the last cache,
+    /// and through the factor.
+    fn count_step(&mut self, steps: usize, n: usize) {
+        if steps < EXPECTED_STEPS {
+            return;
+        }
+        let k = self.inside.len();
+        self.further_work += (4 * k * n + 2 * k * k) as f64;
+        if self.further_work > self.factor.work(k) || steps.is_multiple_of(STEPS_OF_A_HESSIAN) {
+            self.clear_hessian();
+        }
     }
 }
 
@@ -132,8 +177,9 @@ impl<S: Simd> Solver<'_, '_, S> {
     ) -> Result<bool> {
         let (absolute, square) = (lambda * self.alpha, lambda * (1.0 - self.alpha));
         let bar = tolerance * lambda;
-        let (mut looked_outside, mut last, mut help) = (false, f64::INFINITY, HELP);
+        let (mut looked_near, mut looked_outside, mut last, mut help) = (false, false, f64::INFINITY, HELP);
         let mut before: Option<Before> = None;
+        let mut steps = 0;
         for _ in 0..ROUNDS {
             s.passes += 1;
             if !newton.is_current && !self.evaluate(s, newton) {
@@ -150,7 +196,11 @@ impl<S: Simd> Solver<'_, '_, S> {
             if let Some(before) = before.take().filter(|_| failed) {
                 before.restore(s);
                 newton.is_current = false;
-                newton.factor.clear();
+                newton.clear_hessian();
+                last = f64::INFINITY;
+                if !newton.was_newton_step {
+                    continue;
+                }
                 self.enter_strong_set(s);
                 if !self.evaluate(s, newton)
                     || !self.solve_at(s, lambda, lambda, help, max_passes.max(s.passes + 10_000))?
@@ -159,28 +209,30 @@ impl<S: Simd> Solver<'_, '_, S> {
                 }
                 newton.is_current = false;
                 help = (help * 1e-2).max(1e-24);
-                last = f64::INFINITY;
                 continue;
             }
-            if violation <= bar || (!looked_outside && violation <= FIRST_LOOK * lambda) {
-                looked_outside = true;
-                let someone_enters = self.find_entrants(s, newton, absolute, bar);
-                if violation <= bar && !someone_enters {
+            let settled = violation <= bar;
+            let look_outside = settled || (!looked_outside && violation <= FIRST_LOOK * lambda);
+            if look_outside || (!looked_near && violation <= FIRST_LOOK_NEAR * lambda) {
+                looked_near = true;
+                looked_outside |= look_outside;
+                let someone_enters = self.find_near_entrants(s, newton, absolute, bar, settled)
+                    || (look_outside && self.find_entrants(s, newton, absolute, bar, settled));
+                if settled && !someone_enters {
                     return Ok(true);
                 }
                 if someone_enters {
                     last = f64::INFINITY;
                 }
             }
-            if violation > SLOW * last {
-                newton.factor.clear();
-            }
+            newton.count_step(steps, self.n);
             let refining = looked_outside && last.is_finite() && violation <= FIRST_LOOK * lambda;
             let merit =
                 if refining { Merit::Violation } else { Merit::Objective(self.objective(s, newton, absolute, square)) };
             before =
                 Some(Before { intercept: s.intercept, beta: s.entered.iter().map(|&j| s.beta[j]).collect(), merit });
             last = violation;
+            steps += 1;
             self.step(s, newton, square);
         }
         Err(SelectionError::NotConverged { operation: "Newton steps of the exact LASSO", iterations: ROUNDS })
@@ -211,9 +263,9 @@ impl<S: Simd> Solver<'_, '_, S> {
         newton.intercept_gradient = sum(self.simd, &s.residual);
         newton.inside.clear();
         newton.inside.extend(s.entered.iter().filter(|&&j| s.beta[j] != 0.0));
-        for four in newton.inside.chunks(4) {
-            let gradients = dot_four(self.simd, &s.residual, self.four_columns(four));
-            four.iter().zip(gradients).for_each(|(&j, gradient)| newton.gradient[j] = gradient);
+        self.gradients(s, &newton.inside, &mut newton.gradients_inside);
+        for (&j, gradient) in newton.inside.iter().zip(&newton.gradients_inside) {
+            newton.gradient[j] = *gradient;
         }
         newton.is_current = true;
         true
@@ -271,19 +323,23 @@ impl<S: Simd> Solver<'_, '_, S> {
         largest
     }
 
-    /// Makes those features movers that have no coefficient and a gradient that exceeds the penalty by more than `bar`;
-    /// returns whether there are any. Those that came near the penalty when all were looked at last are looked at
-    /// first, and all only if there is none among them.
+    /// Makes those features movers that have no coefficient and a gradient that exceeds the penalty, among those that
+    /// came near it when all were looked at last; returns whether there are any. Where the conditions of the features
+    /// inside are `settled`, one at least must exceed it by more than `bar`.
     #[inline(always)]
-    fn find_entrants(&self, s: &State, newton: &mut Newton, absolute: f64, bar: f64) -> bool {
+    fn find_near_entrants(&self, s: &State, newton: &mut Newton, absolute: f64, bar: f64, settled: bool) -> bool {
         let known = newton.movers.len();
         // Loops, since what an iterator collects by is not always inlined, and then has no vector instructions.
         for &j in &newton.near {
-            newton.movers.extend(self.entrant(s, j, absolute, bar));
+            newton.movers.extend(self.entrant(s, j, absolute, WITH_OTHERS * bar));
         }
-        if newton.movers.len() > known {
-            return true;
-        }
+        newton.keep_entrants(known, bar, settled)
+    }
+
+    /// As [`Solver::find_near_entrants`], among all.
+    #[inline(always)]
+    fn find_entrants(&self, s: &State, newton: &mut Newton, absolute: f64, bar: f64, settled: bool) -> bool {
+        let known = newton.movers.len();
         self.find_candidates(s, &mut newton.outside, absolute);
         let Outside { bound, candidates, gradients, .. } = &mut newton.outside;
         self.gradients_in_single_precision(s, candidates, gradients);
@@ -294,11 +350,11 @@ impl<S: Simd> Solver<'_, '_, S> {
             if bound[j] > NEAR * self.penalty[j] * absolute {
                 newton.near.push(j);
                 if bound[j] > self.penalty[j] * absolute {
-                    newton.movers.extend(self.entrant(s, j, absolute, bar));
+                    newton.movers.extend(self.entrant(s, j, absolute, WITH_OTHERS * bar));
                 }
             }
         }
-        newton.movers.len() > known
+        newton.keep_entrants(known, bar, settled)
     }
 
     /// Features without a coefficient whose gradient may be near the penalty: with the residual c·r + e, where it was r
@@ -310,7 +366,7 @@ impl<S: Simd> Solver<'_, '_, S> {
         let square = dot(self.simd, residual, residual);
         let share = if square > 0.0 { dot(self.simd, residual, &s.residual) / square } else { 0.0 };
         let mut rest = 0.0;
-        for (before, now) in residual.iter_mut().zip(&s.residual) {
+        for (before, now) in residual.iter_mut().zip(s.residual.iter()) {
             rest += (now - share * *before).powi(2);
             *before = *now;
         }
@@ -328,16 +384,16 @@ impl<S: Simd> Solver<'_, '_, S> {
         candidates.truncate(count);
     }
 
-    /// A feature without a coefficient and what pulls it, if it has to enter.
+    /// A feature without a coefficient and what pulls it, if it pulls by more than `least`.
     #[inline(always)]
-    fn entrant(&self, s: &State, j: usize, absolute: f64, bar: f64) -> Option<Mover> {
+    fn entrant(&self, s: &State, j: usize, absolute: f64, least: f64) -> Option<Mover> {
         if s.beta[j] != 0.0 {
             return None;
         }
         let gradient = dot(self.simd, &s.residual, self.column(j));
         let excess = gradient.abs() - self.penalty[j] * absolute;
         let held = if gradient > 0.0 { self.upper[j] == 0.0 } else { self.lower[j] == 0.0 };
-        (excess > bar && !held).then(|| (j, excess.copysign(gradient)))
+        (excess > least && !held).then(|| (j, excess.copysign(gradient)))
     }
 
     /// The features that have entered belong to the strong set, which coordinate descent goes through.
@@ -353,6 +409,7 @@ impl<S: Simd> Solver<'_, '_, S> {
     /// A Newton step of the intercept and the movers. A coefficient that would change its sign stops at 0.
     #[inline(always)]
     fn step(&self, s: &mut State, newton: &mut Newton, square: f64) {
+        newton.was_newton_step = newton.factor.is_clear();
         let Newton { factor, movers, pull_of, pull, step, .. } = newton;
         factor.fit(self, &s.weight, movers, square);
         movers.iter().for_each(|&(j, pull)| pull_of[j] = pull);

@@ -2,13 +2,22 @@
 //! path.
 
 use pulp::Simd;
+use rayon::prelude::*;
 
 use super::descent::Solver;
-use super::kernels::{add_scaled, dot, dot_four, dot_two_three, padded, sum};
+use super::kernels::{Vectorised, add_scaled, dot, dot_four, dot_two_three, padded, sum};
 
 /// Share of a diagonal element below which a pivot counts as 0: the feature depends on those before it. A trace of
 /// ridge then picks one of the equivalent steps.
 const SMALLEST_PIVOT: f64 = 1e-10;
+/// Rows of the data whose products are summed at once: of two columns and three they fit the nearest cache.
+const ROWS_AT_ONCE: usize = 512;
+/// Rows of the Hessian that a thread fills at once.
+const TILE: usize = 16;
+/// Rows of the factor whose entries before the first of them are found at once.
+const PANEL: usize = 32;
+/// Multiplications from which on threads share them. Rows are independent, so threads do not change the result.
+const PARALLEL_PRODUCTS: usize = 1 << 22;
 
 /// A feature that the next step moves, and the penalised gradient that moves it.
 pub(super) type Mover = (usize, f64);
@@ -23,8 +32,6 @@ pub(super) struct Factor {
     wanted: Vec<bool>,
     /// Weights over rows, padded.
     weight: Vec<f64>,
-    /// Weighted columns V x of the features, padded.
-    weighted: Vec<Vec<f64>>,
     /// Lower rows of Xᵀ V X, with what makes them whole blocks behind them.
     hessian: Vec<Vec<f64>>,
     /// Lower rows of the factor, padded with zeros.
@@ -45,7 +52,6 @@ impl Factor {
             has_row: vec![false; p],
             wanted: vec![false; p],
             weight: Vec::new(),
-            weighted: Vec::new(),
             hessian: Vec::new(),
             lower: Vec::new(),
             inverse: Vec::new(),
@@ -58,15 +64,24 @@ impl Factor {
     pub(super) fn clear(&mut self) {
         self.features.clear();
         self.has_row.fill(false);
-        self.spare.append(&mut self.weighted);
         self.spare.append(&mut self.hessian);
         self.spare.append(&mut self.lower);
     }
 
+    /// Whether the next [`Factor::fit`] starts from the current weights.
+    pub(super) fn is_clear(&self) -> bool {
+        self.hessian.is_empty()
+    }
+
+    /// Multiplications of a factor of so many features, from the beginning.
+    pub(super) fn work(&self, features: usize) -> f64 {
+        let (n, k) = (self.weight.len() as f64, features as f64);
+        n * k * k / 2.0 + k * k * k / 6.0
+    }
+
     /// A row of so many zeros.
     fn new_row(&mut self, length: usize) -> Vec<f64> {
-        // Few rows are longer than the columns.
-        let mut row = self.spare.pop().unwrap_or_else(|| Vec::with_capacity(length.max(self.weight.len())));
+        let mut row = self.spare.pop().unwrap_or_default();
         row.clear();
         row.resize(length, 0.0);
         row
@@ -105,8 +120,8 @@ impl Factor {
     fn remove(&mut self, place: usize) {
         self.has_row[self.features.remove(place)] = false;
         let gone = place + 1;
-        let rows = [self.weighted.remove(place), self.hessian.remove(gone)];
-        self.spare.extend(rows);
+        let row = self.hessian.remove(gone);
+        self.spare.push(row);
         for row in &mut self.hessian[gone..] {
             row.remove(gone);
         }
@@ -138,35 +153,30 @@ impl Factor {
             if !self.has_row[j] {
                 self.has_row[j] = true;
                 self.features.push(j);
-                let x = solver.column(j);
-                let mut weighted = self.new_row(x.len());
-                for ((weighted, v), x) in weighted.iter_mut().zip(&self.weight).zip(x) {
-                    *weighted = v * x;
-                }
-                self.weighted.push(weighted);
                 let mut row = self.new_row(1 + self.features.len().next_multiple_of(3));
-                row[0] = dot(solver.simd, &self.weight, x);
+                row[0] = dot(solver.simd, &self.weight, solver.column(j));
                 self.hessian.push(row);
             }
         }
-        // Three weighted columns at a time stay in the nearest cache while the new columns stream past in pairs. Where
-        // fewer than three or two are left, the last stands for those that are missing.
-        let count = self.features.len();
-        for start in (0..count).step_by(3) {
-            let columns = [start, start + 1, start + 2].map(|column| &self.weighted[column.min(count - 1)][..]);
-            for i in (known.max(start)..count).step_by(2) {
-                let pair = [i, (i + 1).min(count - 1)];
-                let products = dot_two_three(solver.simd, pair.map(|i| solver.column(self.features[i])), columns);
-                for (i, products) in pair.into_iter().zip(products) {
-                    self.hessian[i + 1][start + 1..start + 4].copy_from_slice(&products);
-                }
-            }
+        let Self { features, weight, hessian, .. } = self;
+        let (count, rows) = (features.len(), &mut hessian[known + 1..]);
+        let fill = |(tile, rows): (usize, &mut [Vec<f64>])| {
+            solver.simd.vectorize(Vectorised(
+                #[inline(always)]
+                || fill_rows(solver, features, weight, known + TILE * tile, rows),
+            ));
+        };
+        if (count - known) * count * weight.len() / 2 >= PARALLEL_PRODUCTS {
+            rows.par_chunks_mut(TILE).enumerate().with_max_len(1).for_each(fill);
+        } else {
+            rows.chunks_mut(TILE).enumerate().for_each(fill);
         }
     }
 
     /// Rows of the factor from `first` on.
     #[inline(always)]
     fn factorise<S: Simd>(&mut self, solver: &Solver<'_, '_, S>, first: usize) {
+        let simd = solver.simd;
         let k = self.hessian.len();
         let length = padded(k);
         self.spare.extend(self.lower.drain(first..));
@@ -177,40 +187,42 @@ impl Factor {
         for (i, row) in self.lower.iter().enumerate() {
             self.inverse.push(1.0 / row[i]);
         }
-        for i in first..k {
-            let mut row = self.new_row(length);
-            let source = &self.hessian[i];
-            let (fours, rest) = self.lower.as_chunks::<4>();
-            let mut start = 0;
-            for four in fours {
-                // Products with the columns before the block, then within it.
-                let done = padded(start);
-                let known = dot_four(
-                    solver.simd,
-                    &row[..done],
-                    [&four[0][..done], &four[1][..done], &four[2][..done], &four[3][..done]],
-                );
-                for c in 0..4 {
-                    let mut value = source[start + c] - known[c];
-                    for m in start..start + c {
-                        value -= row[m] * four[c][m];
-                    }
-                    row[start + c] = value * self.inverse[start + c];
+        for start in (first..k).step_by(PANEL) {
+            let end = (start + PANEL).min(k);
+            let mut panel: Vec<Vec<f64>> = (start..end).map(|_| self.new_row(length)).collect();
+            let Self { lower, inverse, hessian, .. } = &*self;
+            // Entries before the panel need no other row of it.
+            let before_panel = |(pair, sources): (&mut [Vec<f64>], &[Vec<f64>])| {
+                simd.vectorize(Vectorised(
+                    #[inline(always)]
+                    || {
+                        if let ([a, b], [of_a, of_b]) = (&mut *pair, sources) {
+                            substitute_two(simd, [a, b], [of_a, of_b], lower, inverse);
+                        } else {
+                            // The last row, where their number is odd.
+                            substitute(simd, &mut pair[0], &sources[0], lower, inverse, 0);
+                        }
+                    },
+                ));
+            };
+            let sources = &hessian[start..end];
+            if (end - start) * start * start / 2 >= PARALLEL_PRODUCTS {
+                panel.par_chunks_mut(2).zip(sources.par_chunks(2)).for_each(before_panel);
+            } else {
+                panel.chunks_mut(2).zip(sources.chunks(2)).for_each(before_panel);
+            }
+            for mut row in panel {
+                let i = self.lower.len();
+                substitute(simd, &mut row, &self.hessian[i], &self.lower, &self.inverse, start);
+                let mut diagonal = self.hessian[i][i];
+                if i > 0 {
+                    diagonal += self.ridge * solver.penalty[self.features[i - 1]];
                 }
-                start += 4;
+                let pivot = diagonal - dot(simd, &row, &row);
+                row[i] = pivot.max(SMALLEST_PIVOT * diagonal).sqrt();
+                self.inverse.push(1.0 / row[i]);
+                self.lower.push(row);
             }
-            for other in rest {
-                row[start] = (source[start] - dot(solver.simd, &row, other)) * self.inverse[start];
-                start += 1;
-            }
-            let mut diagonal = source[i];
-            if i > 0 {
-                diagonal += self.ridge * solver.penalty[self.features[i - 1]];
-            }
-            let pivot = diagonal - dot(solver.simd, &row, &row);
-            row[i] = pivot.max(SMALLEST_PIVOT * diagonal).sqrt();
-            self.inverse.push(1.0 / row[i]);
-            self.lower.push(row);
         }
     }
 
@@ -239,6 +251,100 @@ impl Factor {
     }
 }
 
+/// Lower rows of Xᵀ V X for the features from the place `first` on.
+#[inline(always)]
+fn fill_rows<S: Simd>(
+    solver: &Solver<'_, '_, S>,
+    features: &[usize],
+    weight: &[f64],
+    first: usize,
+    rows: &mut [Vec<f64>],
+) {
+    let end = first + rows.len();
+    let mut weighted = [[0.0; ROWS_AT_ONCE]; TILE];
+    for start in (0..weight.len()).step_by(ROWS_AT_ONCE) {
+        let block = start..(start + ROWS_AT_ONCE).min(weight.len());
+        let length = block.len();
+        for (weighted, &j) in weighted.iter_mut().zip(&features[first..end]) {
+            let x = &solver.column(j)[block.clone()];
+            for ((weighted, v), x) in weighted.iter_mut().zip(&weight[block.clone()]).zip(x) {
+                *weighted = v * x;
+            }
+        }
+        for three in (0..end).step_by(3) {
+            // Where fewer than three are left, the last stands for those that are missing.
+            let place = |k: usize| &solver.column(features[(three + k).min(end - 1)])[block.clone()];
+            let columns = [place(0), place(1), place(2)];
+            let mut row = three.saturating_sub(first);
+            while row < rows.len() {
+                let pair = [row, (row + 1).min(rows.len() - 1)].map(|row| &weighted[row][..length]);
+                let products = dot_two_three(solver.simd, pair, columns);
+                for (row, products) in rows[row..].iter_mut().zip(products) {
+                    for (entry, product) in row[three + 1..three + 4].iter_mut().zip(products) {
+                        *entry += product;
+                    }
+                }
+                row += 2;
+            }
+        }
+    }
+}
+
+/// Entries of a row of the factor from column `from` on, as far as the rows before it reach.
+#[inline(always)]
+fn substitute<S: Simd>(simd: S, row: &mut [f64], source: &[f64], lower: &[Vec<f64>], inverse: &[f64], from: usize) {
+    let (fours, rest) = lower[from..].as_chunks::<4>();
+    let mut start = from;
+    for four in fours {
+        // Products with the columns before the block, then within it. Entries from `start` on are still 0.
+        let done = padded(start);
+        let known = dot_four(simd, &row[..done], four.each_ref().map(|lower| &lower[..done]));
+        for c in 0..4 {
+            let mut value = source[start + c] - known[c];
+            for m in start..start + c {
+                value -= row[m] * four[c][m];
+            }
+            row[start + c] = value * inverse[start + c];
+        }
+        start += 4;
+    }
+    for other in rest {
+        let done = padded(start);
+        row[start] = (source[start] - dot(simd, &row[..done], &other[..done])) * inverse[start];
+        start += 1;
+    }
+}
+
+/// [`substitute`] from the first column on for two rows at once, which share the loads of the rows before them.
+#[inline(always)]
+fn substitute_two<S: Simd>(simd: S, rows: [&mut [f64]; 2], sources: [&[f64]; 2], lower: &[Vec<f64>], inverse: &[f64]) {
+    let [first, second] = rows;
+    let (threes, rest) = lower.as_chunks::<3>();
+    let mut start = 0;
+    for three in threes {
+        let done = padded(start);
+        let known =
+            dot_two_three(simd, [&first[..done], &second[..done]], three.each_ref().map(|lower| &lower[..done]));
+        for ((row, source), known) in [&mut *first, &mut *second].into_iter().zip(sources).zip(known) {
+            for c in 0..3 {
+                let mut value = source[start + c] - known[c];
+                for m in start..start + c {
+                    value -= row[m] * three[c][m];
+                }
+                row[start + c] = value * inverse[start + c];
+            }
+        }
+        start += 3;
+    }
+    for other in rest {
+        let done = padded(start);
+        for (row, source) in [&mut *first, &mut *second].into_iter().zip(sources) {
+            row[start] = (source[start] - dot(simd, &row[..done], &other[..done])) * inverse[start];
+        }
+        start += 1;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::params::ElasticNetParams;
@@ -248,10 +354,11 @@ mod tests {
 
     #[test]
     fn features_that_left_are_as_if_they_had_never_come() {
-        let (n, p) = (40, 25);
+        // More rows than are summed at once, and more features than a thread takes at once.
+        let (n, p) = (ROWS_AT_ONCE + 40, TILE + 9);
         let value = |i: usize, j: usize| {
             ((i * 37 + j * 101 + i * j * 7) % 83) as f64 / 83.0
-                + if j.is_multiple_of(3) { 0.02 * i as f64 } else { 0.0 }
+                + if j.is_multiple_of(3) { 0.02 * (i % 40) as f64 } else { 0.0 }
         };
         let columns: Vec<Vec<f64>> = (0..p).map(|j| (0..n).map(|i| value(i, j)).collect()).collect();
         let y: Vec<f64> = (0..n).map(|i| f64::from(u8::from(i.is_multiple_of(3)))).collect();
@@ -265,7 +372,7 @@ mod tests {
         .unwrap();
         let solver = Solver { problem: &problem, simd };
         let mut weight = vec![0.0; problem.padded_rows()];
-        (0..n).for_each(|i| weight[i] = 0.1 + 0.002 * i as f64);
+        (0..n).for_each(|i| weight[i] = 0.1 + 0.002 * (i % 40) as f64);
         let all: Vec<usize> = (0..p).collect();
         let movers = |features: &[usize]| features.iter().map(|&j| (j, 0.0)).collect::<Vec<Mover>>();
         for (gone, ridge) in
@@ -282,6 +389,13 @@ mod tests {
             }
             // And they may come back.
             left.fit(&solver, &weight, &movers(&all), ridge);
+            for (i, &a) in left.features.iter().enumerate() {
+                for (j, &b) in left.features[..=i].iter().enumerate() {
+                    let product: f64 =
+                        (0..n).map(|row| problem.column(a)[row] * weight[row] * problem.column(b)[row]).sum();
+                    assert!((left.hessian[i + 1][j + 1] - product).abs() < 1e-10, "{a}, {b}: not {product}");
+                }
+            }
             let pull: Vec<f64> = (0..=p).map(|k| (k as f64).sin()).collect();
             let mut step = Vec::new();
             left.solve(simd, &pull, &mut step);

@@ -19,6 +19,41 @@ impl<R, F: FnOnce() -> R> pulp::WithSimd for Vectorised<F> {
     }
 }
 
+/// Bytes of a line of the cache. A vector that lies across two of them is loaded in two steps.
+const CACHE_LINE: usize = 64;
+
+/// Numbers of which the first begins a line of the cache.
+pub(super) struct Aligned<T> {
+    memory: Vec<T>,
+    start: usize,
+}
+
+impl<T: Copy + Default> Aligned<T> {
+    /// So many zeros.
+    pub(super) fn zeros(length: usize) -> Self {
+        let line = CACHE_LINE / size_of::<T>();
+        let memory = vec![T::default(); length + line];
+        let start = memory.as_ptr().align_offset(CACHE_LINE).min(line);
+        let mut aligned = Self { memory, start };
+        aligned.memory.truncate(start + length);
+        aligned
+    }
+}
+
+impl<T> std::ops::Deref for Aligned<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        &self.memory[self.start..]
+    }
+}
+
+impl<T> std::ops::DerefMut for Aligned<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        &mut self.memory[self.start..]
+    }
+}
+
 /// Interleaved parts of a sum.
 pub(super) const LANES: usize = 16;
 
@@ -166,6 +201,50 @@ pub(super) fn add_scaled_product<S: Simd>(simd: S, y: &mut [f64], s: f64, a: &[f
     }
 }
 
+/// y + s·a, and Σ y b of the sum, as [`add_scaled`] and [`dot`] give them, in one pass over y
+#[inline(always)]
+pub(super) fn add_scaled_then_dot<S: Simd>(simd: S, y: &mut [f64], s: f64, a: &[f64], b: &[f64]) -> f64 {
+    let width = LANES / S::F64_LANES;
+    let s = simd.splat_f64s(s);
+    let y = S::as_mut_simd_f64s(y).0;
+    let [a, b] = [a, b].map(|a| &S::as_simd_f64s(a).0[..y.len()]);
+    let mut parts = [simd.splat_f64s(0.0); LANES];
+    for start in (0..y.len()).step_by(width) {
+        let block = start..start + width;
+        let (y, a, b) = (&mut y[block.clone()], &a[block.clone()], &b[block]);
+        for k in 0..width {
+            y[k] = simd.mul_add_f64s(s, a[k], y[k]);
+            parts[k] = simd.mul_add_f64s(y[k], b[k], parts[k]);
+        }
+    }
+    total(simd, parts)
+}
+
+/// y + s·v·a, and Σ y b of the sum, as [`add_scaled_product`] and [`dot`] give them, in one pass over y
+#[inline(always)]
+pub(super) fn add_scaled_product_then_dot<S: Simd>(
+    simd: S,
+    y: &mut [f64],
+    s: f64,
+    [v, a]: [&[f64]; 2],
+    b: &[f64],
+) -> f64 {
+    let width = LANES / S::F64_LANES;
+    let s = simd.splat_f64s(s);
+    let y = S::as_mut_simd_f64s(y).0;
+    let [v, a, b] = [v, a, b].map(|a| &S::as_simd_f64s(a).0[..y.len()]);
+    let mut parts = [simd.splat_f64s(0.0); LANES];
+    for start in (0..y.len()).step_by(width) {
+        let block = start..start + width;
+        let (y, v, a, b) = (&mut y[block.clone()], &v[block.clone()], &a[block.clone()], &b[block]);
+        for k in 0..width {
+            y[k] = simd.mul_add_f64s(simd.mul_f64s(s, v[k]), a[k], y[k]);
+            parts[k] = simd.mul_add_f64s(y[k], b[k], parts[k]);
+        }
+    }
+    total(simd, parts)
+}
+
 /// Σ a
 #[inline(always)]
 pub(super) fn sum<S: Simd>(simd: S, a: &[f64]) -> f64 {
@@ -244,6 +323,13 @@ mod tests {
             add_scaled(simd, &mut y, 0.3, self.a);
             add_scaled_product(simd, &mut y, -1.7, self.a, self.b);
             add_four_scaled(simd, &mut y, [0.5, -0.2, 3.0, 1.1], [self.b, self.a, self.b, self.a]);
+            let (mut once, mut twice) = (y.clone(), y.clone());
+            let fused = add_scaled_then_dot(simd, &mut once, 0.7, self.b, self.a);
+            add_scaled(simd, &mut twice, 0.7, self.b);
+            assert_eq!((&once, fused), (&twice, dot(simd, &twice, self.a)));
+            let fused = add_scaled_product_then_dot(simd, &mut once, -0.9, [self.a, self.b], self.a);
+            add_scaled_product(simd, &mut twice, -0.9, self.a, self.b);
+            assert_eq!((&once, fused), (&twice, dot(simd, &twice, self.a)));
             let sums = [dot(simd, self.a, self.b), weighted_square(simd, self.a, self.b), sum(simd, self.a)];
             let four = dot_four(simd, self.a, [self.b, self.a, self.b, self.b]);
             let six = dot_two_three(simd, [self.a, self.b], [self.a, self.b, self.b]);

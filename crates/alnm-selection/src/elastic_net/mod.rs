@@ -122,7 +122,13 @@ impl ElasticNet {
     /// The path of some rows.
     pub(crate) fn path_of_rows(&self, names: &[String], data: Data<'_>) -> Result<ElasticNetPath> {
         params::require_features(&self.params, data.columns.len())?;
-        pulp::Arch::new().dispatch(Walk { names, data, params: &self.params })
+        let walk = Walk { names, data, params: &self.params };
+        if data.columns.len() * data.rows.len() >= problem::PARALLEL_WORK {
+            // Within the pool no call that shares work has to wake it up first.
+            rayon::scope(|_| pulp::Arch::new().dispatch(walk))
+        } else {
+            pulp::Arch::new().dispatch(walk)
+        }
     }
 }
 

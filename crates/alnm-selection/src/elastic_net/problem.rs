@@ -3,7 +3,7 @@
 use pulp::Simd;
 use rayon::prelude::*;
 
-use super::kernels::{Vectorised, dot, padded, sum};
+use super::kernels::{Aligned, Vectorised, dot, padded, sum};
 use super::params::ElasticNetParams;
 use super::path::{OutcomeFamily, SparseCoefficients};
 use crate::error::{Result, SelectionError};
@@ -37,9 +37,9 @@ pub(super) struct Problem<'a> {
     pub(super) y_mean: f64,
     pub(super) y_scale: f64,
     /// Standardised features, column after column, each padded with zeros.
-    x: Vec<f64>,
+    x: Aligned<f64>,
     /// The same in single precision, and the length of each column.
-    x_single: Vec<f32>,
+    x_single: Aligned<f32>,
     pub(super) length: Vec<f64>,
     rows: usize,
     mean: Vec<f64>,
@@ -94,8 +94,8 @@ impl<'a> Problem<'a> {
         let (n, p) = (y.len(), columns.len());
         let rows = padded(n);
         let nf = n as f64;
-        let mut x = vec![0.0; rows * p];
-        let mut x_single = vec![0.0f32; rows * p];
+        let mut x = Aligned::<f64>::zeros(rows * p);
+        let mut x_single = Aligned::<f32>::zeros(rows * p);
         let standardise = |((column, standardised), single): ((&Vec<f64>, &mut [f64]), &mut [f32])| {
             let scaled = simd.vectorize(Vectorised(
                 #[inline(always)]
