@@ -1,7 +1,5 @@
 //! Features, feature maps and filtered images.
 
-use std::ops::ControlFlow;
-
 use alnm_radiomics::{Compliance, Diagnostic, DiagnosticValue, Extractor, FeatureClass, FeatureId, ImageType, Warning};
 use ndarray::Array1;
 use numpy::IntoPyArray;
