@@ -425,8 +425,8 @@ fn inflate_parts<'a>(
 }
 
 impl PartReader<'_> {
-    /// Fills a buffer with data that are ready. While as much is copied as the buffer takes, the next parts are
-    /// inflated.
+    /// Fills a buffer with data that are ready. Where it has room for all of them, the next parts are inflated while
+    /// these are copied.
     fn read_ready(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let Self { input, ready, spare, checksum, stage } = self;
         if !matches!(stage, Stage::Parts) || buffer.len() < ready.length() {
