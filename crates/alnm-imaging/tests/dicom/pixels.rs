@@ -175,15 +175,14 @@ fn jpeg_2000() {
     }
 }
 
-#[cfg(not(feature = "jpeg2000"))]
 #[test]
 fn syntaxes_that_are_not_read_are_named() {
     let mut elements = classic(&oblique([16, 8, 1]), 0, 16);
-    elements.push(fragments(vec![vec![0xff, 0x4f, 0, 0]]));
-    let error = decode(&file(dataset(elements), uids::JPEG2000_LOSSLESS)).unwrap_err();
+    elements.push(fragments(vec![vec![0, 0, 1, 0xb3]]));
+    let error = decode(&file(dataset(elements), uids::MPEG2MPML)).unwrap_err();
     assert!(matches!(error, alnm_imaging::FileProblem::Unsupported { .. }), "{error}");
     assert!(
-        error.to_string().contains("1.2.840.10008.1.2.4.90") && error.to_string().contains("the features jpeg2000"),
+        error.to_string().contains("1.2.840.10008.1.2.4.100") && error.to_string().contains("the features jpeg2000"),
         "{error}"
     );
 }
