@@ -16,35 +16,45 @@ impl RandomField {
         Self { seed, lattice }
     }
 
-    fn at_lattice(&self, point: [i64; 3]) -> f64 {
-        let mut hash = self.seed;
-        for coordinate in point {
-            hash = (hash ^ coordinate as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-            hash ^= hash >> 29;
-            hash = hash.wrapping_mul(0xBF58_476D_1CE4_E5B9);
-            hash ^= hash >> 32;
-        }
-        (hash >> 11) as f64 / (1u64 << 52) as f64 - 1.0
+    /// One coordinate of a lattice point mixed into the hash of those before it.
+    fn mix(hash: u64, coordinate: i64) -> u64 {
+        let mut hash = (hash ^ coordinate as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        hash ^= hash >> 29;
+        hash = hash.wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        hash ^ (hash >> 32)
     }
 
     /// The value at a point in mm.
+    ///
+    /// Written as loops over the corners of the cell, which share the hashes of their first coordinates: a simulated
+    /// cohort asks for some billion values.
     pub(super) fn at(&self, point: [f64; 3]) -> f64 {
-        let scaled = point.map(|coordinate| coordinate / self.lattice);
-        let cell = scaled.map(f64::floor);
-        let weight: [f64; 3] = std::array::from_fn(|axis| {
-            let t = scaled[axis] - cell[axis];
-            t * t * t * (t * (t * 6.0 - 15.0) + 10.0)
-        });
-        let corner = cell.map(|coordinate| coordinate as i64);
-        let along_x = |y: i64, z: i64| {
-            let [left, right] = [0, 1].map(|x| self.at_lattice([corner[0] + x, corner[1] + y, corner[2] + z]));
-            left + weight[0] * (right - left)
-        };
-        let along_y = |z: i64| {
-            let [front, back] = [0, 1].map(|y| along_x(y, z));
-            front + weight[1] * (back - front)
-        };
-        let [below, above] = [0, 1].map(along_y);
+        let (mut corner, mut weight) = ([0i64; 3], [0.0; 3]);
+        for axis in 0..3 {
+            let scaled = point[axis] / self.lattice;
+            let cell = scaled.floor();
+            let t = scaled - cell;
+            corner[axis] = cell as i64;
+            weight[axis] = t * t * t * (t * (t * 6.0 - 15.0) + 10.0);
+        }
+        // Indexed by corner along x, and by corners along y and z.
+        let mut values = [[0.0; 4]; 2];
+        for x in 0..2 {
+            let hash = Self::mix(self.seed, corner[0] + x as i64);
+            for y in 0..2 {
+                let hash = Self::mix(hash, corner[1] + y as i64);
+                for z in 0..2 {
+                    let hash = Self::mix(hash, corner[2] + z as i64);
+                    values[x][2 * z + y] = (hash >> 11) as f64 / (1u64 << 52) as f64 - 1.0;
+                }
+            }
+        }
+        let mut along_x = [0.0; 4];
+        for edge in 0..4 {
+            along_x[edge] = values[0][edge] + weight[0] * (values[1][edge] - values[0][edge]);
+        }
+        let below = along_x[0] + weight[1] * (along_x[1] - along_x[0]);
+        let above = along_x[2] + weight[1] * (along_x[3] - along_x[2]);
         below + weight[2] * (above - below)
     }
 }

@@ -90,6 +90,8 @@ pub(super) struct Phantom {
     scanner: Scanner,
     centre: [f64; 3],
     stretch: [f64; 3],
+    /// How far the margin goes in and out, as a share of its distance.
+    roughness: f64,
     surface: [RandomField; 2],
     inner: [RandomField; 2],
     tissue: [RandomField; 2],
@@ -134,6 +136,7 @@ impl Phantom {
             geometry,
             centre,
             stretch: stretch.map(|factor| factor / longest),
+            roughness: positive(0.09, 0.45, traits.irregularity),
             surface: [field(0.9), field(0.35)],
             inner: [field(coarse), field(coarse * 0.45)],
             tissue: [field(14.0), field(5.0)],
@@ -149,16 +152,24 @@ impl Phantom {
     }
 
     /// Distance from the lesion's centre as a share of the distance of its margin in that direction: below 1 inside.
-    fn relative_radius(&self, point: [f64; 3]) -> f64 {
-        let offset: [f64; 3] = std::array::from_fn(|axis| (point[axis] - self.centre[axis]) / self.stretch[axis]);
-        let distance = offset.iter().map(|x| x * x).sum::<f64>().sqrt();
+    /// `None` where it is larger than `limit` whatever the margin, which is not looked at there.
+    fn relative_radius(&self, point: [f64; 3], limit: f64) -> Option<f64> {
+        let mut offset = [0.0; 3];
+        for axis in 0..3 {
+            offset[axis] = (point[axis] - self.centre[axis]) / self.stretch[axis];
+        }
+        let distance = (offset[0] * offset[0] + offset[1] * offset[1] + offset[2] * offset[2]).sqrt();
         if distance < 1e-9 {
-            return 0.0;
+            return Some(0.0);
+        }
+        let radius = self.traits.diameter_mm / 2.0;
+        // Fields stay within [−1, 1], so the margin lies at most 1.5 times the roughness outside.
+        if distance > limit * radius * (1.0 + 1.51 * self.roughness) {
+            return None;
         }
         let unit = offset.map(|x| x / distance);
-        let rough = positive(0.09, 0.45, self.traits.irregularity);
-        let margin = 1.0 + rough * (self.surface[0].at(unit) + 0.5 * self.surface[1].at(unit));
-        distance / (self.traits.diameter_mm / 2.0 * margin)
+        let margin = 1.0 + self.roughness * (self.surface[0].at(unit) + 0.5 * self.surface[1].at(unit));
+        Some(distance / (radius * margin))
     }
 
     /// Brightness of the enhancing lesion at a point, relative to a homogeneous one.
@@ -204,9 +215,11 @@ impl Phantom {
         }
         let glandular = 1.0 / (1.0 + (-6.0 * (self.tissue[0].at(point) + 0.15)).exp());
         let background = 0.24 + 0.13 * glandular * (1.0 + parenchyma) + 0.03 * self.tissue[1].at(point);
-        let radius = self.relative_radius(point);
-        // The margin is blurred over about a millimetre.
+        // The margin is blurred over about a millimetre; a share of less than a thousandth is none.
         let sharpness = self.traits.diameter_mm / 2.0 / 0.9;
+        let Some(radius) = self.relative_radius(point, 1.0 + 7.0 / (sharpness * 2.2)) else {
+            return background;
+        };
         let share = 1.0 / (1.0 + ((radius - 1.0) * sharpness * 2.2).exp());
         if share < 1e-3 {
             return background;
@@ -234,7 +247,7 @@ impl Phantom {
     pub(super) fn truth(&self) -> [PhaseTruth; PHASES] {
         let mut voxels = Vec::new();
         self.for_each_voxel(|_, index, point| {
-            if self.relative_radius(point) < 1.0 {
+            if self.relative_radius(point, 1.0).is_some_and(|radius| radius < 1.0) {
                 voxels.push((index, point));
             }
         });
@@ -261,10 +274,7 @@ impl Phantom {
         let wander = RandomField::new(reader.seed, 0.8);
         let mut mask = Volume::filled(self.geometry.clone(), 0u32);
         self.for_each_voxel(|position, _, point| {
-            let radius = self.relative_radius(point);
-            if radius > 1.6 {
-                return;
-            }
+            let Some(radius) = self.relative_radius(point, 1.6).filter(|radius| *radius <= 1.6) else { return };
             let direction: [f64; 3] =
                 std::array::from_fn(|axis| (point[axis] - self.centre[axis]) / (self.traits.diameter_mm / 2.0));
             let outline = 1.0 + reader.bias + reader.wander * wander.at(direction);
