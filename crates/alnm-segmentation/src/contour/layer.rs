@@ -2,7 +2,6 @@
 
 use std::hint::select_unpredictable;
 
-use alnm_imaging::vectorised;
 use rayon::prelude::*;
 
 use super::cells::{Cells, Neighbours, Status};
@@ -59,9 +58,11 @@ impl Layer {
         found
     }
 
-    /// Finds for each voxel the nearest value that a neighbour shows.
+    /// Finds for each voxel the nearest value that a neighbour shows, which needs nothing but what is shown, so that threads
+    /// can share it. A step inwards is negative; the nearest value is the largest inside and the smallest outside.
     pub(super) fn find_nearest(&mut self, step: f64, cells: &Cells, strides: [usize; 3]) {
         self.nearest.resize(self.voxels.len(), 0.0);
+        // With the sign of the step. Of comparisons with an infinity that it knows the compiler makes branches.
         let none = step * f64::INFINITY;
         let of_chunk = |(voxels, nearest): (&[u32], &mut [f64])| {
             if step < 0.0 {
@@ -84,6 +85,7 @@ impl Layer {
         let (name, count) = (self.name, self.voxels.len());
         self.lost.resize(count, 0);
         let (voxels, nearest, lost) = (&mut self.voxels[..count], &self.nearest[..count], &mut self.lost[..count]);
+        // Of one length, so that one check of a place serves all of them.
         let values = &mut cells.values[..];
         let (statuses, shown) = (&cells.statuses[..values.len()], &mut cells.shown[..values.len()]);
         let none = step * f64::INFINITY;
@@ -111,17 +113,16 @@ impl Layer {
     }
 }
 
-/// The nearest value that a neighbour of each voxel shows, or an infinity.
+/// The nearest value that a neighbour of each voxel shows, or `none`.
 fn nearest_around<const INSIDE: bool>(
     shown: &[f64],
-    strides: [usize; 3],
+    [_, row, slice]: [usize; 3],
     voxels: &[u32],
     none: f64,
     nearest: &mut [f64],
 ) {
-    let [_, row, slice] = strides;
     let nearer = nearer::<INSIDE>;
-    // Views of one length that each begin at another neighbour of a voxel: one check serves all of them.
+    // Views of one length that each begin at another neighbour of a voxel: one check of a place serves all of them.
     let count = shown.len() - 2 * slice;
     let view = |start: usize| &shown[start..][..count];
     let [below, back, left] = [view(0), view(slice - row), view(slice - 1)];

@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::speed::SpeedSource;
 
 /// Cells of a window from which on threads share its reading.
-const SHARED_SPEEDS: usize = 1 << 20;
+const SHARED_SPEEDS: usize = 1 << 17;
 
 /// The speeds of a window of the image, and of the image where a place lies outside of the window.
 #[derive(Debug)]
@@ -124,7 +124,7 @@ fn between(corners: [f32; 8], fractions: [f64; 3]) -> f64 {
 }
 
 /// The cells around a block of places.
-struct Cells {
+struct CellBlock {
     /// The position of the first corner.
     first: [u32; BLOCK],
     /// 1 where all corners lie in the window, as nearly everywhere, and 0 elsewhere.
@@ -132,7 +132,7 @@ struct Cells {
     fractions: [Numbers; 3],
 }
 
-impl Cells {
+impl CellBlock {
     /// The cells around the places `offsets` voxels (x, y, z) before the positions of a block, in an image of `D` dimensions.
     #[inline(always)]
     fn around<const D: usize>(window: &Window, block: &[u32; BLOCK], offsets: &[Numbers; 3]) -> Self {
@@ -176,7 +176,7 @@ impl<S: SpeedSource + ?Sized> SpeedSamples for Speeds<'_, S> {
         let view = |start: usize| &self.speeds[start..][..count as usize];
         let [a, b, c, d] = [view(0), view(1), view(row), view(row + 1)];
         let [e, f, g, h] = [view(slice), view(slice + 1), view(slice + row), view(slice + row + 1)];
-        let cells = Cells::around::<D>(&self.window, block, offsets);
+        let cells = CellBlock::around::<D>(&self.window, block, offsets);
         for lane in 0..BLOCK {
             let first = cells.first[lane];
             let i = (if first < count { first } else { 0 }) as usize;

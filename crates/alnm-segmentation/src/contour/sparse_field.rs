@@ -27,6 +27,9 @@ use crate::speed::SpeedSource;
 const MARGIN: usize = 4;
 const FIRST_MARGIN: usize = 10;
 
+/// When the window grows it grows on all axes on which there are fewer voxels between the layers and its end.
+const SCARCE: usize = MARGIN + 4;
+
 /// Active voxels that one task computes, where threads share them.
 const CHUNK: usize = 16 * BLOCK;
 
@@ -49,7 +52,8 @@ pub(super) struct SparseField<'a, S: ?Sized> {
     core: usize,
     /// Whether the contour began beside the border of the image, to which no other comes.
     has_border: bool,
-    must_grow: bool,
+    /// Voxels on each axis between the layers and the end of the window, since that one has grown.
+    room: [usize; 3],
 }
 
 /// What an iteration did.
@@ -99,7 +103,7 @@ impl<'a, S: SpeedSource + ?Sized> SparseField<'a, S> {
             step,
             core: 0,
             has_border: false,
-            must_grow: false,
+            room: [usize::MAX; 3],
         };
         field.find_layers(region, &inside);
         field.set_active_values(&inside);
@@ -201,7 +205,7 @@ impl<'a, S: SpeedSource + ?Sized> SparseField<'a, S> {
         let rms_change = leaving.rms_change;
         self.move_layers(leaving);
         self.spread();
-        if self.must_grow {
+        if self.room.iter().any(|&room| room < MARGIN) {
             self.grow()?;
         }
         Ok(Moved { rms_change, core: self.core, active: self.active.voxels.len() })
@@ -336,7 +340,8 @@ impl<'a, S: SpeedSource + ?Sized> SparseField<'a, S> {
         for (voxels, side) in [(rising, inside), (sinking, outside)] {
             for position in voxels {
                 side.second.add(position, cells);
-                self.must_grow |= window.is_near_end(window.voxel(position as usize), MARGIN);
+                let room = window.room(window.voxel(position as usize));
+                self.room = std::array::from_fn(|axis| self.room[axis].min(room[axis]));
             }
         }
     }
@@ -352,10 +357,10 @@ impl<'a, S: SpeedSource + ?Sized> SparseField<'a, S> {
         self.outside.spread(&mut self.cells, strides);
     }
 
-    /// Makes the window larger.
+    /// Makes the window larger where the layers come near its end.
     fn grow(&mut self) -> Result<()> {
         let old = self.window().clone();
-        let window = old.grown();
+        let window = old.grown(self.room.map(|room| room < SCARCE));
         let mut cells = Cells::far(&window, self.equation.dimension(), far(&self.equation));
         let width = old.part().size()[0];
         for (row, voxel) in old.rows_of(old.part()) {
@@ -372,7 +377,7 @@ impl<'a, S: SpeedSource + ?Sized> SparseField<'a, S> {
         }
         self.cells = cells;
         self.speeds = self.speeds.of_window(window)?;
-        self.must_grow = false;
+        self.room = [usize::MAX; 3];
         Ok(())
     }
 

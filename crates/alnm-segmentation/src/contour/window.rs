@@ -75,12 +75,13 @@ impl Window {
         (0..dimension).any(|axis| voxel[axis] == 0 || voxel[axis] + 1 == self.image[axis])
     }
 
-    /// Whether a voxel lies within `margin` voxels of an end of the box that is no end of the image.
-    pub(super) fn is_near_end(&self, voxel: [usize; 3], margin: usize) -> bool {
+    /// Voxels between a voxel and the nearest end of the box on each axis. An end of the image is no end.
+    pub(super) fn room(&self, voxel: [usize; 3]) -> [usize; 3] {
         let (start, end) = (self.part.start(), self.part.end());
-        (0..3).any(|axis| {
-            (start[axis] > 0 && voxel[axis] < start[axis] + margin)
-                || (end[axis] < self.image[axis] && voxel[axis] + margin >= end[axis])
+        std::array::from_fn(|axis| {
+            let before = if start[axis] > 0 { voxel[axis] - start[axis] } else { usize::MAX };
+            let behind = if end[axis] < self.image[axis] { end[axis] - 1 - voxel[axis] } else { usize::MAX };
+            before.min(behind)
         })
     }
 
@@ -109,9 +110,10 @@ impl Window {
         cells.copy_within((depth - 2) * slice..(depth - 1) * slice, (depth - 1) * slice);
     }
 
-    /// A larger window around the same place.
-    pub(super) fn grown(&self) -> Self {
-        let margin = self.part.size().map(|n| n / 8 + 6);
+    /// A window around the same place that is larger on some axes.
+    pub(super) fn grown(&self, axes: [bool; 3]) -> Self {
+        let size = self.part.size();
+        let margin = std::array::from_fn(|axis| if axes[axis] { size[axis] / 8 + 6 } else { 0 });
         Self::new(self.part.grown_by(margin, self.image), self.image)
     }
 }
