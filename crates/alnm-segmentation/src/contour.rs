@@ -272,19 +272,30 @@ fn several<S: SpeedSource + ?Sized>(
     if is_shared { rayon::scope(|_| iterate()) } else { iterate() }
 }
 
+/// Voxels of a mask from which on threads share a look at all of them.
+const SHARED_LABELS: usize = 1 << 20;
+
 /// The smallest box that holds all voxels of a seed; none of an empty one.
 fn seeded_box(seed: &LabelMap) -> Option<VoxelBox> {
     let [width, height, _] = seed.geometry().size();
-    let rows = seed.as_slice().par_chunks(width).enumerate().filter_map(|(row, labels)| {
-        // Most rows have none, which is seen without a branch at each voxel.
-        if labels.iter().fold(0, |any, label| any | label) == 0 {
-            return None;
-        }
-        let first = labels.iter().position(|&label| label != 0)?;
-        let last = labels.iter().rposition(|&label| label != 0)?;
-        Some(VoxelBox::new([first, row % height, row / height], [last - first + 1, 1, 1]))
-    });
-    rows.reduce_with(|a, b| a.hull(&b))
+    let box_of = |(row, labels): (usize, &[u32])| labelled_box([0, row % height, row / height], labels);
+    let labels = seed.as_slice();
+    if labels.len() < SHARED_LABELS {
+        labels.chunks(width).enumerate().filter_map(box_of).reduce(|a, b| a.hull(&b))
+    } else {
+        labels.par_chunks(width).enumerate().filter_map(box_of).reduce_with(|a, b| a.hull(&b))
+    }
+}
+
+/// The voxels from the first to the last label that is not 0 of a row along x that begins at `voxel` (x, y, z).
+fn labelled_box([x, y, z]: [usize; 3], labels: &[u32]) -> Option<VoxelBox> {
+    // Most rows have none, which is seen without a branch at each voxel.
+    if labels.iter().fold(0, |any, label| any | label) == 0 {
+        return None;
+    }
+    let first = labels.iter().position(|&label| label != 0)?;
+    let last = labels.iter().rposition(|&label| label != 0)?;
+    Some(VoxelBox::new([x + first, y, z], [last - first + 1, 1, 1]))
 }
 
 impl ActiveContour {
@@ -318,29 +329,49 @@ impl ActiveContour {
             let requirement = "at most 2147483647; cut out a part of the image";
             return Err(SegmentationError::parameter("number of voxels", grid.voxel_count(), requirement));
         }
-        // To clear the mask takes as long as to look at the seed.
-        let (region, mut mask) = rayon::join(|| seeded_box(seed), || Volume::filled(grid.clone(), 0_u32));
-        let Some(region) = region else {
+        let Some(region) = seeded_box(seed) else {
             let requirement = "at least 1; place a seed inside of the structure";
             return Err(SegmentationError::parameter("number of voxels of the seed", 0, requirement));
         };
-        let [width, height, _] = grid.size();
+        // The mask is cleared while the contour grows.
+        let mut mask = None;
+        let Growth { field, watch, iterations, rms_change, settled } = rayon::in_place_scope(|scope| {
+            scope.spawn(|_| mask = Some(Volume::filled(grid.clone(), 0_u32)));
+            self.grow(speed, seed, &region, observer)
+        })?;
+        let mut mask = mask.expect("a scope ends after all that it has spawned");
+        let (voxel_count, reached) = mark_inside(&field, &mut mask);
+        let warnings = watch.warnings(reached.as_ref(), grid);
+        let volume = voxel_count as f64 * grid.voxel_volume();
+        Ok(EvolvedContour { mask, voxel_count, volume, iterations, rms_change, settled, warnings })
+    }
+
+    /// Lets the contour grow from the voxels of `seed`, which lie in `region`, until it has settled.
+    fn grow<'a, S: SpeedSource + ?Sized>(
+        &self,
+        speed: &'a S,
+        seed: &LabelMap,
+        region: &VoxelBox,
+        observer: &mut dyn FnMut(&ContourIteration) -> ControlFlow<()>,
+    ) -> Result<Growth<'a, S>> {
+        let equation = LevelSetEquation::new(&self.params, speed.geometry());
+        let [width, height, _] = seed.geometry().size();
         let is_inside = |[x, y, z]: [usize; 3]| seed.as_slice()[(z * height + y) * width + x] != 0;
-        let mut field = SparseField::new(speed, LevelSetEquation::new(&self.params, grid), &region, is_inside)?;
-        let mut watch = GrowthWatch::default();
-        let (mut iterations, mut rms_change, mut settled) = (0, 0.0, false);
+        let field = SparseField::new(speed, equation, region, is_inside)?;
+        let watch = GrowthWatch::default();
+        let mut growth = Growth { field, watch, iterations: 0, rms_change: 0.0, settled: false };
         let is_settled = |moved: &Moved| moved.rms_change < self.params.rms_change || moved.active == 0;
-        while iterations < self.params.iterations && !settled {
-            let steps = TOLD_TOGETHER.min(self.params.iterations - iterations);
-            for moved in several(&mut field, self.params.time_step_factor, steps, is_settled)? {
-                iterations += 1;
-                rms_change = moved.rms_change;
-                settled = is_settled(&moved);
-                watch.see(iterations, moved.core + moved.active);
+        while growth.iterations < self.params.iterations && !growth.settled {
+            let steps = TOLD_TOGETHER.min(self.params.iterations - growth.iterations);
+            for moved in several(&mut growth.field, self.params.time_step_factor, steps, is_settled)? {
+                growth.iterations += 1;
+                growth.rms_change = moved.rms_change;
+                growth.settled = is_settled(&moved);
+                growth.watch.see(growth.iterations, moved.core + moved.active);
                 let now = ContourIteration {
-                    iteration: iterations,
+                    iteration: growth.iterations,
                     iterations: self.params.iterations,
-                    rms_change,
+                    rms_change: moved.rms_change,
                     core_voxels: moved.core,
                     active_voxels: moved.active,
                 };
@@ -349,16 +380,38 @@ impl ActiveContour {
                 }
             }
         }
-        let voxels = mask.as_mut_slice();
-        let (mut voxel_count, mut reached) = (0, None);
-        field.for_each_inside(|[x, y, z]| {
-            voxels[(z * height + y) * width + x] = 1;
-            voxel_count += 1;
-            let voxel = VoxelBox::new([x, y, z], [1; 3]);
-            reached = Some(reached.map_or(voxel, |reached: VoxelBox| reached.hull(&voxel)));
-        });
-        let warnings = watch.warnings(reached.as_ref(), grid);
-        let volume = voxel_count as f64 * grid.voxel_volume();
-        Ok(EvolvedContour { mask, voxel_count, volume, iterations, rms_change, settled, warnings })
+        Ok(growth)
     }
+}
+
+/// A contour that has grown.
+struct Growth<'a, S: ?Sized> {
+    field: SparseField<'a, S>,
+    watch: GrowthWatch,
+    iterations: usize,
+    rms_change: f64,
+    settled: bool,
+}
+
+/// Marks the voxels inside of a contour in a mask of zeros. Returns how many there are and the smallest box around them.
+fn mark_inside<S: SpeedSource + ?Sized>(field: &SparseField<S>, mask: &mut LabelMap) -> (usize, Option<VoxelBox>) {
+    let [width, height, _] = mask.geometry().size();
+    let (mut count, mut reached) = (0, None);
+    field.for_each_row(|[x, y, z], values| {
+        let is_inside = |&value: &f64| value <= 0.0;
+        // Most rows have none, which is seen without a branch at each voxel.
+        if !values.iter().fold(false, |any, value| any | is_inside(value)) {
+            return;
+        }
+        let first = values.iter().position(is_inside).unwrap_or(0);
+        let last = values.iter().rposition(is_inside).unwrap_or(first);
+        let row = &mut mask.as_mut_slice()[(z * height + y) * width + x..][first..=last];
+        for (label, value) in row.iter_mut().zip(&values[first..=last]) {
+            *label = u32::from(is_inside(value));
+        }
+        count += row.iter().sum::<u32>() as usize;
+        let here = VoxelBox::new([x + first, y, z], [last - first + 1, 1, 1]);
+        reached = Some(reached.map_or(here, |reached: VoxelBox| reached.hull(&here)));
+    });
+    (count, reached)
 }

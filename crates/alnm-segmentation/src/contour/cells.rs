@@ -47,7 +47,7 @@ impl Cells {
         let mut cells =
             Self { values: vec![value; count], statuses: vec![Status::Outside; count], shown: vec![f64::NAN; count] };
         let last = window.part().size()[0] - 1;
-        for (row, [x, y, z]) in window.rows() {
+        for (row, [x, y, z]) in window.rows_of(window.part()) {
             let status = |i: usize| {
                 if window.is_on_border([x + i, y, z], dimension) { Status::Border } else { Status::Far }
             };
@@ -63,6 +63,27 @@ impl Cells {
     pub(super) fn show(&mut self, voxels: &[u32]) {
         for &position in voxels {
             self.shown[position as usize] = self.values[position as usize];
+        }
+    }
+
+    /// Beyond the border of the image values go on as they are there: sets the values of the cells beyond it around voxels.
+    /// `strides` has the steps along the axes of the image.
+    pub(super) fn go_on_beyond_border(&mut self, voxels: &[u32], strides: &[usize]) {
+        let steps = |stride: usize| [-(stride as isize), stride as isize];
+        for position in voxels.iter().map(|&position| position as usize) {
+            for &stride in strides {
+                for there in steps(stride).map(|step| position.wrapping_add_signed(step)) {
+                    if self.statuses[there] != Status::Outside {
+                        continue;
+                    }
+                    self.values[there] = self.values[position];
+                    for step in strides.iter().filter(|&&other| other != stride).flat_map(|&other| steps(other)) {
+                        let beside = position.wrapping_add_signed(step);
+                        let last = if self.statuses[beside] == Status::Outside { position } else { beside };
+                        self.values[there.wrapping_add_signed(step)] = self.values[last];
+                    }
+                }
+            }
         }
     }
 

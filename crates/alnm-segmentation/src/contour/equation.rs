@@ -3,7 +3,7 @@
 use alnm_imaging::Geometry;
 
 use super::ActiveContourParams;
-use super::stencils::{BLOCK, Numbers, PAIRS, Stencils};
+use super::stencils::{BLOCK, Numbers, PAIRS, Stencil, Views};
 
 /// How fast the level set φ changes at a voxel, for a speed g between −1 and 1:
 ///
@@ -53,7 +53,12 @@ impl LargestChange {
 /// What the change of a block of voxels is computed in.
 #[derive(Debug)]
 pub(super) struct Workspace {
-    pub(super) stencils: Stencils,
+    /// Values of the voxels.
+    pub(super) centre: Numbers,
+    /// Values before and behind the voxels on each axis (x, y, z).
+    faces: [[Numbers; 2]; 3],
+    /// The mean curvature times the length of the gradient.
+    bends: Numbers,
     /// How many voxels (x, y, z) behind the surface the voxels lie.
     offsets: [Numbers; 3],
     speeds: Numbers,
@@ -67,7 +72,9 @@ pub(super) struct Workspace {
 impl Workspace {
     pub(super) fn new() -> Self {
         Self {
-            stencils: Stencils::new(),
+            centre: [0.0; BLOCK],
+            faces: [[[0.0; BLOCK]; 2]; 3],
+            bends: [0.0; BLOCK],
             offsets: [[0.0; BLOCK]; 3],
             speeds: [0.0; BLOCK],
             curvature: [0.0; BLOCK],
@@ -127,15 +134,18 @@ impl LevelSetEquation {
     pub(super) fn changes<const D: usize>(
         &self,
         block: &[u32; BLOCK],
+        views: &Views,
         samples: &impl SpeedSamples,
         work: &mut Workspace,
     ) -> LargestChange {
         let mut largest = LargestChange::default();
-        self.find_offsets::<D>(&work.stencils, &mut work.offsets);
+        self.find_shape::<D>(block, views, work);
         samples.speeds::<D>(block, &work.offsets, &mut work.speeds);
         if self.curvature_weight != 0.0 {
             powers(&work.speeds, self.curvature_exponent, &mut work.curvature);
-            self.curve::<D>(&work.stencils, &mut work.curvature);
+            for lane in 0..BLOCK {
+                work.curvature[lane] *= work.bends[lane];
+            }
             largest.curvature = largest_size(&work.curvature);
         }
         if self.advection_weight != 0.0 {
@@ -145,7 +155,7 @@ impl LevelSetEquation {
             powers(&work.speeds, self.propagation_exponent, &mut work.propagation);
             work.propagation.iter_mut().for_each(|speed| *speed *= self.propagation_weight);
             largest.propagation = largest_size(&work.propagation);
-            self.propagate::<D>(&work.stencils, &mut work.propagation);
+            self.propagate::<D>(work);
         }
         for lane in 0..BLOCK {
             work.changes[lane] = work.curvature[lane] - work.propagation[lane] - work.advection[lane];
@@ -153,43 +163,36 @@ impl LevelSetEquation {
         largest
     }
 
-    /// How many voxels (x, y, z) behind the surface the voxels lie.
+    /// What the shape of the contour alone tells: how far the voxels lie from it, and how it bends there.
     #[inline(always)]
-    fn find_offsets<const D: usize>(&self, stencils: &Stencils, offsets: &mut [Numbers; 3]) {
+    fn find_shape<const D: usize>(&self, block: &[u32; BLOCK], views: &Views, work: &mut Workspace) {
         let smallest_norm = 1e-6 * self.smallest_spacing();
-        for lane in 0..BLOCK {
-            let here = stencils.centre[lane];
-            let (mut slopes, mut squared) = ([0.0; D], 0.0);
-            for axis in 0..D {
-                let [before, behind] = stencils.beside(axis, lane);
-                let (forward, backward) = (behind - here, here - before);
-                let crosses = behind * before < 0.0;
-                let takes_forward = (crosses & (behind * here < 0.0)) | (!crosses & (forward.abs() > backward.abs()));
-                slopes[axis] = if takes_forward { forward } else { backward };
-                squared += slopes[axis] * slopes[axis];
-            }
-            for axis in 0..D {
-                offsets[axis][lane] = slopes[axis] * here / (squared + smallest_norm);
-            }
-        }
-    }
-
-    /// Multiplies by the weight, the mean curvature and the length of the gradient.
-    #[inline(always)]
-    fn curve<const D: usize>(&self, stencils: &Stencils, curvature: &mut Numbers) {
         let scales = self.scales;
         for lane in 0..BLOCK {
-            let here = stencils.centre[lane];
+            let Stencil { centre: here, faces, edges } = views.stencil(block[lane]);
+            work.centre[lane] = here;
+            let (mut slopes, mut squared) = ([0.0; D], 0.0);
             let (mut central, mut second) = ([0.0; D], [[0.0; D]; D]);
             let mut squared_gradient = 1e-6;
-            for i in 0..D {
-                let [before, behind] = stencils.beside(i, lane);
-                central[i] = 0.5 * (behind - before) * scales[i];
-                second[i][i] = (behind + before - 2.0 * here) * (scales[i] * scales[i]);
-                squared_gradient += central[i] * central[i];
+            for axis in 0..D {
+                let [before, behind] = faces[axis];
+                work.faces[axis][0][lane] = before;
+                work.faces[axis][1][lane] = behind;
+                let (forward, backward) = (behind - here, here - before);
+                // Nested, as choices by one condition each are one instruction.
+                let nearer_crossing = if behind * here < 0.0 { forward } else { backward };
+                let steeper = if forward.abs() > backward.abs() { forward } else { backward };
+                slopes[axis] = if behind * before < 0.0 { nearer_crossing } else { steeper };
+                squared += slopes[axis] * slopes[axis];
+                central[axis] = 0.5 * (behind - before) * scales[axis];
+                second[axis][axis] = (behind + before - 2.0 * here) * (scales[axis] * scales[axis]);
+                squared_gradient += central[axis] * central[axis];
+            }
+            for axis in 0..D {
+                work.offsets[axis][lane] = slopes[axis] * here / (squared + smallest_norm);
             }
             for (pair, [i, j]) in PAIRS.into_iter().enumerate().take(D * (D - 1) / 2) {
-                let [aa, ab, ba, bb] = stencils.edges_of(pair, lane);
+                let [aa, ab, ba, bb] = edges[pair];
                 let mixed = 0.25 * (aa - ab - ba + bb) * scales[i] * scales[j];
                 second[i][j] = mixed;
                 second[j][i] = mixed;
@@ -204,19 +207,20 @@ impl LevelSetEquation {
                     }
                 }
             }
-            curvature[lane] *= sum / squared_gradient * self.curvature_weight;
+            work.bends[lane] = sum / squared_gradient * self.curvature_weight;
         }
     }
 
     /// Multiplies by the length of the gradient on the side from which the surface comes.
     #[inline(always)]
-    fn propagate<const D: usize>(&self, stencils: &Stencils, propagation: &mut Numbers) {
+    fn propagate<const D: usize>(&self, work: &mut Workspace) {
+        let Workspace { centre, faces, propagation, .. } = work;
         for lane in 0..BLOCK {
-            let here = stencils.centre[lane];
+            let here = centre[lane];
             let grows = propagation[lane] > 0.0;
             let mut sum = 0.0;
             for axis in 0..D {
-                let [before, behind] = stencils.beside(axis, lane);
+                let [before, behind] = [faces[axis][0][lane], faces[axis][1][lane]];
                 let (forward, backward) = ((behind - here) * self.scales[axis], (here - before) * self.scales[axis]);
                 // Of a growing contour the positive part of the one and the negative part of the other, else the reverse.
                 let backward = if (backward > 0.0) == grows { backward } else { 0.0 };
@@ -231,12 +235,12 @@ impl LevelSetEquation {
     fn advect<const D: usize>(&self, block: &[u32; BLOCK], samples: &impl SpeedSamples, work: &mut Workspace) -> f64 {
         let mut largest = 0.0_f64;
         for (lane, &position) in block.iter().enumerate() {
-            let here = work.stencils.centre[lane];
+            let here = work.centre[lane];
             let offset = work.offsets.each_ref().map(|offsets| offsets[lane]);
             let field = samples.speed_gradient(position, offset, self.advection_exponent);
             let mut advection = 0.0;
             for axis in 0..D {
-                let [before, behind] = work.stencils.beside(axis, lane);
+                let [before, behind] = [work.faces[axis][0][lane], work.faces[axis][1][lane]];
                 let energy = self.advection_weight * field[axis];
                 let slope = if energy > 0.0 { here - before } else { behind - here };
                 advection += field[axis] * (slope * self.scales[axis]);
@@ -251,15 +255,16 @@ impl LevelSetEquation {
 /// The largest size of a number.
 #[inline(always)]
 fn largest_size(numbers: &Numbers) -> f64 {
-    const LANES: usize = 8;
-    let mut largest = [0.0_f64; LANES];
-    for chunk in numbers.as_chunks::<LANES>().0 {
-        for lane in 0..LANES {
-            let size = chunk[lane].abs();
-            largest[lane] = if size > largest[lane] { size } else { largest[lane] };
+    let mut sizes = *numbers;
+    let mut width = BLOCK;
+    while width > 1 {
+        width /= 2;
+        for lane in 0..width {
+            let (one, other) = (sizes[lane].abs(), sizes[lane + width].abs());
+            sizes[lane] = if one > other { one } else { other };
         }
     }
-    largest.into_iter().fold(0.0, f64::max)
+    sizes[0]
 }
 
 /// A power of speeds, by multiplication as far as ITK-SNAP multiplies.

@@ -16,11 +16,15 @@ pub(super) struct Layer {
     pub(super) name: Status,
     /// Their positions. Layers beside the active one also hold some that have left since their values were set.
     pub(super) voxels: Vec<u32>,
+    /// The nearest value that a neighbour of each shows.
+    nearest: Vec<f64>,
+    /// Voxels beside which nothing was shown.
+    lost: Vec<u32>,
 }
 
 impl Layer {
     pub(super) fn new(name: Status) -> Self {
-        Self { name, voxels: Vec::new() }
+        Self { name, voxels: Vec::new(), nearest: Vec::new(), lost: Vec::new() }
     }
 
     pub(super) fn add(&mut self, position: u32, cells: &mut Cells) {
@@ -54,77 +58,81 @@ impl Layer {
         found
     }
 
-    /// Sets the values of the voxels a step from the nearest that a neighbour shows, drops the voxels that have left the
-    /// layer, and takes out and returns those beside which nothing is shown. A step inwards is negative.
-    pub(super) fn set_values(&mut self, step: f64, cells: &mut Cells, strides: [usize; 3]) -> Vec<u32> {
-        if step < 0.0 {
-            self.set_values_of::<true>(step, cells, strides)
-        } else {
-            self.set_values_of::<false>(step, cells, strides)
-        }
-    }
-
-    /// [`Layer::set_values`] on a side. The nearest value is the largest inside and the smallest outside.
-    fn set_values_of<const INSIDE: bool>(&mut self, step: f64, cells: &mut Cells, strides: [usize; 3]) -> Vec<u32> {
+    /// Finds for each voxel the nearest value that a neighbour shows, which needs nothing but what is shown, so that threads
+    /// can share it. A step inwards is negative; the nearest value is the largest inside and the smallest outside.
+    pub(super) fn find_nearest(&mut self, step: f64, cells: &Cells, strides: [usize; 3]) {
+        self.nearest.resize(self.voxels.len(), 0.0);
         // With the sign of the step. Of comparisons with an infinity that it knows the compiler makes branches.
         let none = step * f64::INFINITY;
-        // It sees that these are small and in order, so that what is around a voxel holds all its neighbours.
-        let [row, slice] = [strides[1], strides[2]].map(|stride| stride as u32 as usize);
-        assert!(1 <= row && row <= slice, "strides grow from axis to axis");
+        let of_chunk = |(voxels, nearest): (&[u32], &mut [f64])| {
+            if step < 0.0 {
+                nearest_around::<true>(&cells.shown, strides, voxels, none, nearest);
+            } else {
+                nearest_around::<false>(&cells.shown, strides, voxels, none, nearest);
+            }
+        };
         if self.voxels.len() < SHARED_VOXELS {
-            let nearest_of =
-                move |shown: &[f64], _, position| nearest_around::<INSIDE>(shown, position, [row, slice], none);
-            return self.set_values_by(step, cells, nearest_of);
+            of_chunk((&self.voxels, &mut self.nearest));
+        } else {
+            let chunk = SHARED_VOXELS / 4;
+            self.voxels.par_chunks(chunk).zip(self.nearest.par_chunks_mut(chunk)).for_each(of_chunk);
         }
-        let shown = &cells.shown;
-        let nearest_of = |&position: &u32| nearest_around::<INSIDE>(shown, position, [row, slice], none);
-        let found: Vec<f64> = self.voxels.par_iter().map(nearest_of).collect();
-        self.set_values_by(step, cells, |_, i, _| found[i])
     }
 
-    /// [`Layer::set_values`] with a function that gives the nearest value from all that is shown, the number of a voxel
-    /// and its position.
-    #[inline(always)]
-    fn set_values_by(
-        &mut self,
-        step: f64,
-        cells: &mut Cells,
-        nearest_of: impl Fn(&[f64], usize, u32) -> f64,
-    ) -> Vec<u32> {
+    /// Sets the values of the voxels a step from the nearest ones that were found, and shows them if `SHOWS`. Drops the
+    /// voxels that have left the layer, and takes out and returns those beside which nothing was shown.
+    pub(super) fn settle<const SHOWS: bool>(&mut self, step: f64, cells: &mut Cells) -> &[u32] {
+        let (name, count) = (self.name, self.voxels.len());
+        self.lost.resize(count, 0);
+        let (voxels, nearest, lost) = (&mut self.voxels[..count], &self.nearest[..count], &mut self.lost[..count]);
+        // Of one length, so that one check of a place serves all of them.
+        let values = &mut cells.values[..];
+        let (statuses, shown) = (&cells.statuses[..values.len()], &mut cells.shown[..values.len()]);
         let none = step * f64::INFINITY;
-        let (name, voxels) = (self.name, &mut self.voxels[..]);
-        let (values, statuses, shown) = (&mut cells.values[..], &cells.statuses[..], &cells.shown[..]);
-        let (mut kept, mut lost) = (0, Vec::new());
-        for i in 0..voxels.len() {
-            let position = voxels[i];
-            let nearest = nearest_of(shown, i, position);
-            let stays = statuses[position as usize] == name;
-            voxels[kept] = position;
-            if nearest == none {
-                if stays {
-                    lost.push(position);
-                }
+        let (mut kept, mut lost_count) = (0, 0);
+        for i in 0..count {
+            let (position, nearest) = (voxels[i], nearest[i]);
+            let cell = position as usize;
+            if statuses[cell] != name {
                 continue;
             }
-            // Without a branch, as those that have left follow no pattern.
-            let value = &mut values[position as usize];
-            let new = (nearest + step).to_bits();
-            *value = f64::from_bits(select_unpredictable(stays, new, value.to_bits()));
-            kept += usize::from(stays);
+            if nearest == none {
+                lost[lost_count] = position;
+                lost_count += 1;
+                continue;
+            }
+            values[cell] = nearest + step;
+            if SHOWS {
+                shown[cell] = nearest + step;
+            }
+            voxels[kept] = position;
+            kept += 1;
         }
         self.voxels.truncate(kept);
-        lost
+        &self.lost[..lost_count]
     }
 }
 
-/// The nearest value that a neighbour of a voxel shows, or `none`.
-#[inline(always)]
-fn nearest_around<const INSIDE: bool>(shown: &[f64], position: u32, [row, slice]: [usize; 2], none: f64) -> f64 {
-    let around = &shown[position as usize - slice..][..2 * slice + 1];
+/// The nearest value that a neighbour of each voxel shows, or `none`.
+fn nearest_around<const INSIDE: bool>(
+    shown: &[f64],
+    [_, row, slice]: [usize; 3],
+    voxels: &[u32],
+    none: f64,
+    nearest: &mut [f64],
+) {
     let nearer = nearer::<INSIDE>;
-    let before = nearer(around[slice - 1], nearer(around[slice - row], nearer(around[0], none)));
-    let behind = nearer(around[slice + 1], nearer(around[slice + row], nearer(around[2 * slice], none)));
-    nearer(before, behind)
+    // Views of one length that each begin at another neighbour of a voxel: one check of a place serves all of them.
+    let count = shown.len() - 2 * slice;
+    let view = |start: usize| &shown[start..][..count];
+    let [below, back, left] = [view(0), view(slice - row), view(slice - 1)];
+    let [right, front, above] = [view(slice + 1), view(slice + row), view(2 * slice)];
+    for (nearest, &position) in nearest.iter_mut().zip(voxels) {
+        let i = position as usize - slice;
+        let before = nearer(left[i], nearer(back[i], nearer(below[i], none)));
+        let behind = nearer(right[i], nearer(front[i], nearer(above[i], none)));
+        *nearest = nearer(before, behind);
+    }
 }
 
 /// The shown value if it is nearer than the other, which NaN is not: one instruction.

@@ -10,11 +10,15 @@ use super::window::Window;
 use crate::error::Result;
 use crate::speed::SpeedSource;
 
+/// Cells of a window from which on threads share its reading.
+const SHARED_SPEEDS: usize = 1 << 17;
+
 /// The speeds of a window of the image, and of the image where a place lies outside of the window.
 #[derive(Debug)]
 pub(super) struct Speeds<'a, S: ?Sized> {
     source: &'a S,
     window: Window,
+    /// Of the cells of the window; those beyond the border of the image have the speeds on it.
     speeds: Vec<f32>,
 }
 
@@ -33,7 +37,7 @@ impl<'a, S: SpeedSource + ?Sized> Speeds<'a, S> {
     pub(super) fn read(source: &'a S, window: Window) -> Result<Self> {
         let mut speeds = vec![0.0; window.cell_count()];
         let mut lines = window.split_rows(&mut speeds);
-        let bad = lines.par_iter_mut().find_map_first(|([x, y, z], line)| {
+        let read = |([x, y, z], line): &mut ([usize; 3], &mut [f32])| {
             source.fill_row([*x, *y, *z], line);
             // Most rows have none, which is seen without a branch at each voxel.
             if line.iter().fold(true, |all, speed| all & speed.is_finite()) {
@@ -41,11 +45,17 @@ impl<'a, S: SpeedSource + ?Sized> Speeds<'a, S> {
             }
             let place = line.iter().position(|speed| !speed.is_finite())?;
             Some(([*x + place, *y, *z], line[place]))
-        });
+        };
+        let bad = if window.cell_count() < SHARED_SPEEDS {
+            lines.iter_mut().find_map(read)
+        } else {
+            lines.par_iter_mut().find_map_first(read)
+        };
         if let Some((index, speed)) = bad {
             let (value, requirement) = (f64::from(speed), "every voxel must be finite");
             return Err(ImagingError::InvalidVoxel { operation: OPERATION, index, value, requirement }.into());
         }
+        window.go_on_beyond(&mut speeds);
         Ok(Self { source, window, speeds })
     }
 
@@ -104,30 +114,32 @@ impl<'a, S: SpeedSource + ?Sized> Speeds<'a, S> {
     }
 }
 
-/// The cells of a block of places, and the speeds at their corners.
-struct Corners {
-    /// The position of the first corner.
-    first: [u32; BLOCK],
-    /// 1 where all corners lie in the window, each behind the one before, as nearly everywhere, and 0 elsewhere.
-    is_common: [u64; BLOCK],
-    fractions: [Numbers; 3],
-    /// At the corners in raster order, two beside each other at a time.
-    speeds: [[[f32; 2]; BLOCK]; 4],
+/// The speed between the corners of a cell, which are in raster order.
+#[inline(always)]
+fn between(corners: [f32; 8], fractions: [f64; 3]) -> f64 {
+    let between = |low: f64, high: f64, fraction: f64| low + (high - low) * fraction;
+    let row = |first: usize| between(f64::from(corners[first]), f64::from(corners[first + 1]), fractions[0]);
+    let plane = |first: usize| between(row(first), row(first + 2), fractions[1]);
+    between(plane(0), plane(4), fractions[2])
 }
 
-impl Corners {
-    /// Finds the cells around the places `offsets` before the positions of a block.
+/// The cells around a block of places.
+struct CellBlock {
+    /// The position of the first corner.
+    first: [u32; BLOCK],
+    /// 1 where all corners lie in the window, as nearly everywhere, and 0 elsewhere.
+    is_common: [u64; BLOCK],
+    fractions: [Numbers; 3],
+}
+
+impl CellBlock {
+    /// The cells around the places `offsets` voxels (x, y, z) before the positions of a block, in an image of `D` dimensions.
     #[inline(always)]
-    fn find<const D: usize>(
-        &mut self,
-        window: &Window,
-        image: [usize; 3],
-        block: &[u32; BLOCK],
-        offsets: &[Numbers; 3],
-    ) {
+    fn around<const D: usize>(window: &Window, block: &[u32; BLOCK], offsets: &[Numbers; 3]) -> Self {
+        let mut cells = Self { first: [0; BLOCK], is_common: [0; BLOCK], fractions: [[0.0; BLOCK]; 3] };
         let strides = window.strides().map(|stride| stride as f64);
-        let (start, end) = (window.part().start().map(|n| n as f64), window.part().end().map(|n| n as f64));
-        let last_place = image.map(|n| n as f64 - 0.5);
+        let start = window.part().start().map(|n| n as f64);
+        let [lowest, highest] = window.places();
         // A number of cells and a half is far enough from a multiple of a row for a product to find the row.
         let (rows, slices) = (1.0 / strides[1], 1.0 / strides[2]);
         for lane in 0..BLOCK {
@@ -135,57 +147,46 @@ impl Corners {
             let slice = ((position + 0.5) * slices).floor();
             let in_slice = position - slice * strides[2];
             let row = ((in_slice + 0.5) * rows).floor();
-            let cell = [in_slice - row * strides[1], row, slice];
-            let (mut is_common, mut first) = (true, 0.0);
+            let voxel = [in_slice - row * strides[1], row, slice];
+            let (mut is_common, mut first) = (true, if D == 2 { strides[2] } else { 0.0 });
             for axis in 0..D {
-                let place = cell[axis] + (start[axis] - 1.0) - offsets[axis][lane];
-                let floor = place.floor();
-                let low = if floor > 0.0 { floor } else { 0.0 };
-                let between = place - low;
-                self.fractions[axis][lane] = if between > 0.0 { between } else { 0.0 };
-                is_common &=
-                    (place >= -0.5) & (place < last_place[axis]) & (low >= start[axis]) & (low + 1.0 < end[axis]);
+                let place = voxel[axis] + (start[axis] - 1.0) - offsets[axis][lane];
+                let low = place.floor();
+                cells.fractions[axis][lane] = place - low;
+                is_common &= (place >= lowest[axis]) & (place < highest[axis]);
                 first += (low - start[axis] + 1.0) * strides[axis];
             }
-            if D == 2 {
-                first += strides[2];
-            }
-            self.is_common[lane] = u64::from(is_common);
+            cells.is_common[lane] = u64::from(is_common);
             let first = if is_common { first } else { position };
             // From 2⁵² on, doubles are whole numbers whose lowest bits are those of the number above 2⁵².
-            self.first[lane] = (first + 4_503_599_627_370_496.0).to_bits() as u32;
+            cells.first[lane] = (first + 4_503_599_627_370_496.0).to_bits() as u32;
         }
+        cells
     }
 }
 
 impl<S: SpeedSource + ?Sized> SpeedSamples for Speeds<'_, S> {
     #[inline(always)]
     fn speeds<const D: usize>(&self, block: &[u32; BLOCK], offsets: &[Numbers; 3], speeds: &mut Numbers) {
-        let [_, row, slice] = self.window.strides().map(|stride| stride as u32 as usize);
+        let [_, row, slice] = self.window.strides();
         let slice = if D == 2 { 0 } else { slice };
-        let mut corners = Corners {
-            first: [0; BLOCK],
-            is_common: [0; BLOCK],
-            fractions: [[0.0; BLOCK]; 3],
-            speeds: [[[0.0; 2]; BLOCK]; 4],
-        };
-        corners.find::<D>(&self.window, self.source.geometry().size(), block, offsets);
-        for (lane, &first) in corners.first.iter().enumerate() {
-            let cell = &self.speeds[first as usize..][..slice + row + 2];
-            for (pair, step) in [0, row, slice, slice + row].into_iter().enumerate() {
-                corners.speeds[pair][lane] = [cell[step], cell[step + 1]];
-            }
-        }
-        if corners.is_common.iter().sum::<u64>() < BLOCK as u64 {
-            self.read_uncommon(block, offsets, &mut corners);
-        }
-        let between = |low: f64, high: f64, fraction: f64| low + (high - low) * fraction;
+        // Views of one length that each begin at another corner: one check of a place serves all of them, and the compiler
+        // sees that none is left to do.
+        let count = ((self.speeds.len() - slice - row - 1) as u32).max(1);
+        let view = |start: usize| &self.speeds[start..][..count as usize];
+        let [a, b, c, d] = [view(0), view(1), view(row), view(row + 1)];
+        let [e, f, g, h] = [view(slice), view(slice + 1), view(slice + row), view(slice + row + 1)];
+        let cells = CellBlock::around::<D>(&self.window, block, offsets);
         for lane in 0..BLOCK {
-            let at = |corner: usize| f64::from(corners.speeds[corner / 2][lane][corner % 2]);
-            let fraction = |axis: usize| corners.fractions[axis][lane];
-            let row = |first: usize| between(at(first), at(first + 1), fraction(0));
-            let plane = |first: usize| between(row(first), row(first + 2), fraction(1));
-            speeds[lane] = between(plane(0), plane(4), fraction(2));
+            let first = cells.first[lane];
+            let i = (if first < count { first } else { 0 }) as usize;
+            let fractions = [cells.fractions[0][lane], cells.fractions[1][lane], cells.fractions[2][lane]];
+            speeds[lane] = between([a[i], b[i], c[i], d[i], e[i], f[i], g[i], h[i]], fractions);
+        }
+        if cells.is_common.iter().sum::<u64>() < BLOCK as u64 {
+            for lane in (0..BLOCK).filter(|&lane| cells.is_common[lane] == 0) {
+                speeds[lane] = self.speed_beside(block[lane], offsets.each_ref().map(|offsets| offsets[lane]));
+            }
         }
     }
 
@@ -212,20 +213,11 @@ impl<S: SpeedSource + ?Sized> SpeedSamples for Speeds<'_, S> {
 }
 
 impl<S: SpeedSource + ?Sized> Speeds<'_, S> {
-    /// Reads the corners of the places of a block that leave the window or the image.
+    /// The speed `offset` voxels (x, y, z) before a position, at a place that may leave the window or the image.
     #[cold]
-    fn read_uncommon(&self, block: &[u32; BLOCK], offsets: &[Numbers; 3], corners: &mut Corners) {
-        for lane in (0..BLOCK).filter(|&lane| corners.is_common[lane] == 0) {
-            let voxel = self.window.voxel(block[lane] as usize);
-            let Cell { corners: [xs, ys, zs], fractions } =
-                self.cell(voxel, offsets.each_ref().map(|offsets| offsets[lane]));
-            for axis in 0..3 {
-                corners.fractions[axis][lane] = fractions[axis];
-            }
-            for corner in 0..8 {
-                let voxel = [xs[corner & 1], ys[corner >> 1 & 1], zs[corner >> 2]];
-                corners.speeds[corner / 2][lane][corner % 2] = self.at(voxel);
-            }
-        }
+    fn speed_beside(&self, position: u32, offset: [f64; 3]) -> f64 {
+        let Cell { corners: [xs, ys, zs], fractions } = self.cell(self.window.voxel(position as usize), offset);
+        let corner = |corner: usize| self.at([xs[corner & 1], ys[corner >> 1 & 1], zs[corner >> 2]]);
+        between([0, 1, 2, 3, 4, 5, 6, 7].map(corner), fractions)
     }
 }

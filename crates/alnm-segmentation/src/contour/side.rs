@@ -31,20 +31,21 @@ impl Side {
         [self.near.name, self.second.name]
     }
 
-    /// Sets the values of the layer beside the active one, whose values are shown. Voxels without an active neighbour
-    /// go into the second layer.
-    pub(super) fn spread_near(&mut self, cells: &mut Cells, strides: [usize; 3]) {
-        for position in self.near.set_values(self.step, cells, strides) {
-            self.second.add(position, cells);
-        }
+    /// Finds the nearest active values beside the near layer; the active layer is shown.
+    pub(super) fn find_nearest_active(&mut self, cells: &Cells, strides: [usize; 3]) {
+        self.near.find_nearest(self.step, cells, strides);
     }
 
-    /// Sets the values of the second layer. Voxels without a neighbour in the layer before leave the layers.
-    pub(super) fn spread_second(&mut self, cells: &mut Cells, strides: [usize; 3]) {
-        cells.show(&self.near.voxels);
-        for position in self.second.set_values(self.step, cells, strides) {
+    /// Sets the values of both layers from the nearest active ones that were found. Voxels of the near layer without an
+    /// active neighbour go into the second layer, and those of that one without a neighbour in the near layer leave both.
+    pub(super) fn spread(&mut self, cells: &mut Cells, strides: [usize; 3]) {
+        for &position in self.near.settle::<true>(self.step, cells) {
+            self.second.add(position, cells);
+        }
+        self.second.find_nearest(self.step, cells, strides);
+        cells.hide(&self.near.voxels);
+        for &position in self.second.settle::<false>(self.step, cells) {
             cells.statuses[position as usize] = Status::Far;
         }
-        cells.hide(&self.near.voxels);
     }
 }

@@ -18,7 +18,7 @@ use super::equation::{LargestChange, LevelSetEquation, Workspace};
 use super::layer::{Layer, SHARED_VOXELS};
 use super::samples::Speeds;
 use super::side::Side;
-use super::stencils::BLOCK;
+use super::stencils::{BLOCK, Views};
 use super::window::Window;
 use crate::error::Result;
 use crate::speed::SpeedSource;
@@ -26,6 +26,9 @@ use crate::speed::SpeedSource;
 /// Voxels between the layers and the end of the window, and between the first region and the first window's end.
 const MARGIN: usize = 4;
 const FIRST_MARGIN: usize = 10;
+
+/// When the window grows it grows on all axes on which there are fewer voxels between the layers and its end.
+const SCARCE: usize = MARGIN + 4;
 
 /// Active voxels that one task computes, where threads share them.
 const CHUNK: usize = 16 * BLOCK;
@@ -40,7 +43,8 @@ pub(super) struct SparseField<'a, S: ?Sized> {
     active: Layer,
     inside: Side,
     outside: Side,
-    /// Changes of the active voxels in unit time.
+    /// The values of the active voxels before an iteration and their changes in unit time.
+    values: Vec<f64>,
     changes: Vec<f64>,
     /// The difference of neighbouring layers, which is the smallest spacing.
     step: f64,
@@ -48,7 +52,8 @@ pub(super) struct SparseField<'a, S: ?Sized> {
     core: usize,
     /// Whether the contour began beside the border of the image, to which no other comes.
     has_border: bool,
-    must_grow: bool,
+    /// Voxels on each axis between the layers and the end of the window, since that one has grown.
+    room: [usize; 3],
 }
 
 /// What an iteration did.
@@ -79,44 +84,32 @@ impl<'a, S: SpeedSource + ?Sized> SparseField<'a, S> {
     ) -> Result<Self> {
         let image = source.geometry().size();
         let window = Window::new(region.grown(FIRST_MARGIN, image), image);
-        let (step, dimension) = (equation.smallest_spacing(), equation.dimension());
-        let cells = Cells::far(&window, dimension, 0.0);
-        let mut sign = vec![1.0; window.cell_count()];
-        for (row, [x, y, z]) in window.rows() {
-            for (i, sign) in sign[row..][..window.part().size()[0]].iter_mut().enumerate() {
-                *sign = if is_inside([x + i, y, z]) { -1.0 } else { 1.0 };
+        let step = equation.smallest_spacing();
+        let mut inside = vec![false; window.cell_count()];
+        for (row, [x, y, z]) in window.rows_of(region) {
+            for (i, inside) in inside[row..][..region.size()[0]].iter_mut().enumerate() {
+                *inside = is_inside([x + i, y, z]);
             }
         }
         let mut field = Self {
+            cells: Cells::far(&window, equation.dimension(), far(&equation)),
             equation,
             speeds: Speeds::read(source, window)?,
-            cells,
             active: Layer::new(Status::Active),
             inside: Side::inside(step),
             outside: Side::outside(step),
+            values: Vec::new(),
             changes: Vec::new(),
             step,
             core: 0,
             has_border: false,
-            must_grow: false,
+            room: [usize::MAX; 3],
         };
-        field.find_layers(&sign);
-        field.set_active_values(&sign);
+        field.find_layers(region, &inside);
+        field.set_active_values(&inside);
         field.spread();
-        let far = field.far();
-        for ((value, status), sign) in field.cells.values.iter_mut().zip(&field.cells.statuses).zip(&sign) {
-            if matches!(status, Status::Far | Status::Border) {
-                *value = far * sign;
-            }
-        }
-        let is_core = |position: &usize| sign[*position] < 0.0 && field.cells.statuses[*position] != Status::Active;
-        field.core = (0..sign.len()).filter(is_core).count();
+        field.fill_core(&inside);
         Ok(field)
-    }
-
-    /// The value of voxels in no layer.
-    fn far(&self) -> f64 {
-        (self.equation.dimension() as f64 + 1.0) * self.step
     }
 
     fn window(&self) -> &Window {
@@ -128,27 +121,26 @@ impl<'a, S: SpeedSource + ?Sized> SparseField<'a, S> {
     }
 
     /// The active voxels, whose neighbour behind them on an axis lies on the other side, and the layers around them.
-    fn find_layers(&mut self, sign: &[f64]) {
+    fn find_layers(&mut self, region: &VoxelBox, inside: &[bool]) {
         let neighbours = self.neighbours();
         let (window, dimension) = (self.speeds.window(), self.equation.dimension());
         let cells = &mut self.cells;
         let strides = window.strides();
-        let exists: Vec<bool> = cells.statuses.iter().map(|&status| status != Status::Outside).collect();
-        let is_crossing = |position: usize| {
-            let mut behind = strides[..dimension].iter().map(|&stride| position + stride);
-            behind.any(|there| exists[there] && sign[position] * sign[there] < 0.0)
-        };
-        let crossings: Vec<bool> = (0..sign.len()).map(|position| exists[position] && is_crossing(position)).collect();
-        for (row, _) in window.rows() {
-            for i in (0..window.part().size()[0]).filter(|i| crossings[row + i]) {
-                let position = (row + i) as u32;
-                self.active.add(position, cells);
-                for neighbour in neighbours.of(position).filter(|&there| exists[there] && !crossings[there]) {
-                    let side = if sign[neighbour] < 0.0 { &mut self.inside } else { &mut self.outside };
-                    if cells.statuses[neighbour] != side.near.name {
-                        side.near.add(neighbour as u32, cells);
-                    }
+        // A surface lies nowhere but in the region and a voxel before it.
+        let around = region.grown(1, window.image());
+        for (row, _) in window.rows_of(&around) {
+            for position in row..row + around.size()[0] {
+                let behind = strides[..dimension].iter().map(|&stride| position + stride);
+                let mut existing = behind.filter(|&there| cells.statuses[there] != Status::Outside);
+                if existing.any(|there| inside[there] != inside[position]) {
+                    self.active.add(position as u32, cells);
                 }
+            }
+        }
+        for neighbour in self.active.voxels.iter().flat_map(|&position| neighbours.of(position)) {
+            let side = if inside[neighbour] { &mut self.inside } else { &mut self.outside };
+            if matches!(cells.statuses[neighbour], Status::Far | Status::Border) {
+                side.near.add(neighbour as u32, cells);
             }
         }
         let sides = [&mut self.inside, &mut self.outside];
@@ -165,15 +157,16 @@ impl<'a, S: SpeedSource + ?Sized> SparseField<'a, S> {
     }
 
     /// The distance of the zero from the active voxels, as far as signs on either side tell it.
-    fn set_active_values(&mut self, sign: &[f64]) {
+    fn set_active_values(&mut self, inside: &[bool]) {
+        let sign = |position: usize| if inside[position] { -1.0 } else { 1.0 };
         let smallest_norm = 1e-6 * self.step;
         let half = self.step / 2.0;
         let (strides, scales) = (self.window().strides(), self.equation.scales());
         for &position in &self.active.voxels {
             let position = position as usize;
-            let here = sign[position];
+            let here: f64 = sign(position);
             let there = |neighbour: usize| {
-                if self.cells.statuses[neighbour] == Status::Outside { here } else { sign[neighbour] }
+                if self.cells.statuses[neighbour] == Status::Outside { here } else { sign(neighbour) }
             };
             let mut squared = 0.0;
             for axis in 0..self.equation.dimension() {
@@ -184,6 +177,18 @@ impl<'a, S: SpeedSource + ?Sized> SparseField<'a, S> {
             }
             let length = squared.sqrt() + smallest_norm;
             self.cells.values[position] = (here / length).clamp(-half, half);
+        }
+    }
+
+    /// Counts the voxels inside that are not active, and sets the values of those in no layer.
+    fn fill_core(&mut self, inside: &[bool]) {
+        let far = far(&self.equation);
+        for position in (0..inside.len()).filter(|&position| inside[position]) {
+            let status = self.cells.statuses[position];
+            self.core += usize::from(status != Status::Active);
+            if matches!(status, Status::Far | Status::Border) {
+                self.cells.values[position] = -far;
+            }
         }
     }
 
@@ -200,42 +205,55 @@ impl<'a, S: SpeedSource + ?Sized> SparseField<'a, S> {
         let rms_change = leaving.rms_change;
         self.move_layers(leaving);
         self.spread();
-        if self.must_grow {
+        if self.room.iter().any(|&room| room < MARGIN) {
             self.grow()?;
         }
         Ok(Moved { rms_change, core: self.core, active: self.active.voxels.len() })
     }
 
-    /// The change of each active voxel in unit time.
+    /// The value and the change in unit time of each active voxel.
     fn find_changes(&mut self) -> LargestChange {
-        let mut changes = std::mem::take(&mut self.changes);
+        if self.has_border {
+            self.cells.go_on_beyond_border(&self.active.voxels, &self.window().strides()[..self.equation.dimension()]);
+        }
+        let (mut values, mut changes) = (std::mem::take(&mut self.values), std::mem::take(&mut self.changes));
+        values.resize(self.active.voxels.len(), 0.0);
         changes.resize(self.active.voxels.len(), 0.0);
-        let of_chunk = |(voxels, changes): (&[u32], &mut [f64])| match self.equation.dimension() {
-            2 => self.find_changes_of::<2>(voxels, changes),
-            _ => self.find_changes_of::<3>(voxels, changes),
+        let of_chunk = |((voxels, values), changes): ((&[u32], &mut [f64]), &mut [f64])| match self.equation.dimension()
+        {
+            2 => self.find_changes_of::<2>(voxels, values, changes),
+            _ => self.find_changes_of::<3>(voxels, values, changes),
         };
         let largest = if !self.is_shared() {
-            of_chunk((&self.active.voxels, &mut changes))
+            of_chunk(((&self.active.voxels, &mut values), &mut changes))
         } else {
-            let chunks = self.active.voxels.par_chunks(CHUNK).zip(changes.par_chunks_mut(CHUNK));
+            let voxels = self.active.voxels.par_chunks(CHUNK).zip(values.par_chunks_mut(CHUNK));
+            let chunks = voxels.zip(changes.par_chunks_mut(CHUNK));
             chunks.map(of_chunk).reduce(LargestChange::default, LargestChange::max)
         };
-        self.changes = changes;
+        (self.values, self.changes) = (values, changes);
         largest
     }
 
-    /// The changes of voxels of an image of `D` dimensions.
-    fn find_changes_of<const D: usize>(&self, voxels: &[u32], changes: &mut [f64]) -> LargestChange {
+    /// The values and changes of voxels of an image of `D` dimensions.
+    fn find_changes_of<const D: usize>(
+        &self,
+        voxels: &[u32],
+        values: &mut [f64],
+        changes: &mut [f64],
+    ) -> LargestChange {
         let mut work = Workspace::new();
         let mut largest = LargestChange::default();
         let strides = self.window().strides();
         vectorised!(pulp::Arch::new(), {
-            for (voxels, changes) in voxels.chunks(BLOCK).zip(changes.chunks_mut(BLOCK)) {
+            let views = Views::new::<D>(&self.cells.values, strides);
+            let results = values.chunks_mut(BLOCK).zip(changes.chunks_mut(BLOCK));
+            for (voxels, (values, changes)) in voxels.chunks(BLOCK).zip(results) {
                 // A block that is not full is filled with a voxel that it has.
                 let mut block = [voxels[0]; BLOCK];
                 block[..voxels.len()].copy_from_slice(voxels);
-                work.stencils.read::<D>(&self.cells, strides, &block, self.has_border);
-                largest = largest.max(self.equation.changes::<D>(&block, &self.speeds, &mut work));
+                largest = largest.max(self.equation.changes::<D>(&block, &views, &self.speeds, &mut work));
+                values.copy_from_slice(&work.centre[..voxels.len()]);
                 changes.copy_from_slice(&work.changes[..voxels.len()]);
             }
         });
@@ -249,42 +267,45 @@ impl<'a, S: SpeedSource + ?Sized> SparseField<'a, S> {
         let half = self.step / 2.0;
         let mut active = std::mem::take(&mut self.active.voxels);
         let mut kept = active.len();
-        let (mut squared, mut moved) = (0.0, 0_usize);
         let mut leaving = Leaving::default();
+        for (value, change) in self.values.iter_mut().zip(&mut self.changes) {
+            let old = *value;
+            *value += time_step * *change;
+            *change = *value - old;
+        }
+        let mut moved = active.len();
         for i in (0..active.len()).rev() {
-            let position = active[i];
-            let old = self.cells.values[position as usize];
-            let value = old + time_step * self.changes[i];
+            let (position, value) = (active[i], self.values[i]);
             let leaves = value >= half || value < -half;
-            let (status, opposite) =
-                if value >= half { (Status::Rising, Status::Sinking) } else { (Status::Sinking, Status::Rising) };
-            // A voxel that leaves between neighbours that leave to the other side would tear a hole; it stays as it is.
-            if leaves && neighbours.of(position).any(|neighbour| self.cells.statuses[neighbour] == opposite) {
+            if !leaves {
+                self.cells.values[position as usize] = value;
                 kept -= 1;
                 active[kept] = position;
                 continue;
             }
-            squared += (value - old).powi(2);
-            moved += 1;
-            if leaves {
-                self.leave(position, value, status);
-                (if status == Status::Rising { &mut leaving.rising } else { &mut leaving.sinking }).push(position);
-            } else {
-                self.cells.values[position as usize] = value;
+            let is_rising = value >= half;
+            let opposite = if is_rising { Status::Sinking } else { Status::Rising };
+            // A voxel that leaves between neighbours that leave to the other side would tear a hole; it stays as it is.
+            if neighbours.of(position).any(|neighbour| self.cells.statuses[neighbour] == opposite) {
+                self.changes[i] = 0.0;
+                moved -= 1;
                 kept -= 1;
                 active[kept] = position;
+            } else {
+                self.leave(position, value, is_rising);
+                (if is_rising { &mut leaving.rising } else { &mut leaving.sinking }).push(position);
             }
         }
         active.drain(..kept);
         self.active.voxels = active;
+        let squared = self.changes.iter().rev().fold(0.0, |sum, change| sum + change * change);
         leaving.rms_change = if moved == 0 { 0.0 } else { (squared / moved as f64).sqrt() };
         leaving
     }
 
     /// Marks an active voxel that leaves its layer, and sets its neighbours that follow it into the layer.
-    fn leave(&mut self, position: u32, value: f64, status: Status) {
+    fn leave(&mut self, position: u32, value: f64, is_rising: bool) {
         let half = self.step / 2.0;
-        let is_rising = status == Status::Rising;
         let (follows, following) = if is_rising {
             (self.inside.near.name, value - self.step)
         } else {
@@ -298,7 +319,7 @@ impl<'a, S: SpeedSource + ?Sized> SparseField<'a, S> {
             let moves = (self.cells.statuses[neighbour] == follows) & is_nearer;
             *value = f64::from_bits(select_unpredictable(moves, following.to_bits(), value.to_bits()));
         }
-        self.cells.statuses[position as usize] = status;
+        self.cells.statuses[position as usize] = if is_rising { Status::Rising } else { Status::Sinking };
     }
 
     /// Moves the voxels that leave the active layer into those beside it, and the voxels behind them one layer on.
@@ -319,7 +340,8 @@ impl<'a, S: SpeedSource + ?Sized> SparseField<'a, S> {
         for (voxels, side) in [(rising, inside), (sinking, outside)] {
             for position in voxels {
                 side.second.add(position, cells);
-                self.must_grow |= window.is_near_end(window.voxel(position as usize), MARGIN);
+                let room = window.room(window.voxel(position as usize));
+                self.room = std::array::from_fn(|axis| self.room[axis].min(room[axis]));
             }
         }
     }
@@ -328,20 +350,20 @@ impl<'a, S: SpeedSource + ?Sized> SparseField<'a, S> {
     fn spread(&mut self) {
         let strides = self.window().strides();
         self.cells.show(&self.active.voxels);
-        self.inside.spread_near(&mut self.cells, strides);
-        self.outside.spread_near(&mut self.cells, strides);
+        self.inside.find_nearest_active(&self.cells, strides);
+        self.outside.find_nearest_active(&self.cells, strides);
         self.cells.hide(&self.active.voxels);
-        self.inside.spread_second(&mut self.cells, strides);
-        self.outside.spread_second(&mut self.cells, strides);
+        self.inside.spread(&mut self.cells, strides);
+        self.outside.spread(&mut self.cells, strides);
     }
 
-    /// Makes the window larger.
+    /// Makes the window larger where the layers come near its end.
     fn grow(&mut self) -> Result<()> {
         let old = self.window().clone();
-        let window = old.grown();
-        let mut cells = Cells::far(&window, self.equation.dimension(), self.far());
+        let window = old.grown(self.room.map(|room| room < SCARCE));
+        let mut cells = Cells::far(&window, self.equation.dimension(), far(&self.equation));
         let width = old.part().size()[0];
-        for (row, voxel) in old.rows() {
+        for (row, voxel) in old.rows_of(old.part()) {
             let new = window.position(voxel);
             cells.values[new..][..width].copy_from_slice(&self.cells.values[row..][..width]);
             cells.statuses[new..][..width].copy_from_slice(&self.cells.statuses[row..][..width]);
@@ -355,16 +377,20 @@ impl<'a, S: SpeedSource + ?Sized> SparseField<'a, S> {
         }
         self.cells = cells;
         self.speeds = self.speeds.of_window(window)?;
-        self.must_grow = false;
+        self.room = [usize::MAX; 3];
         Ok(())
     }
 
-    /// Calls `visit` with each voxel (x, y, z) of the image whose value is 0 or less.
-    pub(super) fn for_each_inside(&self, mut visit: impl FnMut([usize; 3])) {
-        for (row, [x, y, z]) in self.window().rows() {
-            for i in (0..self.window().part().size()[0]).filter(|i| self.cells.values[row + i] <= 0.0) {
-                visit([x + i, y, z]);
-            }
+    /// Calls `visit` with the values of each row along x of the window and its first voxel (x, y, z).
+    pub(super) fn for_each_row(&self, mut visit: impl FnMut([usize; 3], &[f64])) {
+        let width = self.window().part().size()[0];
+        for (row, voxel) in self.window().rows_of(self.window().part()) {
+            visit(voxel, &self.cells.values[row..][..width]);
         }
     }
+}
+
+/// The value of voxels outside that are in no layer. Inside it is negative.
+fn far(equation: &LevelSetEquation) -> f64 {
+    (equation.dimension() as f64 + 1.0) * equation.smallest_spacing()
 }

@@ -1,6 +1,4 @@
-//! The values of the level set around voxels of the contour, side by side.
-
-use super::cells::{Cells, Status};
+//! The values of the level set around voxels of the contour.
 
 /// Voxels whose change is computed at a time, by loops over all of them that the compiler turns into vector
 /// instructions.
@@ -12,100 +10,72 @@ pub(super) type Numbers = [f64; BLOCK];
 /// The pairs of axes of mixed derivatives.
 pub(super) const PAIRS: [[usize; 2]; 3] = [[0, 1], [0, 2], [1, 2]];
 
-/// The values of the level set at the voxels of a block and at those neighbours that derivatives need.
-#[derive(Debug)]
-pub(super) struct Stencils {
-    pub(super) centre: Numbers,
+/// The values of the level set at a voxel and at those neighbours that derivatives need.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Stencil {
+    pub(super) centre: f64,
     /// Before and behind the voxel on each axis (x, y, z).
-    pub(super) faces: [[Numbers; 2]; 3],
+    pub(super) faces: [[f64; 2]; 3],
     /// For each of [`PAIRS`] before both axes, before the first and behind the second, behind the first and before the
     /// second, and behind both.
-    pub(super) edges: [[Numbers; 4]; 3],
+    pub(super) edges: [[f64; 4]; 3],
 }
 
-impl Stencils {
-    pub(super) fn new() -> Self {
-        Self { centre: [0.0; BLOCK], faces: [[[0.0; BLOCK]; 2]; 3], edges: [[[0.0; BLOCK]; 4]; 3] }
-    }
+/// The values of the cells of a window as each voxel of a stencil sees them: views of one length, which differ in where
+/// they begin. One check of a place serves all of them, and the compiler sees that none is left to do.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Views<'a> {
+    centre: &'a [f64],
+    faces: [[&'a [f64]; 2]; 3],
+    edges: [[&'a [f64]; 4]; 3],
+    /// The first position that has all of its stencil in the window.
+    first: u32,
+    /// Positions from there to the last one that has.
+    count: u32,
+}
 
-    /// The values before and behind a voxel on an axis (x, y, z).
+impl<'a> Views<'a> {
+    /// Views of the values of a window in an image of `D` dimensions.
     #[inline(always)]
-    pub(super) fn beside(&self, axis: usize, lane: usize) -> [f64; 2] {
-        let [before, behind] = &self.faces[axis];
-        [before[lane], behind[lane]]
-    }
-
-    /// The values at the edges of a voxel, for one of [`PAIRS`].
-    #[inline(always)]
-    pub(super) fn edges_of(&self, pair: usize, lane: usize) -> [f64; 4] {
-        let [aa, ab, ba, bb] = &self.edges[pair];
-        [aa[lane], ab[lane], ba[lane], bb[lane]]
-    }
-
-    /// Reads the values around the voxels of a block in an image of `D` dimensions. `has_border` says whether any of
-    /// them may lie on the border of the image.
-    #[inline(always)]
-    pub(super) fn read<const D: usize>(
-        &mut self,
-        cells: &Cells,
-        strides: [usize; 3],
-        block: &[u32; BLOCK],
-        has_border: bool,
-    ) {
-        for (lane, &position) in block.iter().enumerate() {
-            if has_border {
-                self.read_beside_border::<D>(cells, strides, position as usize, lane);
-            } else {
-                self.read_one::<D>(&cells.values, strides, position as usize, lane);
-            }
+    pub(super) fn new<const D: usize>(values: &'a [f64], strides: [usize; 3]) -> Self {
+        let first = strides[D - 1] + strides[D - 2];
+        // Not 0, or the compiler would not see that place 0 is in the views.
+        let count = ((values.len() - 2 * first) as u32).max(1);
+        let view = |x: isize, y: isize, z: isize| {
+            // The axes of a slice have no neighbours on the third.
+            let z = if D == 3 { z } else { 0 };
+            let step = x + y * strides[1] as isize + z * strides[2] as isize;
+            &values[first.wrapping_add_signed(step)..][..count as usize]
+        };
+        Self {
+            centre: view(0, 0, 0),
+            faces: [[view(-1, 0, 0), view(1, 0, 0)], [view(0, -1, 0), view(0, 1, 0)], [view(0, 0, -1), view(0, 0, 1)]],
+            edges: [
+                [view(-1, -1, 0), view(-1, 1, 0), view(1, -1, 0), view(1, 1, 0)],
+                [view(-1, 0, -1), view(-1, 0, 1), view(1, 0, -1), view(1, 0, 1)],
+                [view(0, -1, -1), view(0, -1, 1), view(0, 1, -1), view(0, 1, 1)],
+            ],
+            first: first as u32,
+            count,
         }
     }
+}
 
-    /// Reads the values around a voxel, whose neighbours all lie in the image.
+impl Views<'_> {
+    /// The values around a position that has all of its stencil in the window.
     #[inline(always)]
-    fn read_one<const D: usize>(&mut self, values: &[f64], [_, row, slice]: [usize; 3], position: usize, lane: usize) {
-        let row = row as u32 as usize;
-        // From a row and a voxel before a place to as far behind it. The compiler sees that all indices lie in there.
-        let rows = |place: usize| &values[place - row - 1..][..2 * row + 3];
-        let here = rows(position);
-        self.centre[lane] = here[row + 1];
-        self.faces[0][0][lane] = here[row];
-        self.faces[0][1][lane] = here[row + 2];
-        self.faces[1][0][lane] = here[1];
-        self.faces[1][1][lane] = here[2 * row + 1];
-        self.edges[0][0][lane] = here[0];
-        self.edges[0][1][lane] = here[2 * row];
-        self.edges[0][2][lane] = here[2];
-        self.edges[0][3][lane] = here[2 * row + 2];
-        if D == 3 {
-            for (side, there) in [rows(position - slice), rows(position + slice)].into_iter().enumerate() {
-                self.faces[2][side][lane] = there[row + 1];
-                self.edges[1][side][lane] = there[row];
-                self.edges[1][2 + side][lane] = there[row + 2];
-                self.edges[2][side][lane] = there[1];
-                self.edges[2][2 + side][lane] = there[2 * row + 1];
-            }
-        }
-    }
-
-    /// As [`Stencils::read_one`] for a voxel that may lie on the border of the image, beyond which values go on as they
-    /// are there.
-    #[cold]
-    fn read_beside_border<const D: usize>(&mut self, cells: &Cells, strides: [usize; 3], position: usize, lane: usize) {
-        let within = |there: usize| if cells.statuses[there] == Status::Outside { position } else { there };
-        let faces = strides.map(|stride| [within(position - stride), within(position + stride)]);
-        self.centre[lane] = cells.values[position];
-        for axis in 0..D {
-            for side in 0..2 {
-                self.faces[axis][side][lane] = cells.values[faces[axis][side]];
-            }
-        }
-        for (pair, [i, j]) in PAIRS.into_iter().enumerate().take(D * (D - 1) / 2) {
-            for corner in 0..4 {
-                // The steps on both axes one after the other.
-                let there = faces[i][corner / 2] + faces[j][corner % 2] - position;
-                self.edges[pair][corner][lane] = cells.values[there];
-            }
+    pub(super) fn stencil(&self, position: u32) -> Stencil {
+        let Self { centre, faces: [[x0, x1], [y0, y1], [z0, z1]], edges: [xy, xz, yz], first, count } = self;
+        let place = position.wrapping_sub(*first);
+        let i = (if place < *count { place } else { 0 }) as usize;
+        Stencil {
+            centre: centre[i],
+            faces: [[x0[i], x1[i]], [y0[i], y1[i]], [z0[i], z1[i]]],
+            edges: [
+                [xy[0][i], xy[1][i], xy[2][i], xy[3][i]],
+                [xz[0][i], xz[1][i], xz[2][i], xz[3][i]],
+                [yz[0][i], yz[1][i], yz[2][i], yz[3][i]],
+            ],
         }
     }
 }

@@ -23,6 +23,11 @@ impl Window {
         &self.part
     }
 
+    /// Voxels of the image along x, y and z.
+    pub(super) fn image(&self) -> [usize; 3] {
+        self.image
+    }
+
     pub(super) fn cell_count(&self) -> usize {
         self.cells.iter().product()
     }
@@ -46,22 +51,17 @@ impl Window {
         (0..3).map(|axis| (voxel[axis] + 1 - start[axis]) * strides[axis]).sum()
     }
 
-    /// The positions of each row of the box, with its first voxel (x, y, z).
-    pub(super) fn rows(&self) -> impl Iterator<Item = (usize, [usize; 3])> + '_ {
-        let [x, y, z] = self.part.start();
-        let [_, rows, slices] = self.part.size();
-        (z..z + slices).flat_map(move |z| {
-            (y..y + rows).map(move |y| {
-                let voxel = [x, y, z];
-                (self.position(voxel), voxel)
-            })
-        })
+    /// The positions of the rows of a box inside of this one, with the first voxel (x, y, z) of each.
+    pub(super) fn rows_of(&self, part: &VoxelBox) -> impl Iterator<Item = (usize, [usize; 3])> + use<> {
+        let ([x, y, z], [_, rows, slices]) = (part.start(), part.size());
+        let ([_, stride, slice], first) = (self.strides(), self.position(part.start()));
+        (0..slices).flat_map(move |k| (0..rows).map(move |j| (first + k * slice + j * stride, [x, y + j, z + k])))
     }
 
     /// The rows of the box in one number for each cell, with the first voxel (x, y, z) of each.
     pub(super) fn split_rows<'a, T>(&self, mut cells: &'a mut [T]) -> Vec<([usize; 3], &'a mut [T])> {
         let (width, mut passed) = (self.part.size()[0], 0);
-        let rows = self.rows().map(|(row, voxel)| {
+        let rows = self.rows_of(&self.part).map(|(row, voxel)| {
             let (_, from_row) = std::mem::take(&mut cells).split_at_mut(row - passed);
             let (line, behind) = from_row.split_at_mut(width);
             (cells, passed) = (behind, row + width);
@@ -75,18 +75,45 @@ impl Window {
         (0..dimension).any(|axis| voxel[axis] == 0 || voxel[axis] + 1 == self.image[axis])
     }
 
-    /// Whether a voxel lies within `margin` voxels of an end of the box that is no end of the image.
-    pub(super) fn is_near_end(&self, voxel: [usize; 3], margin: usize) -> bool {
+    /// Voxels between a voxel and the nearest end of the box on each axis. An end of the image is no end.
+    pub(super) fn room(&self, voxel: [usize; 3]) -> [usize; 3] {
         let (start, end) = (self.part.start(), self.part.end());
-        (0..3).any(|axis| {
-            (start[axis] > 0 && voxel[axis] < start[axis] + margin)
-                || (end[axis] < self.image[axis] && voxel[axis] + margin >= end[axis])
+        std::array::from_fn(|axis| {
+            let before = if start[axis] > 0 { voxel[axis] - start[axis] } else { usize::MAX };
+            let behind = if end[axis] < self.image[axis] { end[axis] - 1 - voxel[axis] } else { usize::MAX };
+            before.min(behind)
         })
     }
 
-    /// A larger window around the same place.
-    pub(super) fn grown(&self) -> Self {
-        let margin = self.part.size().map(|n| n / 8 + 6);
+    /// From where to where on each axis places lie between cells of the window and within half a voxel of the image.
+    pub(super) fn places(&self) -> [[f64; 3]; 2] {
+        let (start, end) = (self.part.start(), self.part.end());
+        let lowest = start.map(|n| if n == 0 { -0.5 } else { n as f64 });
+        let highest = std::array::from_fn(|axis| {
+            if end[axis] == self.image[axis] { end[axis] as f64 - 0.5 } else { end[axis] as f64 - 1.0 }
+        });
+        [lowest, highest]
+    }
+
+    /// Gives the cells around the box the numbers of the nearest ones in it.
+    pub(super) fn go_on_beyond<T: Copy>(&self, cells: &mut [T]) {
+        let [width, height, depth] = self.cells;
+        for row in cells.chunks_exact_mut(width) {
+            (row[0], row[width - 1]) = (row[1], row[width - 2]);
+        }
+        for slice in cells.chunks_exact_mut(width * height) {
+            slice.copy_within(width..2 * width, 0);
+            slice.copy_within((height - 2) * width..(height - 1) * width, (height - 1) * width);
+        }
+        let slice = width * height;
+        cells.copy_within(slice..2 * slice, 0);
+        cells.copy_within((depth - 2) * slice..(depth - 1) * slice, (depth - 1) * slice);
+    }
+
+    /// A window around the same place that is larger on some axes.
+    pub(super) fn grown(&self, axes: [bool; 3]) -> Self {
+        let size = self.part.size();
+        let margin = std::array::from_fn(|axis| if axes[axis] { size[axis] / 8 + 6 } else { 0 });
         Self::new(self.part.grown_by(margin, self.image), self.image)
     }
 }
