@@ -1,11 +1,12 @@
 //! Coordinate descent at one penalty, in glmnet's order of steps.
 
+use alnm_stats::memory::Aligned;
 use pulp::Simd;
 use rayon::prelude::*;
 
 use super::kernels::{
-    Aligned, Vectorised, add_four_scaled, add_scaled, add_scaled_product, add_scaled_product_then_dot,
-    add_scaled_then_dot, dot, dot_four, dot_four_single, sum, weighted_square,
+    Vectorised, add_four_scaled, add_scaled, add_scaled_product, add_scaled_product_then_dot, add_scaled_then_dot, dot,
+    dot_four, dot_four_single, sum, weighted_square,
 };
 use super::path::OutcomeFamily;
 use super::problem::{PARALLEL_WORK, Problem, SMALLEST_PROBABILITY};

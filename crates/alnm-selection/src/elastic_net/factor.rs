@@ -360,13 +360,13 @@ mod tests {
             ((i * 37 + j * 101 + i * j * 7) % 83) as f64 / 83.0
                 + if j.is_multiple_of(3) { 0.02 * (i % 40) as f64 } else { 0.0 }
         };
-        let columns: Vec<Vec<f64>> = (0..p).map(|j| (0..n).map(|i| value(i, j)).collect()).collect();
+        let values = ndarray::Array2::from_shape_fn((n, p), |(i, j)| value(i, j));
         let y: Vec<f64> = (0..n).map(|i| f64::from(u8::from(i.is_multiple_of(3)))).collect();
         let (rows, params) = ((0..n).collect::<Vec<_>>(), ElasticNetParams::default());
         let simd = pulp::Scalar::new();
         let problem = Problem::new(
             simd,
-            &Data { columns: &columns, rows: &rows, y: &y, family: OutcomeFamily::Binomial },
+            &Data { values: values.view(), rows: &rows, y: &y, family: OutcomeFamily::Binomial },
             &params,
         )
         .unwrap();

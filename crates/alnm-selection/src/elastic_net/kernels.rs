@@ -19,41 +19,6 @@ impl<R, F: FnOnce() -> R> pulp::WithSimd for Vectorised<F> {
     }
 }
 
-/// Bytes of a line of the cache. A vector that lies across two of them is loaded in two steps.
-const CACHE_LINE: usize = 64;
-
-/// Numbers of which the first begins a line of the cache.
-pub(super) struct Aligned<T> {
-    memory: Vec<T>,
-    start: usize,
-}
-
-impl<T: Copy + Default> Aligned<T> {
-    /// So many zeros.
-    pub(super) fn zeros(length: usize) -> Self {
-        let line = CACHE_LINE / size_of::<T>();
-        let memory = vec![T::default(); length + line];
-        let start = memory.as_ptr().align_offset(CACHE_LINE).min(line);
-        let mut aligned = Self { memory, start };
-        aligned.memory.truncate(start + length);
-        aligned
-    }
-}
-
-impl<T> std::ops::Deref for Aligned<T> {
-    type Target = [T];
-
-    fn deref(&self) -> &[T] {
-        &self.memory[self.start..]
-    }
-}
-
-impl<T> std::ops::DerefMut for Aligned<T> {
-    fn deref_mut(&mut self) -> &mut [T] {
-        &mut self.memory[self.start..]
-    }
-}
-
 /// Interleaved parts of a sum.
 pub(super) const LANES: usize = 16;
 

@@ -21,14 +21,14 @@ const FREE_FEATURES: f64 = 1e-20;
 const FEWEST_PENALTIES: usize = 5;
 
 /// The walk, compiled for the vector instructions that the processor has.
-pub(super) struct Walk<'a> {
+pub(super) struct Walk<'a, 'd> {
     /// Names of the features, which the path keeps.
     pub(super) names: &'a [String],
-    pub(super) data: Data<'a>,
+    pub(super) data: Data<'d>,
     pub(super) params: &'a ElasticNetParams,
 }
 
-impl pulp::WithSimd for Walk<'_> {
+impl pulp::WithSimd for Walk<'_, '_> {
     type Output = Result<ElasticNetPath>;
 
     #[inline(always)]
