@@ -42,19 +42,26 @@ pub(super) fn dot<S: Simd>(simd: S, a: &[f64], b: &[f64]) -> f64 {
     total(simd, parts)
 }
 
-/// Σ v x²
+/// Σ v a b
 #[inline(always)]
-pub(super) fn weighted_square<S: Simd>(simd: S, v: &[f64], x: &[f64]) -> f64 {
+pub(super) fn weighted_dot<S: Simd>(simd: S, v: &[f64], a: &[f64], b: &[f64]) -> f64 {
     let width = LANES / S::F64_LANES;
-    let (v, x) = (S::as_simd_f64s(v).0, S::as_simd_f64s(x).0);
+    let (v, a, b) = (S::as_simd_f64s(v).0, S::as_simd_f64s(a).0, S::as_simd_f64s(b).0);
     let mut parts = [simd.splat_f64s(0.0); LANES];
     for start in (0..v.len()).step_by(width) {
-        let (v, x) = (&v[start..start + width], &x[start..start + width]);
+        let block = start..start + width;
+        let (v, a, b) = (&v[block.clone()], &a[block.clone()], &b[block]);
         for k in 0..width {
-            parts[k] = simd.mul_add_f64s(simd.mul_f64s(v[k], x[k]), x[k], parts[k]);
+            parts[k] = simd.mul_add_f64s(simd.mul_f64s(v[k], a[k]), b[k], parts[k]);
         }
     }
     total(simd, parts)
+}
+
+/// Σ v x²
+#[inline(always)]
+pub(super) fn weighted_square<S: Simd>(simd: S, v: &[f64], x: &[f64]) -> f64 {
+    weighted_dot(simd, v, x, x)
 }
 
 /// Interleaved parts of each of several sums at once: as many as the registers hold.

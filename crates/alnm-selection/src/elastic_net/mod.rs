@@ -32,6 +32,7 @@ mod descent;
 mod exact;
 mod factor;
 mod kernels;
+mod movement;
 mod params;
 mod path;
 mod problem;

@@ -43,7 +43,7 @@ impl<S: Simd> Solver<'_, '_, S> {
     #[inline(always)]
     fn walk(&self, names: &[String], params: &ElasticNetParams) -> Result<ElasticNetPath> {
         let mut state = self.start();
-        let mut newton = Newton::new(self.p);
+        let mut newton = Newton::new(self.p, self.padded_rows());
         // An automatic path may end early.
         let early = matches!(params.lambda, LambdaSequence::Automatic { .. });
         let mut largest = self.largest_penalty(&state);
