@@ -68,6 +68,15 @@ impl<T: Copy + Default> Aligned<T> {
     }
 }
 
+impl<T: Copy + Default> Clone for Aligned<T> {
+    fn clone(&self) -> Self {
+        // The numbers of a copied vector need not begin a line where those of this one do.
+        let mut copy = Self::zeros(self.len());
+        copy.copy_from_slice(self);
+        copy
+    }
+}
+
 impl<T> Deref for Aligned<T> {
     type Target = [T];
 
