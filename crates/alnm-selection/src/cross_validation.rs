@@ -147,12 +147,12 @@ impl ElasticNet {
         table.require_finite()?;
         let measure =
             if measure == CvMeasure::Auc && labels.len() / folds.count() < 10 { CvMeasure::Deviance } else { measure };
-        let columns = table.contiguous_columns();
+        let values = table.values();
         let fit = |names: &[String], rows: &[usize]| -> Result<ElasticNetPath> {
             let part = labels.select(rows);
             part.require_both("a training fold of the LASSO")?;
             let y = part.to_values();
-            self.path_of_rows(names, Data { columns: &columns, rows, y: &y, family: OutcomeFamily::Binomial })
+            self.path_of_rows(names, Data { values, rows, y: &y, family: OutcomeFamily::Binomial })
         };
         let all: Vec<usize> = (0..labels.len()).collect();
         let (path, held_out) = rayon::join(
@@ -165,7 +165,7 @@ impl ElasticNet {
             .map(|(fitted, rows)| {
                 let truth = labels.select(&rows);
                 let at = |lambda: &f64| {
-                    fold_measure(measure, &truth, &fitted.coefficients_at(*lambda).linear_predictor(&columns, &rows))
+                    fold_measure(measure, &truth, &fitted.coefficients_at(*lambda).linear_predictor(values, &rows))
                 };
                 FoldMeasure { size: rows.len() as f64, values: path.lambda().iter().map(at).collect() }
             })

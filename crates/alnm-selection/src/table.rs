@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use ndarray::parallel::prelude::*;
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
-#[cfg(feature = "methods")]
-use rayon::prelude::*;
 
 use crate::error::{Result, SelectionError};
 
@@ -172,16 +171,19 @@ impl FeatureTable {
     /// # Errors
     /// [`SelectionError::NonFinite`] names the column and row of the first one.
     pub fn require_finite(&self) -> Result<()> {
+        /// Numbers that a thread looks at, at least.
+        const AT_ONCE: usize = 1 << 18;
         // Whole rows first: what looks at each value for itself takes several times as long.
-        for (row, values) in self.values.rows().into_iter().enumerate() {
-            if values.fold(true, |finite, value| finite & value.is_finite()) {
-                continue;
-            }
-            if let Some((column, &value)) = values.iter().enumerate().find(|(_, value)| !value.is_finite()) {
-                return Err(SelectionError::NonFinite { column: self.names[column].clone(), row, value });
-            }
+        let is_finite = |row: ArrayView1<'_, f64>| row.fold(true, |finite, value| finite & value.is_finite());
+        let rows = self.values.axis_iter(Axis(0)).into_par_iter().with_min_len(AT_ONCE / self.columns().max(1) + 1);
+        let Some(row) = rows.position_first(|row| !is_finite(row)) else {
+            return Ok(());
+        };
+        let mut values = self.values.row(row).into_iter().enumerate();
+        match values.find(|(_, value)| !value.is_finite()) {
+            Some((column, &value)) => Err(SelectionError::NonFinite { column: self.names[column].clone(), row, value }),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Refuses a number of labels that is not the number of rows.

@@ -1,8 +1,10 @@
 //! Products of all pairs of columns, xᵀx of many and xᵀwx of few, with the processor's vector instructions.
 //!
-//! Every product is summed in one fixed order: wherever two columns stand, and whatever the processor and the number of
-//! threads, it has the same bits. With weights the sum has [`LANES`] interleaved parts, and the rows that are left over
-//! after them, as [`crate::linear::dot`] has it; without, it is that of chunks of rows.
+//! Every product is summed in one fixed order: wherever two columns stand, and whatever the number of threads, it has the
+//! same bits. With weights the sum has [`LANES`] interleaved parts, and the rows that are left over after them, as
+//! [`crate::linear::dot`] has it, on every processor. Without, it is that of chunks of rows, whose numbers are multiplied
+//! and added in one rounding; a processor that lacks this instruction (x86 before AVX2) rounds twice, and the last bits
+//! differ.
 
 #[cfg(feature = "inference")]
 mod all_pairs;
@@ -10,7 +12,7 @@ mod all_pairs;
 use pulp::Simd;
 
 #[cfg(feature = "inference")]
-pub(crate) use all_pairs::of_all_pairs;
+pub(crate) use all_pairs::{Columns, of_all_pairs};
 
 /// Interleaved parts of a sum.
 const LANES: usize = 8;
@@ -205,8 +207,25 @@ mod tests {
     /// The sums of chunks of rows, one after the other.
     #[cfg(feature = "inference")]
     fn in_chunks(a: &[f64], b: &[f64]) -> f64 {
+        let is_fused = all_pairs::rounds_once();
+        let add = |sum, (x, y): (&f64, &f64)| if is_fused { x.mul_add(*y, sum) } else { sum + x * y };
         let chunks = a.chunks(all_pairs::CHUNK).zip(b.chunks(all_pairs::CHUNK));
-        chunks.fold(0.0, |sum, (a, b)| sum + a.iter().zip(b).fold(0.0, |sum, (x, y)| sum + x * y))
+        chunks.fold(0.0, |sum, (a, b)| sum + a.iter().zip(b).fold(0.0, add))
+    }
+
+    #[cfg(feature = "inference")]
+    impl Columns for Vec<Vec<f64>> {
+        fn count(&self) -> usize {
+            self.len()
+        }
+
+        fn rows(&self) -> usize {
+            self.first().map_or(0, Vec::len)
+        }
+
+        fn some(&self, range: std::ops::Range<usize>) -> Vec<Vec<f64>> {
+            self[range].to_vec()
+        }
     }
 
     /// One product after the other, in the documented order.
@@ -226,15 +245,18 @@ mod tests {
             let columns: Vec<Vec<f64>> = (0..p)
                 .map(|j| (0..rows).map(|i| ((i * 37 + j * j * 11 + 5) % 101) as f64 / 7.0 - 6.0).collect())
                 .collect();
-            let products = of_all_pairs(&columns, |product| product);
-            for i in 0..p {
-                for j in 0..p {
-                    let expected = in_chunks(&columns[i], &columns[j]);
-                    assert_eq!(products[[i, j]].to_bits(), expected.to_bits(), "{rows} rows, columns {i} and {j}");
+            for threads in [1, 2, 8] {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
+                let products = pool.install(|| of_all_pairs(&columns, |product| product));
+                for i in 0..p {
+                    for j in 0..p {
+                        let expected = in_chunks(&columns[i], &columns[j]);
+                        assert_eq!(products[[i, j]].to_bits(), expected.to_bits(), "{rows} rows, columns {i} and {j}");
+                    }
                 }
             }
         }
-        assert_eq!(of_all_pairs(&[], |product| product).dim(), (0, 0));
+        assert_eq!(of_all_pairs(&Vec::new(), |product| product).dim(), (0, 0));
     }
 
     /// All products of a matrix of one tile, by pulp's vectors.

@@ -1,6 +1,8 @@
 //! Correlation of two variables and of all pairs of columns.
 
-use ndarray::{Array2, ArrayView2, Axis};
+use std::ops::Range;
+
+use ndarray::{Array2, ArrayView2, Axis, s};
 use rayon::prelude::*;
 
 use crate::Interval;
@@ -311,35 +313,47 @@ pub fn correlation_matrix(x: ArrayView2<'_, f64>, kind: Correlation, rows: PairR
 /// Columns scaled to unit length turn each correlation into one product. Every product adds in the same order wherever
 /// its columns stand, so that equal columns have exactly equal correlations.
 fn products_of_units(x: ArrayView2<'_, f64>, kind: Correlation) -> Array2<f64> {
-    /// Columns that are copied at once, of rows that lie in memory one after the other.
-    const TOGETHER: usize = 8;
-    let of_values = |values: Vec<f64>| {
-        if values.iter().any(|v| v.is_nan()) {
-            vec![f64::NAN; values.len()]
-        } else if kind == Correlation::Spearman {
-            unit(&midranks(&values))
-        } else {
-            unit(&values)
-        }
-    };
-    let units: Vec<Vec<f64>> = x
-        .axis_chunks_iter(Axis(1), TOGETHER)
-        .into_par_iter()
-        .flat_map_iter(|columns| {
-            let mut values: Vec<Vec<f64>> = (0..columns.ncols()).map(|_| Vec::with_capacity(columns.nrows())).collect();
-            for row in columns.rows() {
-                values.iter_mut().zip(row).for_each(|(column, value)| column.push(*value));
-            }
-            values.into_iter().map(of_values)
-        })
-        .collect();
-    let mut matrix = column_products::of_all_pairs(&units, |r| r.clamp(-1.0, 1.0));
+    let mut matrix = column_products::of_all_pairs(&Units { x, kind }, |r| r.clamp(-1.0, 1.0));
     for r in matrix.diag_mut() {
         if !r.is_nan() {
             *r = 1.0;
         }
     }
     matrix
+}
+
+/// The columns of a table, or their ranks, scaled to unit length.
+struct Units<'a> {
+    x: ArrayView2<'a, f64>,
+    kind: Correlation,
+}
+
+impl column_products::Columns for Units<'_> {
+    fn count(&self) -> usize {
+        self.x.ncols()
+    }
+
+    fn rows(&self) -> usize {
+        self.x.nrows()
+    }
+
+    fn some(&self, range: Range<usize>) -> Vec<Vec<f64>> {
+        let mut columns: Vec<Vec<f64>> = range.clone().map(|_| Vec::with_capacity(self.x.nrows())).collect();
+        // The numbers of a row lie in memory one after the other.
+        for row in self.x.slice(s![.., range]).rows() {
+            columns.iter_mut().zip(row).for_each(|(column, value)| column.push(*value));
+        }
+        let of_values = |values: Vec<f64>| {
+            if values.iter().any(|v| v.is_nan()) {
+                vec![f64::NAN; values.len()]
+            } else if self.kind == Correlation::Spearman {
+                unit(&midranks(&values))
+            } else {
+                unit(&values)
+            }
+        };
+        columns.into_iter().map(of_values).collect()
+    }
 }
 
 fn pairs(p: usize, f: impl Fn(usize, usize) -> f64 + Sync) -> Array2<f64> {

@@ -31,6 +31,7 @@ pub mod linear;
 pub mod loess;
 pub mod logit;
 pub mod lowess;
+pub mod memory;
 pub mod missing;
 pub mod multiplicity;
 #[cfg(feature = "serde")]

@@ -22,6 +22,7 @@ use alnm_stats::fisher::FisherMethod;
 use alnm_stats::icc::{Icc, IccAnalysis, IccEstimation, IccForm};
 use alnm_stats::loess::{Loess, LoessParams, LoessSmoother, LoessSurface};
 use alnm_stats::lowess::{Lowess, LowessParams, SmoothCurve};
+use alnm_stats::memory::Aligned;
 use alnm_stats::missing::Missing;
 use alnm_stats::multiplicity::Adjustment;
 use alnm_stats::optimism::{OptimismCorrected, Stratification};
@@ -60,6 +61,7 @@ macro_rules! auto_traits {
 #[test]
 fn public_types_are_send_sync_and_unpin() {
     auto_traits![
+        Aligned<f64>,
         Adjustment,
         Alternative,
         AucAtTime,

@@ -1,11 +1,12 @@
 //! Coordinate descent at one penalty, in glmnet's order of steps.
 
+use alnm_stats::memory::Aligned;
 use pulp::Simd;
 use rayon::prelude::*;
 
 use super::kernels::{
-    Aligned, Vectorised, add_four_scaled, add_scaled, add_scaled_product, add_scaled_product_then_dot,
-    add_scaled_then_dot, dot, dot_four, dot_four_single, sum, weighted_square,
+    Vectorised, add_four_scaled, add_scaled, add_scaled_product, add_scaled_product_then_dot, add_scaled_then_dot, dot,
+    dot_four, dot_four_single, sum, weighted_square,
 };
 use super::path::OutcomeFamily;
 use super::problem::{PARALLEL_WORK, Problem, SMALLEST_PROBABILITY};
@@ -231,54 +232,74 @@ impl<S: Simd> Solver<'_, '_, S> {
     /// The linear predictor of the current coefficients, on the scale of the problem.
     #[inline(always)]
     pub(super) fn update_linear_predictor(&self, s: &mut State) {
-        let State { intercept, entered, beta, eta, .. } = s;
-        let inside: Vec<usize> = entered.iter().copied().filter(|&j| beta[j] != 0.0).collect();
-        let of_rows = |(start, eta): (usize, &mut [f64])| {
-            let rows = start..start + eta.len();
+        let inside: Vec<usize> = s.entered.iter().copied().filter(|&j| s.beta[j] != 0.0).collect();
+        let coefficients: Vec<f64> = inside.iter().map(|&j| s.beta[j]).collect();
+        self.combine(s.intercept, &inside, &coefficients, &mut s.eta);
+    }
+
+    /// The intercept and the features times their coefficients, by row.
+    #[inline(always)]
+    pub(super) fn combine(&self, intercept: f64, features: &[usize], coefficients: &[f64], sum: &mut [f64]) {
+        let of_rows = |(start, sum): (usize, &mut [f64])| {
+            let rows = start..start + sum.len();
             self.simd.vectorize(Vectorised(
                 #[inline(always)]
                 || {
-                    eta.fill(*intercept);
-                    for four in inside.chunks(4) {
+                    sum.fill(intercept);
+                    for (four, given) in features.chunks(4).zip(coefficients.chunks(4)) {
                         // The last of them are fewer than four, perhaps: the last once more, times zero.
                         let mut coefficients = [0.0; 4];
-                        for (coefficient, &j) in coefficients.iter_mut().zip(four) {
-                            *coefficient = beta[j];
-                        }
+                        coefficients[..given.len()].copy_from_slice(given);
                         let [a, b, c, d] = self.four_columns(four);
                         let columns = [&a[rows.clone()], &b[rows.clone()], &c[rows.clone()], &d[rows.clone()]];
-                        add_four_scaled(self.simd, eta, coefficients, columns);
+                        add_four_scaled(self.simd, sum, coefficients, columns);
                     }
                 },
             ));
         };
-        if inside.len() * eta.len() >= PARALLEL_WORK {
-            let some = eta.par_chunks_mut(ROWS_OF_A_THREAD).enumerate();
-            some.for_each(|(chunk, eta)| of_rows((chunk * ROWS_OF_A_THREAD, eta)));
+        if features.len() * sum.len() >= PARALLEL_WORK {
+            let some = sum.par_chunks_mut(ROWS_OF_A_THREAD).enumerate();
+            some.for_each(|(chunk, sum)| of_rows((chunk * ROWS_OF_A_THREAD, sum)));
         } else {
-            of_rows((0, eta));
+            of_rows((0, sum));
         }
     }
 
     /// xᵀ residual of the features, in their order.
     #[inline(always)]
     pub(super) fn gradients(&self, s: &State, features: &[usize], gradients: &mut Vec<f64>) {
-        gradients.resize(features.len().next_multiple_of(4), 0.0);
-        let of_some = |(features, gradients): (&[usize], &mut [f64])| {
+        self.in_fours(
+            features,
+            gradients,
+            #[inline(always)]
+            |four| dot_four(self.simd, &s.residual, self.four_columns(four)),
+        );
+    }
+
+    /// A number for each of the features, in their order, of which `of_four` finds four at once.
+    #[inline(always)]
+    fn in_fours<T: Copy + Default + Send>(
+        &self,
+        features: &[usize],
+        numbers: &mut Vec<T>,
+        of_four: impl Fn(&[usize]) -> [T; 4] + Sync,
+    ) {
+        numbers.resize(features.len().next_multiple_of(4), T::default());
+        let of_some = |(features, numbers): (&[usize], &mut [T])| {
             self.simd.vectorize(Vectorised(
                 #[inline(always)]
                 || {
-                    for (four, gradients) in features.chunks(4).zip(gradients.as_chunks_mut::<4>().0) {
-                        *gradients = dot_four(self.simd, &s.residual, self.four_columns(four));
+                    for (four, numbers) in features.chunks(4).zip(numbers.as_chunks_mut::<4>().0) {
+                        *numbers = of_four(four);
                     }
                 },
             ));
         };
-        if features.len() * s.residual.len() >= PARALLEL_WORK {
-            let some = features.par_chunks(FEATURES_OF_A_THREAD).zip(gradients.par_chunks_mut(FEATURES_OF_A_THREAD));
+        if features.len() * self.padded_rows() >= PARALLEL_WORK {
+            let some = features.par_chunks(FEATURES_OF_A_THREAD).zip(numbers.par_chunks_mut(FEATURES_OF_A_THREAD));
             some.for_each(of_some);
         } else {
-            of_some((features, gradients));
+            of_some((features, numbers));
         }
     }
 
@@ -334,23 +355,12 @@ impl<S: Simd> Solver<'_, '_, S> {
         for (single, r) in residual.iter_mut().zip(s.residual.iter()) {
             *single = *r as f32;
         }
-        gradients.resize(features.len().next_multiple_of(4), 0.0);
-        let of_some = |(features, gradients): (&[usize], &mut [f32])| {
-            self.simd.vectorize(Vectorised(
-                #[inline(always)]
-                || {
-                    for (four, gradients) in features.chunks(4).zip(gradients.as_chunks_mut::<4>().0) {
-                        *gradients = dot_four_single(self.simd, &residual, self.four_columns_single(four));
-                    }
-                },
-            ));
-        };
-        if features.len() * residual.len() >= PARALLEL_WORK {
-            let some = features.par_chunks(FEATURES_OF_A_THREAD).zip(gradients.par_chunks_mut(FEATURES_OF_A_THREAD));
-            some.for_each(of_some);
-        } else {
-            of_some((features, gradients));
-        }
+        self.in_fours(
+            features,
+            gradients,
+            #[inline(always)]
+            |four| dot_four_single(self.simd, &residual, self.four_columns_single(four)),
+        );
     }
 
     /// The gradient of a feature: as it was found in single precision if that is surely within `bound`, otherwise in

@@ -1,14 +1,17 @@
 //! Solutions that meet their optimality conditions: Newton steps on the features with a coefficient.
 //!
 //! The Hessian is that of an earlier iterate until the further steps that this costs have cost as much as a Hessian at
-//! the current weights. A step that neither lowers the objective nor the violation of the conditions is taken back; if
+//! the current weights; how far a step goes, and how much of the last movement goes with it, is found at the current
+//! weights. A step that neither lowers the objective nor the violation of the conditions is taken back; if
 //! it failed with a Hessian at its own weights, coordinate descent leads nearer to the solution first.
 
+use alnm_stats::memory::Aligned;
 use pulp::Simd;
 
 use super::descent::{Solver, State};
 use super::factor::{Factor, Mover};
-use super::kernels::{dot, sum};
+use super::kernels::{add_scaled, dot, sum};
+use super::movement::Movement;
 use super::path::OutcomeFamily;
 use super::problem::SMALLEST_PROBABILITY;
 use crate::error::{Result, SelectionError};
@@ -47,6 +50,8 @@ pub(super) struct Newton {
     was_newton_step: bool,
     /// Multiplications of the steps beyond the expected ones since the Hessian was built.
     further_work: f64,
+    /// Whether the linear predictor belongs to the coefficients as they are.
+    is_predicted: bool,
     /// Whether the following belong to the coefficients as they are.
     is_current: bool,
     /// The loss, and whether no risk is so close to 0 or 1 that a deviance would hold it back.
@@ -67,6 +72,12 @@ pub(super) struct Newton {
     pull_of: Vec<f64>,
     pull: Vec<f64>,
     step: Vec<f64>,
+    /// What the step changes in the linear predictor, by row.
+    direction: Aligned<f64>,
+    /// The last step, or what the last penalty has changed.
+    movement: Movement,
+    /// Coefficients and linear predictor where the penalty began.
+    origin: Movement,
     outside: Outside,
 }
 
@@ -88,13 +99,14 @@ impl Outside {
 }
 
 impl Newton {
-    /// For a problem of `p` features.
-    pub(super) fn new(p: usize) -> Self {
+    /// For a problem of `p` features and so many padded rows.
+    pub(super) fn new(p: usize, rows: usize) -> Self {
         let gradient = vec![0.0; p];
         Self {
             factor: Factor::new(p),
             was_newton_step: false,
             further_work: 0.0,
+            is_predicted: true,
             is_current: false,
             loss: 0.0,
             is_deviance: false,
@@ -106,6 +118,9 @@ impl Newton {
             pull_of: gradient.clone(),
             pull: Vec::new(),
             step: Vec::new(),
+            direction: Aligned::zeros(rows),
+            movement: Movement::none(p, rows),
+            origin: Movement::none(p, rows),
             outside: Outside::new(p),
             gradient,
         }
@@ -180,6 +195,7 @@ impl<S: Simd> Solver<'_, '_, S> {
         let (mut looked_near, mut looked_outside, mut last, mut help) = (false, false, f64::INFINITY, HELP);
         let mut before: Option<Before> = None;
         let mut steps = 0;
+        newton.movement.become_change_since(&mut newton.origin, s);
         for _ in 0..ROUNDS {
             s.passes += 1;
             if !newton.is_current && !self.evaluate(s, newton) {
@@ -195,7 +211,7 @@ impl<S: Simd> Solver<'_, '_, S> {
             };
             if let Some(before) = before.take().filter(|_| failed) {
                 before.restore(s);
-                newton.is_current = false;
+                (newton.is_predicted, newton.is_current) = (false, false);
                 newton.clear_hessian();
                 last = f64::INFINITY;
                 if !newton.was_newton_step {
@@ -242,7 +258,10 @@ impl<S: Simd> Solver<'_, '_, S> {
     /// perfect.
     #[inline(always)]
     fn evaluate(&self, s: &mut State, newton: &mut Newton) -> bool {
-        self.update_linear_predictor(s);
+        if !newton.is_predicted {
+            self.update_linear_predictor(s);
+            newton.is_predicted = true;
+        }
         newton.loss = match self.family {
             OutcomeFamily::Binomial => {
                 let furthest = s.eta[..self.n].iter().fold(0.0, |furthest: f64, eta| furthest.max(eta.abs()));
@@ -406,26 +425,38 @@ impl<S: Simd> Solver<'_, '_, S> {
         }
     }
 
-    /// A Newton step of the intercept and the movers. A coefficient that would change its sign stops at 0.
+    /// A step of the intercept and the movers: the best in the plane of the Newton step, whose Hessian is perhaps that of
+    /// an earlier iterate, and of the last movement. A coefficient that would change its sign stops at 0.
     #[inline(always)]
     fn step(&self, s: &mut State, newton: &mut Newton, square: f64) {
         newton.was_newton_step = newton.factor.is_clear();
-        let Newton { factor, movers, pull_of, pull, step, .. } = newton;
+        let Newton { factor, movers, pull_of, pull, step, direction, movement, .. } = newton;
         factor.fit(self, &s.weight, movers, square);
         movers.iter().for_each(|&(j, pull)| pull_of[j] = pull);
         pull.clear();
         pull.push(newton.intercept_gradient);
         pull.extend(factor.features.iter().map(|&j| pull_of[j]));
         factor.solve(self.simd, pull, step);
-        // What mostly happens to the weights since the Hessian was built is that all of them become smaller.
-        let longer = factor.weight_sum() / s.weight_sum;
-        s.intercept += longer * step[0];
+        self.combine(step[0], &factor.features, &step[1..=factor.features.len()], direction);
+        movement.keep(self, s, |j| factor.has(j));
+        let plane = movement.plane(self, s, &factor.features, [pull, step], direction, square);
+        movement.turn(plane, step[0], direction);
+        s.intercept += movement.intercept;
         for ((&j, d), pull) in factor.features.iter().zip(&step[1..]).zip(&pull[1..]) {
             let sign = if s.beta[j] == 0.0 { pull.signum() } else { s.beta[j].signum() };
-            let new = (s.beta[j] + longer * d).clamp(self.lower[j], self.upper[j]);
-            s.beta[j] = if new * sign < 0.0 { 0.0 } else { new };
+            let change = plane[0] * d + plane[1] * movement.change[j];
+            let wanted = s.beta[j] + change;
+            let held = wanted.clamp(self.lower[j], self.upper[j]);
+            let new = if held * sign < 0.0 { 0.0 } else { held };
+            movement.change[j] = new - s.beta[j];
+            if new != wanted {
+                add_scaled(self.simd, &mut movement.predictor, movement.change[j] - change, self.column(j));
+            }
+            s.beta[j] = new;
             s.enter(j);
         }
-        newton.is_current = false;
+        add_scaled(self.simd, &mut s.eta, 1.0, &movement.predictor);
+        // With each Hessian roundings are forgotten that add up from step to step.
+        (newton.is_predicted, newton.is_current) = (!newton.was_newton_step, false);
     }
 }

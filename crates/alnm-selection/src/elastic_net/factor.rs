@@ -226,9 +226,9 @@ impl Factor {
         }
     }
 
-    /// Sum of the weights at which it was built.
-    pub(super) fn weight_sum(&self) -> f64 {
-        self.hessian[0][0]
+    /// Whether a feature has a row.
+    pub(super) fn has(&self, j: usize) -> bool {
+        self.has_row[j]
     }
 
     /// Solves L Lᵀ x = `pull`, the intercept first, then the features in their order; x is followed by padding.
@@ -299,19 +299,33 @@ fn substitute<S: Simd>(simd: S, row: &mut [f64], source: &[f64], lower: &[Vec<f6
         // Products with the columns before the block, then within it. Entries from `start` on are still 0.
         let done = padded(start);
         let known = dot_four(simd, &row[..done], four.each_ref().map(|lower| &lower[..done]));
-        for c in 0..4 {
-            let mut value = source[start + c] - known[c];
-            for m in start..start + c {
-                value -= row[m] * four[c][m];
-            }
-            row[start + c] = value * inverse[start + c];
-        }
+        substitute_within(row, source, known, four, inverse, start);
         start += 4;
     }
     for other in rest {
         let done = padded(start);
         row[start] = (source[start] - dot(simd, &row[..done], &other[..done])) * inverse[start];
         start += 1;
+    }
+}
+
+/// Entries of a row of the factor from column `start` on, as far as `block` reaches, of whose rows the products with the
+/// columns before it are `known`.
+#[inline(always)]
+fn substitute_within<const N: usize>(
+    row: &mut [f64],
+    source: &[f64],
+    known: [f64; N],
+    block: &[Vec<f64>; N],
+    inverse: &[f64],
+    start: usize,
+) {
+    for c in 0..N {
+        let mut value = source[start + c] - known[c];
+        for m in start..start + c {
+            value -= row[m] * block[c][m];
+        }
+        row[start + c] = value * inverse[start + c];
     }
 }
 
@@ -326,13 +340,7 @@ fn substitute_two<S: Simd>(simd: S, rows: [&mut [f64]; 2], sources: [&[f64]; 2],
         let known =
             dot_two_three(simd, [&first[..done], &second[..done]], three.each_ref().map(|lower| &lower[..done]));
         for ((row, source), known) in [&mut *first, &mut *second].into_iter().zip(sources).zip(known) {
-            for c in 0..3 {
-                let mut value = source[start + c] - known[c];
-                for m in start..start + c {
-                    value -= row[m] * three[c][m];
-                }
-                row[start + c] = value * inverse[start + c];
-            }
+            substitute_within(row, source, known, three, inverse, start);
         }
         start += 3;
     }
@@ -360,13 +368,13 @@ mod tests {
             ((i * 37 + j * 101 + i * j * 7) % 83) as f64 / 83.0
                 + if j.is_multiple_of(3) { 0.02 * (i % 40) as f64 } else { 0.0 }
         };
-        let columns: Vec<Vec<f64>> = (0..p).map(|j| (0..n).map(|i| value(i, j)).collect()).collect();
+        let values = ndarray::Array2::from_shape_fn((n, p), |(i, j)| value(i, j));
         let y: Vec<f64> = (0..n).map(|i| f64::from(u8::from(i.is_multiple_of(3)))).collect();
         let (rows, params) = ((0..n).collect::<Vec<_>>(), ElasticNetParams::default());
         let simd = pulp::Scalar::new();
         let problem = Problem::new(
             simd,
-            &Data { columns: &columns, rows: &rows, y: &y, family: OutcomeFamily::Binomial },
+            &Data { values: values.view(), rows: &rows, y: &y, family: OutcomeFamily::Binomial },
             &params,
         )
         .unwrap();

@@ -19,41 +19,6 @@ impl<R, F: FnOnce() -> R> pulp::WithSimd for Vectorised<F> {
     }
 }
 
-/// Bytes of a line of the cache. A vector that lies across two of them is loaded in two steps.
-const CACHE_LINE: usize = 64;
-
-/// Numbers of which the first begins a line of the cache.
-pub(super) struct Aligned<T> {
-    memory: Vec<T>,
-    start: usize,
-}
-
-impl<T: Copy + Default> Aligned<T> {
-    /// So many zeros.
-    pub(super) fn zeros(length: usize) -> Self {
-        let line = CACHE_LINE / size_of::<T>();
-        let memory = vec![T::default(); length + line];
-        let start = memory.as_ptr().align_offset(CACHE_LINE).min(line);
-        let mut aligned = Self { memory, start };
-        aligned.memory.truncate(start + length);
-        aligned
-    }
-}
-
-impl<T> std::ops::Deref for Aligned<T> {
-    type Target = [T];
-
-    fn deref(&self) -> &[T] {
-        &self.memory[self.start..]
-    }
-}
-
-impl<T> std::ops::DerefMut for Aligned<T> {
-    fn deref_mut(&mut self) -> &mut [T] {
-        &mut self.memory[self.start..]
-    }
-}
-
 /// Interleaved parts of a sum.
 pub(super) const LANES: usize = 16;
 
@@ -77,19 +42,26 @@ pub(super) fn dot<S: Simd>(simd: S, a: &[f64], b: &[f64]) -> f64 {
     total(simd, parts)
 }
 
-/// Σ v x²
+/// Σ v a b
 #[inline(always)]
-pub(super) fn weighted_square<S: Simd>(simd: S, v: &[f64], x: &[f64]) -> f64 {
+pub(super) fn weighted_dot<S: Simd>(simd: S, v: &[f64], a: &[f64], b: &[f64]) -> f64 {
     let width = LANES / S::F64_LANES;
-    let (v, x) = (S::as_simd_f64s(v).0, S::as_simd_f64s(x).0);
+    let (v, a, b) = (S::as_simd_f64s(v).0, S::as_simd_f64s(a).0, S::as_simd_f64s(b).0);
     let mut parts = [simd.splat_f64s(0.0); LANES];
     for start in (0..v.len()).step_by(width) {
-        let (v, x) = (&v[start..start + width], &x[start..start + width]);
+        let block = start..start + width;
+        let (v, a, b) = (&v[block.clone()], &a[block.clone()], &b[block]);
         for k in 0..width {
-            parts[k] = simd.mul_add_f64s(simd.mul_f64s(v[k], x[k]), x[k], parts[k]);
+            parts[k] = simd.mul_add_f64s(simd.mul_f64s(v[k], a[k]), b[k], parts[k]);
         }
     }
     total(simd, parts)
+}
+
+/// Σ v x²
+#[inline(always)]
+pub(super) fn weighted_square<S: Simd>(simd: S, v: &[f64], x: &[f64]) -> f64 {
+    weighted_dot(simd, v, x, x)
 }
 
 /// Interleaved parts of each of several sums at once: as many as the registers hold.

@@ -32,6 +32,7 @@ mod descent;
 mod exact;
 mod factor;
 mod kernels;
+mod movement;
 mod params;
 mod path;
 mod problem;
@@ -115,15 +116,15 @@ impl ElasticNet {
     }
 
     fn path_of_all_rows(&self, table: &FeatureTable, y: &[f64], family: OutcomeFamily) -> Result<ElasticNetPath> {
-        let (columns, rows) = (table.contiguous_columns(), (0..y.len()).collect::<Vec<_>>());
-        self.path_of_rows(table.names(), Data { columns: &columns, rows: &rows, y, family })
+        let rows = (0..y.len()).collect::<Vec<_>>();
+        self.path_of_rows(table.names(), Data { values: table.values(), rows: &rows, y, family })
     }
 
     /// The path of some rows.
     pub(crate) fn path_of_rows(&self, names: &[String], data: Data<'_>) -> Result<ElasticNetPath> {
-        params::require_features(&self.params, data.columns.len())?;
+        params::require_features(&self.params, data.values.ncols())?;
         let walk = Walk { names, data, params: &self.params };
-        if data.columns.len() * data.rows.len() >= problem::PARALLEL_WORK {
+        if data.values.ncols() * data.rows.len() >= problem::PARALLEL_WORK {
             // Within the pool no call that shares work has to wake it up first.
             rayon::scope(|_| pulp::Arch::new().dispatch(walk))
         } else {

@@ -2,6 +2,7 @@
 
 use alnm_stats::cells;
 use alnm_stats::data_table::{Cell, Tabulate};
+use ndarray::ArrayView2;
 
 /// The model of the outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,15 +55,13 @@ impl SparseCoefficients {
         &self.0.values
     }
 
-    /// Linear predictor of the rows of `x`, given column by column.
-    pub(crate) fn linear_predictor(&self, columns: &[Vec<f64>], rows: &[usize]) -> Vec<f64> {
-        let mut eta = vec![self.0.intercept; rows.len()];
-        for (&c, &b) in self.0.columns.iter().zip(&self.0.values) {
-            for (e, &r) in eta.iter_mut().zip(rows) {
-                *e += b * columns[c][r];
-            }
-        }
-        eta
+    /// Linear predictor of some rows of features.
+    pub(crate) fn linear_predictor(&self, values: ArrayView2<'_, f64>, rows: &[usize]) -> Vec<f64> {
+        let of_row = |&row: &usize| {
+            let terms = self.0.columns.iter().zip(&self.0.values);
+            terms.fold(self.0.intercept, |eta, (&column, coefficient)| eta + coefficient * values[[row, column]])
+        };
+        rows.iter().map(of_row).collect()
     }
 }
 

@@ -1,9 +1,12 @@
 //! The standardised problem that a path solves.
 
+use alnm_stats::memory::Aligned;
+use ndarray::parallel::prelude::*;
+use ndarray::{ArrayView2, Axis};
 use pulp::Simd;
-use rayon::prelude::*;
+use rayon::slice::ParallelSliceMut;
 
-use super::kernels::{Aligned, Vectorised, dot, padded, sum};
+use super::kernels::{Vectorised, dot, padded, sum};
 use super::params::ElasticNetParams;
 use super::path::{OutcomeFamily, SparseCoefficients};
 use crate::error::{Result, SelectionError};
@@ -15,11 +18,14 @@ pub(super) const SMALLEST_PROBABILITY: f64 = 1e-9;
 /// result.
 pub(super) const PARALLEL_WORK: usize = 1 << 20;
 
+/// Features that are copied at once, since their values lie side by side in each row.
+const TOGETHER: usize = 16;
+
 /// What a path is fitted to.
 #[derive(Clone, Copy)]
 pub(crate) struct Data<'a> {
-    /// Features, of more rows perhaps.
-    pub(crate) columns: &'a [Vec<f64>],
+    /// Rows of features, more of them perhaps.
+    pub(crate) values: ArrayView2<'a, f64>,
     /// The rows to take.
     pub(crate) rows: &'a [usize],
     /// The outcomes of these rows.
@@ -64,25 +70,23 @@ struct Scaled {
 }
 
 impl Scaled {
-    /// Fills a padded column with the chosen rows, centred and, if asked for, scaled; with zeros where it is constant.
+    /// Centres the n values of a padded column and, if asked for, scales them; where they are constant, they become
+    /// zeros.
     #[inline(always)]
-    fn fill<S: Simd>(simd: S, column: &[f64], chosen: &[usize], filled: &mut [f64], standardise: bool) -> Self {
-        let n = chosen.len();
-        filled.iter_mut().zip(chosen).for_each(|(x, &row)| *x = column[row]);
-        let mean = sum(simd, filled) / n as f64;
-        let first = column[chosen[0]];
-        let varies = !filled[..n].iter().all(|v| *v == first);
+    fn standardise<S: Simd>(simd: S, column: &mut [f64], n: usize, to_unit_variance: bool) -> Self {
+        let mean = sum(simd, column) / n as f64;
+        let varies = !column[..n].iter().all(|v| *v == column[0]);
         let mut scale = 1.0;
         if varies {
-            filled[..n].iter_mut().for_each(|x| *x -= mean);
-            if standardise {
-                scale = (dot(simd, filled, filled) / n as f64).sqrt();
-                filled[..n].iter_mut().for_each(|v| *v /= scale);
+            column[..n].iter_mut().for_each(|x| *x -= mean);
+            if to_unit_variance {
+                scale = (dot(simd, column, column) / n as f64).sqrt();
+                column[..n].iter_mut().for_each(|v| *v /= scale);
             }
         } else {
-            filled.fill(0.0);
+            column.fill(0.0);
         }
-        Self { mean, scale, length: dot(simd, filled, filled).sqrt(), varies }
+        Self { mean, scale, length: dot(simd, column, column).sqrt(), varies }
     }
 }
 
@@ -90,26 +94,34 @@ impl<'a> Problem<'a> {
     /// The problem of the given rows of the columns, with their outcomes y.
     #[inline(always)]
     pub(super) fn new<S: Simd>(simd: S, data: &Data<'a>, params: &ElasticNetParams) -> Result<Self> {
-        let Data { columns, rows: chosen, y, family } = *data;
-        let (n, p) = (y.len(), columns.len());
+        let Data { values, rows: chosen, y, family } = *data;
+        let (n, p) = (y.len(), values.ncols());
         let rows = padded(n);
         let nf = n as f64;
         let mut x = Aligned::<f64>::zeros(rows * p);
         let mut x_single = Aligned::<f32>::zeros(rows * p);
-        let standardise = |((column, standardised), single): ((&Vec<f64>, &mut [f64]), &mut [f32])| {
-            let scaled = simd.vectorize(Vectorised(
-                #[inline(always)]
-                || Scaled::fill(simd, column, chosen, standardised, params.standardise),
-            ));
-            single.iter_mut().zip(standardised.iter()).for_each(|(single, x)| *single = *x as f32);
-            scaled
+        // Of some features whose values lie side by side.
+        let fill = |((values, x), x_single): ((ArrayView2<'_, f64>, &mut [f64]), &mut [f32])| -> Vec<Scaled> {
+            for (i, &row) in chosen.iter().enumerate() {
+                x[i..].iter_mut().step_by(rows).zip(values.row(row)).for_each(|(x, value)| *x = *value);
+            }
+            let columns = x.chunks_exact_mut(rows).zip(x_single.chunks_exact_mut(rows));
+            let standardise = |(column, single): (&mut [f64], &mut [f32])| {
+                let scaled = simd.vectorize(Vectorised(
+                    #[inline(always)]
+                    || Scaled::standardise(simd, column, n, params.standardise),
+                ));
+                single.iter_mut().zip(column).for_each(|(single, x)| *single = *x as f32);
+                scaled
+            };
+            columns.map(standardise).collect()
         };
+        let (some, together) = (values.axis_chunks_iter(Axis(1), TOGETHER), rows * TOGETHER);
         let scaled: Vec<Scaled> = if rows * p >= PARALLEL_WORK {
-            let filled = columns.par_iter().zip(x.par_chunks_exact_mut(rows));
-            filled.zip(x_single.par_chunks_exact_mut(rows)).map(standardise).collect()
+            let some = some.into_par_iter().zip(x.par_chunks_mut(together)).zip(x_single.par_chunks_mut(together));
+            some.flat_map_iter(fill).collect()
         } else {
-            let filled = columns.iter().zip(x.chunks_exact_mut(rows));
-            filled.zip(x_single.chunks_exact_mut(rows)).map(standardise).collect()
+            some.zip(x.chunks_mut(together)).zip(x_single.chunks_mut(together)).flat_map(fill).collect()
         };
         let (mean, scale, length): (Vec<f64>, Vec<f64>, Vec<f64>) =
             scaled.iter().map(|s| (s.mean, s.scale, s.length)).collect();

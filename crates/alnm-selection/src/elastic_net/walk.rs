@@ -21,14 +21,14 @@ const FREE_FEATURES: f64 = 1e-20;
 const FEWEST_PENALTIES: usize = 5;
 
 /// The walk, compiled for the vector instructions that the processor has.
-pub(super) struct Walk<'a> {
+pub(super) struct Walk<'a, 'd> {
     /// Names of the features, which the path keeps.
     pub(super) names: &'a [String],
-    pub(super) data: Data<'a>,
+    pub(super) data: Data<'d>,
     pub(super) params: &'a ElasticNetParams,
 }
 
-impl pulp::WithSimd for Walk<'_> {
+impl pulp::WithSimd for Walk<'_, '_> {
     type Output = Result<ElasticNetPath>;
 
     #[inline(always)]
@@ -43,7 +43,7 @@ impl<S: Simd> Solver<'_, '_, S> {
     #[inline(always)]
     fn walk(&self, names: &[String], params: &ElasticNetParams) -> Result<ElasticNetPath> {
         let mut state = self.start();
-        let mut newton = Newton::new(self.p);
+        let mut newton = Newton::new(self.p, self.padded_rows());
         // An automatic path may end early.
         let early = matches!(params.lambda, LambdaSequence::Automatic { .. });
         let mut largest = self.largest_penalty(&state);

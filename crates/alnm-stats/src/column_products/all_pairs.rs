@@ -1,48 +1,66 @@
 //! The products of all pairs of columns as a matrix, in parallel, as matrices are multiplied: the columns lie in panels,
-//! row by row, and a tile of products stays in the registers while the rows of two panels pass by.
+//! row by row, and a tile of products stays in the registers while the rows of two panels pass by. The matrix is divided
+//! again and again into what lies on the diagonal and pairs of rectangles below and above it, which are filled together.
 
-use ndarray::parallel::prelude::*;
-use ndarray::{Array2, ArrayViewMut2, Axis};
-use rayon::slice::{ParallelSlice, ParallelSliceMut};
+use std::ops::Range;
+
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, s};
+use rayon::prelude::*;
+
+use crate::memory::{Aligned, prefer_large_pages};
 
 /// Rows whose products are summed one after the other; the sums of such chunks are added in order.
 pub(super) const CHUNK: usize = 128;
-/// Panels on the left that a thread keeps at hand at most, and panels on the right that pass by together. With so many rows,
-/// they and their sums fit into the second cache.
-const BLOCK: (usize, usize) = (8, 16);
-/// Tasks of each thread at least, as far as there are panels for them.
-const TASKS: usize = 4;
+/// Panels of the rows and of the columns of a rectangle that is filled at once, at most. Chunks of them and their sums fit
+/// into the second cache.
+const AT_ONCE: (usize, usize) = (8, 16);
+/// Rows whose products are added without a look at how many are left.
+const UNROLLED: usize = 4;
 /// Columns from which on panels are as wide as the processor likes best.
 const MANY_COLUMNS: usize = 24;
-/// Rows and columns of a block that is mirrored by one thread.
-const MIRRORED: usize = 64;
 
-/// The symmetric matrix of the products of columns of equal length; `finish` makes of each product what is wanted.
-pub(crate) fn of_all_pairs(columns: &[Vec<f64>], finish: impl Fn(f64) -> f64 + Sync) -> Array2<f64> {
-    let mut products = Array2::zeros((columns.len(), columns.len()));
+/// Columns of one length, of which a range is computed when it is asked for.
+pub(crate) trait Columns: Sync {
+    /// Number of columns.
+    fn count(&self) -> usize;
+    /// Length of each.
+    fn rows(&self) -> usize;
+    /// Some of them.
+    fn some(&self, range: Range<usize>) -> Vec<Vec<f64>>;
+}
+
+/// The symmetric matrix of the products of columns; `finish` makes of each product what is wanted.
+pub(crate) fn of_all_pairs(columns: &impl Columns, finish: impl Fn(f64) -> f64 + Sync) -> Array2<f64> {
+    let mut products = Array2::zeros((columns.count(), columns.count()));
+    prefer_large_pages(products.as_slice().unwrap_or_default());
     fill(columns, products.view_mut(), &finish);
-    mirror(products.view_mut());
     products
 }
 
-/// Fills the matrix up to the diagonal. Panels and tiles are so large that the sums, the numbers that are multiplied and
-/// their product just fit into the registers of the processor, which changes no bit.
-fn fill(columns: &[Vec<f64>], products: ArrayViewMut2<'_, f64>, finish: &(impl Fn(f64) -> f64 + Sync)) {
-    let is_wide = columns.len() >= MANY_COLUMNS;
+/// Fills the matrix. Panels and tiles are so large that the sums and the numbers that are multiplied just fit into the
+/// registers of the processor, which changes no bit.
+fn fill(columns: &impl Columns, products: ArrayViewMut2<'_, f64>, finish: &(impl Fn(f64) -> f64 + Sync)) {
+    let is_wide = columns.count() >= MANY_COLUMNS;
     #[cfg(target_arch = "x86_64")]
     if is_wide && std::arch::is_x86_feature_detected!("avx512f") {
-        return Panels::<24>::of(columns)
-            .fill(products, |panels, first, rows| wide::fill_rows(panels, first, rows, finish));
+        return Panels::<24>::of(columns).fill(products, &|panels, pair| wide::tiles(panels, pair, finish));
     }
     let arch = pulp::Arch::new();
     if is_wide && arch.dispatch(Lanes) >= 4 {
-        return Panels::<12>::of(columns).fill(products, |panels, first, rows| {
-            arch.dispatch(Rows::<_, 12, 3> { panels, first, rows, finish });
-        });
+        Panels::<12>::of(columns)
+            .fill(products, &|panels, pair| arch.dispatch(Tiles::<_, 12, 3, true> { panels, pair, finish }));
+    } else if rounds_once() {
+        Panels::<4>::of(columns)
+            .fill(products, &|panels, pair| arch.dispatch(Tiles::<_, 4, 4, true> { panels, pair, finish }));
+    } else {
+        Panels::<4>::of(columns)
+            .fill(products, &|panels, pair| arch.dispatch(Tiles::<_, 4, 4, false> { panels, pair, finish }));
     }
-    Panels::<4>::of(columns).fill(products, |panels, first, rows| {
-        arch.dispatch(Rows::<_, 4, 4> { panels, first, rows, finish });
-    });
+}
+
+/// Whether the processor multiplies and adds in one rounding.
+pub(super) fn rounds_once() -> bool {
+    cfg!(target_arch = "aarch64") || pulp::Arch::new().dispatch(Lanes) >= 4
 }
 
 /// How many numbers the vectors of the processor hold.
@@ -60,17 +78,28 @@ impl pulp::WithSimd for Lanes {
 struct Panels<const N: usize> {
     /// Rows of each panel.
     rows: usize,
-    numbers: Vec<[f64; N]>,
+    numbers: Aligned<f64>,
+}
+
+/// Products of the columns of panels on the left and on the right, a tile for each panel on the left, for each on the
+/// right.
+type Products<const N: usize> = Vec<[[f64; N]; N]>;
+
+/// Panels on the left and panels on the right.
+#[derive(Clone)]
+struct Pair {
+    left: Range<usize>,
+    right: Range<usize>,
 }
 
 impl<const N: usize> Panels<N> {
-    fn of(columns: &[Vec<f64>]) -> Self {
-        let rows = columns.first().map_or(0, Vec::len);
-        let mut numbers = vec![[0.0; N]; rows * columns.len().div_ceil(N)];
-        let panels = numbers.par_chunks_mut(rows.max(1)).zip(columns.par_chunks(N));
-        panels.for_each(|(panel, columns)| {
-            for (place, column) in columns.iter().enumerate() {
-                panel.iter_mut().zip(column).for_each(|(row, number)| row[place] = *number);
+    fn of(columns: &impl Columns) -> Self {
+        let (count, rows) = (columns.count(), columns.rows());
+        let mut numbers = Aligned::zeros(rows * count.next_multiple_of(N));
+        numbers.par_chunks_mut((rows * N).max(1)).enumerate().for_each(|(number, panel)| {
+            let start = number * N;
+            for (place, column) in columns.some(start..count.min(start + N)).iter().enumerate() {
+                panel.chunks_exact_mut(N).zip(column).for_each(|(row, number)| row[place] = *number);
             }
         });
         Self { rows, numbers }
@@ -80,37 +109,110 @@ impl<const N: usize> Panels<N> {
     #[inline(always)]
     fn chunk(&self, panel: usize, start: usize) -> &[[f64; N]] {
         let end = self.rows.min(start + CHUNK);
-        &self.numbers[panel * self.rows + start..panel * self.rows + end]
+        &self.numbers.as_chunks().0[panel * self.rows + start..panel * self.rows + end]
     }
 
-    /// Fills blocks of rows of the matrix side by side; `fill_rows` takes also the number of the first panel of a block.
-    fn fill(
-        &self,
-        mut products: ArrayViewMut2<'_, f64>,
-        fill_rows: impl Fn(&Self, usize, ArrayViewMut2<'_, f64>) + Sync,
-    ) {
-        let panels = products.nrows().div_ceil(N);
-        let of_block = (panels / (TASKS * rayon::current_num_threads())).clamp(1, BLOCK.0);
-        let blocks = products.axis_chunks_iter_mut(Axis(0), of_block * N).into_par_iter();
-        blocks.enumerate().for_each(|(number, rows)| fill_rows(self, number * of_block, rows));
+    /// Fills the matrix with what `products` gives for pairs of panels, side by side.
+    fn fill(&self, matrix: ArrayViewMut2<'_, f64>, products: &(impl Fn(&Self, Pair) -> Products<N> + Sync)) {
+        let panels = matrix.nrows().div_ceil(N);
+        fill_square(0..panels, matrix, &|pair| products(self, pair));
     }
 }
 
-/// Some rows of the matrix, with the panels that they are computed from.
-struct Rows<'a, F, const N: usize, const M: usize> {
+/// Fills a square on the diagonal, whose rows and columns are those of some panels.
+fn fill_square<const N: usize>(
+    panels: Range<usize>,
+    mut square: ArrayViewMut2<'_, f64>,
+    products: &(impl Fn(Pair) -> Products<N> + Sync),
+) {
+    if panels.len() <= 1 {
+        let size = square.nrows();
+        for tile in products(Pair { left: panels.clone(), right: panels }) {
+            square.assign(&ArrayView2::from(&tile).slice(s![..size, ..size]));
+        }
+        return;
+    }
+    let half = panels.len().div_ceil(2);
+    let (first, second) = (panels.start..panels.start + half, panels.start + half..panels.end);
+    let (upper, lower) = square.split_at(Axis(0), half * N);
+    let (upper_left, above) = upper.split_at(Axis(1), half * N);
+    let (below, lower_right) = lower.split_at(Axis(1), half * N);
+    let rectangle = Rectangle { pair: Pair { left: second.clone(), right: first.clone() }, below, above };
+    rayon::join(
+        || rectangle.fill(products),
+        || rayon::join(|| fill_square(first, upper_left, products), || fill_square(second, lower_right, products)),
+    );
+}
+
+/// A rectangle of the matrix on one side of the diagonal, and its mirror image on the other.
+struct Rectangle<'a> {
+    pair: Pair,
+    /// With a row for each column on the left.
+    below: ArrayViewMut2<'a, f64>,
+    /// With a row for each column on the right.
+    above: ArrayViewMut2<'a, f64>,
+}
+
+impl Rectangle<'_> {
+    /// The same with left and right exchanged.
+    fn flipped(self) -> Self {
+        let Self { pair: Pair { left, right }, below, above } = self;
+        Self { pair: Pair { left: right, right: left }, below: above, above: below }
+    }
+
+    /// The halves of the panels on the left.
+    fn halves<const N: usize>(self) -> [Self; 2] {
+        let Self { pair: Pair { left, right }, below, above } = self;
+        let half = left.len() / 2;
+        let (first, second) = (left.start..left.start + half, left.start + half..left.end);
+        let (first_below, second_below) = below.split_at(Axis(0), half * N);
+        let (first_above, second_above) = above.split_at(Axis(1), half * N);
+        [
+            Self { pair: Pair { left: first, right: right.clone() }, below: first_below, above: first_above },
+            Self { pair: Pair { left: second, right }, below: second_below, above: second_above },
+        ]
+    }
+
+    /// Fills it in parts that the cache holds, side by side.
+    fn fill<const N: usize>(mut self, products: &(impl Fn(Pair) -> Products<N> + Sync)) {
+        let halves = if self.pair.left.len() > AT_ONCE.0 {
+            self.halves::<N>()
+        } else if self.pair.right.len() > AT_ONCE.1 {
+            self.flipped().halves::<N>().map(Self::flipped)
+        } else {
+            let tiles = products(self.pair.clone());
+            let of_panel = self.below.axis_chunks_iter_mut(Axis(1), N).zip(self.above.axis_chunks_iter_mut(Axis(0), N));
+            for ((mut below, mut above), tiles) in of_panel.zip(tiles.chunks_exact(self.pair.left.len())) {
+                let places = below.axis_chunks_iter_mut(Axis(0), N).zip(above.axis_chunks_iter_mut(Axis(1), N));
+                for ((mut below, mut above), tile) in places.zip(tiles) {
+                    let tile = ArrayView2::from(tile);
+                    let tile = tile.slice(s![..below.nrows(), ..below.ncols()]);
+                    below.assign(&tile);
+                    above.assign(&tile.t());
+                }
+            }
+            return;
+        };
+        let [first, second] = halves;
+        rayon::join(|| first.fill(products), || second.fill(products));
+    }
+}
+
+/// Tiles of products, compiled for the processor's vectors.
+struct Tiles<'a, F, const N: usize, const M: usize, const FUSED: bool> {
     panels: &'a Panels<N>,
-    /// The panel of the first row.
-    first: usize,
-    rows: ArrayViewMut2<'a, f64>,
+    pair: Pair,
     finish: &'a F,
 }
 
-impl<F: Fn(f64) -> f64, const N: usize, const M: usize> pulp::WithSimd for Rows<'_, F, N, M> {
-    type Output = ();
+impl<F: Fn(f64) -> f64, const N: usize, const M: usize, const FUSED: bool> pulp::WithSimd
+    for Tiles<'_, F, N, M, FUSED>
+{
+    type Output = Products<N>;
 
     #[inline(always)]
-    fn with_simd<S: pulp::Simd>(self, _: S) {
-        fill_rows::<F, N, M>(self.panels, self.first, self.rows, self.finish);
+    fn with_simd<S: pulp::Simd>(self, _: S) -> Products<N> {
+        tiles::<F, N, M, FUSED>(self.panels, self.pair, self.finish)
     }
 }
 
@@ -119,74 +221,58 @@ impl<F: Fn(f64) -> f64, const N: usize, const M: usize> pulp::WithSimd for Rows<
 #[cfg(target_arch = "x86_64")]
 #[allow(unsafe_code)]
 mod wide {
-    use ndarray::ArrayViewMut2;
+    use super::{Pair, Panels, Products};
 
-    use super::Panels;
-
-    /// Fills some rows. The processor must have AVX-512F.
-    pub(super) fn fill_rows<F: Fn(f64) -> f64>(
-        panels: &Panels<24>,
-        first: usize,
-        rows: ArrayViewMut2<'_, f64>,
-        finish: &F,
-    ) {
+    /// Tiles of products. The processor must have AVX-512F.
+    pub(super) fn tiles<F: Fn(f64) -> f64>(panels: &Panels<24>, pair: Pair, finish: &F) -> Products<24> {
         #[target_feature(enable = "avx512f")]
-        fn inside<F: Fn(f64) -> f64>(panels: &Panels<24>, first: usize, rows: ArrayViewMut2<'_, f64>, finish: &F) {
-            super::fill_rows::<F, 24, 8>(panels, first, rows, finish);
+        fn inside<F: Fn(f64) -> f64>(panels: &Panels<24>, pair: Pair, finish: &F) -> Products<24> {
+            super::tiles::<F, 24, 8, true>(panels, pair, finish)
         }
         assert!(std::arch::is_x86_feature_detected!("avx512f"), "the processor must have AVX-512F");
         // SAFETY: the processor has AVX-512F, as was just asserted.
-        unsafe { inside(panels, first, rows, finish) }
+        unsafe { inside(panels, pair, finish) }
     }
 }
 
-/// Fills some rows of the matrix, the first of which belongs to the panel `first`, up to the diagonal.
+/// Products of the columns of all panels on the left with those of all on the right.
 #[inline(always)]
-fn fill_rows<F: Fn(f64) -> f64, const N: usize, const M: usize>(
+fn tiles<F: Fn(f64) -> f64, const N: usize, const M: usize, const FUSED: bool>(
     panels: &Panels<N>,
-    first: usize,
-    mut rows: ArrayViewMut2<'_, f64>,
+    Pair { left, right }: Pair,
     finish: &F,
-) {
-    let left = rows.nrows().div_ceil(N);
-    let mut sums = vec![[[0.0; N]; N]; left * BLOCK.1];
-    for start in (0..first + left).step_by(BLOCK.1) {
-        let right = start..(first + left).min(start + BLOCK.1);
-        sums.fill([[0.0; N]; N]);
-        for chunk in (0..panels.rows).step_by(CHUNK) {
-            for (of_right, panel) in sums.chunks_exact_mut(left).zip(right.clone()) {
-                let passing = panels.chunk(panel, chunk);
-                // Above the diagonal nothing is wanted.
-                for i in panel.saturating_sub(first)..left {
-                    add_products::<N, M>(panels.chunk(first + i, chunk), passing, &mut of_right[i]);
-                }
-            }
-        }
-        for (of_right, panel) in sums.chunks_exact(left).zip(right) {
-            for (i, of_panels) in of_right.iter().enumerate().skip(panel.saturating_sub(first)) {
-                for (row, of_row) in (i * N..rows.nrows()).zip(of_panels) {
-                    let columns = panel * N..(panel * N + N).min(first * N + row + 1);
-                    for (column, sum) in columns.zip(of_row) {
-                        rows[[row, column]] = finish(*sum);
-                    }
-                }
+) -> Products<N> {
+    let mut sums = vec![[[0.0; N]; N]; left.len() * right.len()];
+    for chunk in (0..panels.rows).step_by(CHUNK) {
+        for (of_right, panel) in sums.chunks_exact_mut(left.len()).zip(right.clone()) {
+            let passing = panels.chunk(panel, chunk);
+            for (sums, panel) in of_right.iter_mut().zip(left.clone()) {
+                add_products::<N, M, FUSED>(panels.chunk(panel, chunk), passing, sums);
             }
         }
     }
+    sums.as_flattened_mut().as_flattened_mut().iter_mut().for_each(|sum| *sum = finish(*sum));
+    sums
 }
 
 /// Adds to each sum the products of a column on the left and one on the right over a chunk of their rows.
 #[inline(always)]
-fn add_products<const N: usize, const M: usize>(left: &[[f64; N]], right: &[[f64; N]], sums: &mut [[f64; N]; N]) {
+fn add_products<const N: usize, const M: usize, const FUSED: bool>(
+    left: &[[f64; N]],
+    right: &[[f64; N]],
+    sums: &mut [[f64; N]; N],
+) {
     for (tile, sums) in sums.chunks_exact_mut(M).enumerate() {
         let mut of_chunk = [[0.0; N]; M];
-        for (left, right) in left.iter().zip(right) {
-            let left = &left.as_chunks::<M>().0[tile];
-            for i in 0..M {
-                for j in 0..N {
-                    of_chunk[i][j] += left[i] * right[j];
-                }
+        let (left_blocks, left_rest) = left.as_chunks::<UNROLLED>();
+        let (right_blocks, right_rest) = right.as_chunks::<UNROLLED>();
+        for (left, right) in left_blocks.iter().zip(right_blocks) {
+            for (left, right) in left.iter().zip(right) {
+                of_chunk = with_products::<N, M, FUSED>(of_chunk, &left.as_chunks().0[tile], right);
             }
+        }
+        for (left, right) in left_rest.iter().zip(right_rest) {
+            of_chunk = with_products::<N, M, FUSED>(of_chunk, &left.as_chunks().0[tile], right);
         }
         for (sums, of_chunk) in sums.iter_mut().zip(&of_chunk) {
             sums.iter_mut().zip(of_chunk).for_each(|(sum, part)| *sum += part);
@@ -194,25 +280,17 @@ fn add_products<const N: usize, const M: usize>(left: &[[f64; N]], right: &[[f64
     }
 }
 
-/// Copies what lies below the diagonal to above it: the lower left quarter to the upper right one, then within the other
-/// two.
-fn mirror(matrix: ArrayViewMut2<'_, f64>) {
-    let p = matrix.nrows();
-    if p < 2 {
-        return;
-    }
-    let half = p.div_ceil(2);
-    let (upper, lower) = matrix.split_at(Axis(0), half);
-    let (upper_left, mut upper_right) = upper.split_at(Axis(1), half);
-    let (lower_left, lower_right) = lower.split_at(Axis(1), half);
-    upper_right.axis_chunks_iter_mut(Axis(0), MIRRORED).into_par_iter().enumerate().for_each(|(number, mut rows)| {
-        let below = lower_left.slice(ndarray::s![.., number * MIRRORED..number * MIRRORED + rows.nrows()]);
-        // In squares, so that what is read and what is written stay in the cache.
-        for (mut target, source) in
-            rows.axis_chunks_iter_mut(Axis(1), MIRRORED).zip(below.axis_chunks_iter(Axis(0), MIRRORED))
-        {
-            target.assign(&source.t());
+/// Sums with the products of each number on the left with each on the right.
+#[inline(always)]
+fn with_products<const N: usize, const M: usize, const FUSED: bool>(
+    mut sums: [[f64; N]; M],
+    left: &[f64; M],
+    right: &[f64; N],
+) -> [[f64; N]; M] {
+    for i in 0..M {
+        for j in 0..N {
+            sums[i][j] = if FUSED { left[i].mul_add(right[j], sums[i][j]) } else { sums[i][j] + left[i] * right[j] };
         }
-    });
-    rayon::join(|| mirror(upper_left), || mirror(lower_right));
+    }
+    sums
 }
