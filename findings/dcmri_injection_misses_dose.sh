@@ -4,8 +4,8 @@
 # whole step is missing and never one too much: 60 kg, 0.1 mL/kg of 1 mmol/mL at 2 mL/s are 6 mmol in 3 s, of which 5.0 are injected with
 # steps of 0.5 s, 4.0 with 1 s and 3.0 with 1.5 s. An error is raised only where the step is as long as the injection. `aif_tristan` with its
 # defaults in steps of 2 s, as in its example, has a peak of 84 % of the one in steps of 0.2 s and 80 % of the concentrations of the fifth
-# minute at the same times (the doses injected are 82 and 99 %). How much is missing depends on the patient's weight, since that is the length of the injection: with
-# steps of 0.5 s a tenth at 75 kg and a thirtieth at 70 kg, for the same agent and rate.
+# minute at the same times (the doses injected are 82 and 99 %). How much is missing depends on the patient's weight, since that is the
+# length of the injection: with steps of 0.5 s a tenth at 75 kg and a thirtieth at 70 kg, for the same agent and rate.
 #
 # Found with Python 3.11.7, numpy 2.4.6 on x86-64. Exits 0 while that is so, and 1 when it changes.
 set -euo pipefail

@@ -3,7 +3,8 @@
 # frames without a voxel, highdicom by default, so that frames are slices only where a segment has no gap. Of a CT with slices
 # each 2.5 mm, a segment in slices 3 to 5 is read rightly; one in slices 1, 2 and 6 gets slices of 1 mm at 15, 16 and 17 mm instead of
 # 2.5, 5 and 15 mm, and 48 mm3 instead of 120; two metastases in slices 1 and 6 get slices of 12.5 mm, 400 mm3 instead of 80. Of two segments
-# the frames stand one behind the other in one volume, with slices of 1 mm, and nothing tells them apart. Voxels are 255 and not 1.
+# the frames stand one behind the other in one volume, with slices of 1 mm, and nothing tells them apart (ITK's issue 6647). Voxels are 255,
+# not 1.
 # No error, no warning: the mask has rows and columns of the CT and a plausible place. highdicom itself says what the file says.
 #
 # Found with Python 3.11.7, pydicom 3.0.2, numpy 2.4.6 on x86-64. Exits 0 while that is so, and 1 when it changes.
