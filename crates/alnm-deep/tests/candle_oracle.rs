@@ -88,7 +88,7 @@ fn train_both(backbone: Backbone, optimiser: Optimiser, groups: &[ParameterGroup
         let labels: Vec<bool> = (0..count).map(|index| index % 2 == 0).collect();
         let mut distances = Vec::new();
         let found = (0..INPUTS).find_map(|input| {
-            let input = images(count, 47, 44, step as f32 + 0.1 * input as f32);
+            let input = images(count, 45, 45, step as f32 + 0.1 * input as f32);
             let got = own.gradients(input.clone(), &labels, loss, 5).unwrap();
             let want = candle.gradients(&input, &labels, loss, 5).unwrap();
             assert!(
@@ -130,7 +130,7 @@ fn gradients_of_whole_networks_agree_with_finite_differences() {
     let optimiser = Optimiser::adamw(0.0);
     for backbone in [Backbone::ResNet18, Backbone::DenseNet121] {
         let start = network(backbone, Head::Logit);
-        let input = images(3, 39, 36, 0.6);
+        let input = images(3, 64, 64, 0.6);
         let mut own = Trainer::new(start.clone(), optimiser, WeightDecayRule::All).unwrap();
         let gradients = own.gradients(input.clone(), &labels, loss, 0).unwrap();
         let gradients = own.named_gradients(&gradients);
