@@ -67,7 +67,8 @@ def lesion(path):
 
 print(f"imagedata {version('imagedata')}, SimpleITK {version('SimpleITK')}")
 wrong, right = [], []
-for number, (name, step, direction) in enumerate((("upright", 2.5, UPRIGHT), ("tilted", 2.5, TILTED), ("upright", 0.5, UPRIGHT), ("upright", 1.0, UPRIGHT))):
+cases = (("upright", 2.5, UPRIGHT), ("tilted", 2.5, TILTED), ("upright", 0.5, UPRIGHT), ("upright", 1.0, UPRIGHT))
+for number, (name, step, direction) in enumerate(cases):
     folder = Path(f"series{number}")
     write(folder, step, direction)
     slice_number, row, column = LESION
@@ -78,8 +79,10 @@ for number, (name, step, direction) in enumerate((("upright", 2.5, UPRIGHT), ("t
     place, apart, spacing = lesion(f"meta{number}.mha")
     nifti, _, _ = lesion(f"nifti{number}.nii.gz")
     own = Series(f"meta{number}.mha").getPositionForVoxel(np.array(LESION)).ravel()[::-1]
-    print(f"{name}, slices each {step} mm: each {apart:.2f} mm by MetaImage (spacing {spacing:g}), lesion moved by {(place - truth).round(2).tolist()} mm")
-    wrong.append(np.allclose(place - truth, direction[:, 2] * slice_number * (step**2 - step), atol=1e-3) and np.isclose(apart, step**2, rtol=1e-3) and np.isclose(spacing, step))
+    moved = (place - truth).round(2).tolist()
+    print(f"{name}, slices each {step} mm: each {apart:.2f} mm by MetaImage (spacing {spacing:g}), lesion moved by {moved} mm")
+    squared = np.isclose(apart, step**2, rtol=1e-3) and np.isclose(spacing, step)
+    wrong.append(squared and np.allclose(place - truth, direction[:, 2] * slice_number * (step**2 - step), atol=1e-3))
     right.append(np.allclose(nifti, truth, atol=1e-3) and np.allclose(own, truth, atol=1e-3))
     print(f"  by NIfTI and by imagedata itself: moved by {(nifti - truth).round(2).tolist()} and {(own - truth).round(2).tolist()} mm")
 sys.exit(0 if all(wrong) and all(right) else 1)

@@ -3,8 +3,8 @@
 # row to row; MIRP lays it along the columns. A CT with rows 2 mm apart and columns 1 mm apart gets a spacing of 1 mm between rows, so
 # that a contour of 10 x 20 mm in a RTSTRUCT, 10 columns and 10 rows, becomes a mask of 5 columns and 20 rows at another place: a lesion of 100
 # HU in a body of -100 HU has a mean of -100. The volume stays, and so nobody sees it there; lengths, textures and whatever is resampled
-# to cubes of 1 mm would be wrong with a mask on the lesion as well, since the image is stretched the wrong way. The same image with square pixels is read rightly, which CT
-# and most MR have; MR with an oblong matrix, ultrasound and reformatted images have not. Nothing is said.
+# to cubes of 1 mm would be wrong with a mask on the lesion as well, since the image is stretched the wrong way. The same image with
+# square pixels is read rightly, which CT and most MR have; MR with an oblong matrix and reformatted images have not. Nothing is said.
 #
 # Found with Python 3.11.7, pydicom 3.0.2, numpy 2.4.6 on x86-64. Exits 0 while that is so, and 1 when it changes.
 set -euo pipefail
