@@ -21,7 +21,8 @@ pub struct VoxelDistances {
     /// Hausdorff distance max(max d(a, B), max d(b, A)): `GetHausdorffDistance`.
     pub hausdorff: f64,
     /// Average Hausdorff distance, half the sum of the means of d(a, B) and d(b, A) over all voxels of the regions:
-    /// `GetAverageHausdorffDistance`.
+    /// `GetAverageHausdorffDistance`. Voxels that both regions share count as 0, so that the same error of the outline
+    /// gives less the larger the region is; to compare regions of different sizes, take [`surface_mean`](Self::surface_mean).
     pub average_hausdorff: f64,
     /// Mean of the pooled distances of the surfaces.
     pub surface_mean: f64,
