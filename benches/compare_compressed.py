@@ -85,7 +85,7 @@ def main():
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--turns", type=int, default=2)
     parser.add_argument("--threads", default="2")
-    parser.add_argument("--small", action="store_true", help="the images of 25 MB alone")
+    parser.add_argument("--sizes", nargs="+", choices=list(SIZES), default=list(SIZES), help="some of the sizes alone")
     parser.add_argument("--simpleitk", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.simpleitk:
@@ -99,7 +99,8 @@ def main():
     faults = []
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
-        for title, size in SIZES.items() if not options.small else [("25 MB", SIZES["25 MB"])]:
+        for title in options.sizes:
+            size = SIZES[title]
             generate(folder / "float.nii", size, (0.9, 0.9, 1.6))
             sitk.WriteImage(sitk.Cast(sitk.ReadImage(str(folder / "float.nii")), sitk.sitkInt16), str(folder / "int16.nii"), False)
             for kind in ["float", "int16"]:

@@ -1,8 +1,8 @@
 //! A deflate encoder for voxels (RFC 1951): fast, with codes that are made for the data.
 //!
 //! What makes images small is before all the code of their bytes, less their repetition: the lowest bytes of real
-//! numbers are noise. So repetition is looked for in a few places only, and each stretch of the data has codes of its
-//! own.
+//! numbers are noise. So repetition is looked for in a few places only, or not at all where it costs more than the bytes
+//! that it repeats, and each stretch of the data has codes of its own.
 
 /// Shortest and longest repetition that is written, in bytes.
 const SHORTEST: usize = 4;
@@ -13,6 +13,18 @@ const WINDOW: usize = 1 << 15;
 
 /// Literals and repetitions that share one set of codes.
 const TOKENS_OF_A_BLOCK: usize = 1 << 15;
+
+/// Literals and repetitions from which it is told whether repetitions are shorter than their bytes.
+const TOKENS_OF_A_PROBE: usize = 1 << 12;
+
+/// Blocks in which no repetition is looked for, behind a probe in which repetitions were no shorter than their bytes.
+const BLOCKS_OF_NOISE: usize = 16;
+
+/// Bytes of noise in which one place is compared with what stands before it.
+const STEP_IN_NOISE: usize = 64;
+
+/// Widest numbers whose noise is looked for. Each byte of wider ones is noise or a repetition of its own.
+const WIDEST_NOISE: usize = 2;
 
 const HASH_BITS: u32 = 15;
 
@@ -70,7 +82,7 @@ const LENGTHS: [(u16, u8); 29] = [
 /// MetaImage, which look little, and of NIfTI, which look more; of real numbers both make the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Effort {
-    /// The last place with the same four bytes.
+    /// The last place with the same four bytes; none in noise.
     Least,
     /// Several places, and whether a longer repetition begins at the next byte.
     More,
@@ -347,16 +359,17 @@ impl Encoder {
         }
         let mut writer = BitWriter { bytes: std::mem::take(&mut self.written), place: BitPlace::default() };
         writer.make_room(data.len() + data.len() / 8 + 64);
-        let mut at = 0;
+        let (mut at, mut noise) = (0, Noise::default());
         while at < data.len() {
-            let start = at;
             self.tokens.clear();
             self.taken = 0;
-            at = match self.effort {
-                Effort::Least => self.find_fast(data, at),
-                Effort::More => self.find_more(data, at),
+            let (end, coding) = match self.effort {
+                Effort::Least if self.width <= WIDEST_NOISE => self.find_beside_noise(data, at, &mut noise),
+                Effort::Least => self.coded(data, at, |encoder| encoder.find_fast(data, at, TOKENS_OF_A_BLOCK)),
+                Effort::More => self.coded(data, at, |encoder| encoder.find_more(data, at)),
             };
-            self.write_block(&mut writer, &data[start..at]);
+            self.write_block(&mut writer, &data[at..end], &coding);
+            at = end;
         }
         writer.make_room(8);
         writer.put(0, 3);
@@ -367,18 +380,68 @@ impl Encoder {
         deflated
     }
 
-    /// Tokens of the data from a place on, with [`Effort::Least`]; returns where they end.
-    fn find_fast(&mut self, data: &[u8], mut at: usize) -> usize {
+    /// Where tokens end that begin at a place and are found by a function, and their codes.
+    fn coded(&mut self, data: &[u8], at: usize, find: impl FnOnce(&mut Self) -> usize) -> (usize, Coding) {
+        let end = find(self);
+        (end, Coding::of(&self.frequencies(&data[at..end])))
+    }
+
+    /// Tokens of the data from a place on, with [`Effort::Least`]: literals alone in noise, where repetitions are short
+    /// and by chance. Returns where they end, and their codes.
+    fn find_beside_noise(&mut self, data: &[u8], at: usize, noise: &mut Noise) -> (usize, Coding) {
+        if noise.blocks > 0 {
+            let block = &data[at..data.len().min(at + TOKENS_OF_A_BLOCK)];
+            let literals = Coding::of(&Frequencies::of_literals(block));
+            let repeats = self.enter_noise(data, at, at + block.len());
+            if !repeats && noise.goes_on(literals.bits, block.len()) {
+                noise.blocks -= 1;
+                self.tokens.push(Token::literals(block.len()));
+                return (at + block.len(), literals);
+            }
+        }
+        let (end, repetitions) = self.coded(data, at, |encoder| encoder.find_fast(data, at, TOKENS_OF_A_PROBE));
+        let probe = &data[at..end];
+        let literals = Coding::of(&Frequencies::of_literals(probe));
+        if literals.bits <= repetitions.bits {
+            *noise = Noise { bits: literals.bits, bytes: probe.len(), blocks: BLOCKS_OF_NOISE };
+            self.tokens.clear();
+            self.tokens.push(Token::literals(probe.len()));
+            return (end, literals);
+        }
+        *noise = Noise::default();
+        if end == data.len() {
+            return (end, repetitions);
+        }
+        self.coded(data, at, |encoder| encoder.find_fast(data, end, TOKENS_OF_A_BLOCK))
+    }
+
+    /// Enters the places of noise; returns whether it repeats what stands before it.
+    fn enter_noise(&mut self, data: &[u8], from: usize, to: usize) -> bool {
+        let mut repetitions = 0;
+        for start in (from..to).step_by(STEP_IN_NOISE) {
+            let near = self.near[hash(four_bytes(data, start))];
+            let distance = usize::from((start as u16).wrapping_sub(near));
+            let is_within = (1..=WINDOW.min(start)).contains(&distance);
+            repetitions += usize::from(is_within && eight_bytes(data, start - distance) == eight_bytes(data, start));
+            for at in (start..to.min(start + STEP_IN_NOISE)).step_by(self.width) {
+                self.near[hash(four_bytes(data, at))] = at as u16;
+            }
+        }
+        repetitions * 8 * STEP_IN_NOISE >= to - from
+    }
+
+    /// Tokens of the data from a place on, with [`Effort::Least`], until they are as many as `most`; returns where they
+    /// end.
+    fn find_fast(&mut self, data: &[u8], mut at: usize, most: usize) -> usize {
         let (end, width) = (data.len().saturating_sub(SHORTEST + 4), self.width);
         let mut literals = at;
-        while at < end && self.taken + (at - literals) < TOKENS_OF_A_BLOCK {
-            let four = four_bytes(data, at);
-            let near = &mut self.near[hash(four)];
+        while at < end && self.taken + (at - literals) < most {
+            let near = &mut self.near[hash(four_bytes(data, at))];
             let distance = usize::from((at as u16).wrapping_sub(*near));
             *near = at as u16;
             let is_within = (1..=WINDOW.min(at)).contains(&distance);
-            if is_within && four_bytes(data, at - distance) == four {
-                let length = common_length(data, at - distance, at);
+            let length = if is_within { common_length(data, at - distance, at) } else { 0 };
+            if length >= SHORTEST {
                 self.take(at - literals, length, distance);
                 let next = at + length;
                 // Repetitions of repetitions are found by the places inside them.
@@ -392,7 +455,7 @@ impl Encoder {
                 at = (at | (width - 1)) + 1;
             }
         }
-        self.take_literals(literals, at, end, data.len())
+        self.take_literals(literals, at, end, data.len(), most)
     }
 
     /// The same with [`Effort::More`].
@@ -419,7 +482,7 @@ impl Encoder {
             self.enter(data, entered, next.min(end));
             (at, literals) = (next, next);
         }
-        self.take_literals(literals, at, end, data.len())
+        self.take_literals(literals, at, end, data.len(), TOKENS_OF_A_BLOCK)
     }
 
     /// Takes literals and the repetition behind them.
@@ -431,13 +494,14 @@ impl Encoder {
         self.taken += literals + 1;
     }
 
-    /// Takes the literals from a place on, and as many as fit of those behind `end`, where no repetition is looked for;
-    /// returns where the tokens end.
-    fn take_literals(&mut self, from: usize, at: usize, end: usize, all: usize) -> usize {
-        let room = TOKENS_OF_A_BLOCK.saturating_sub(self.taken + (at - from));
+    /// Takes the literals from a place on, and those behind `end`, where no repetition is looked for, until the tokens are
+    /// as many as `most`; returns where they end.
+    fn take_literals(&mut self, from: usize, at: usize, end: usize, all: usize, most: usize) -> usize {
+        let room = most.saturating_sub(self.taken + (at - from));
         let next = if at < end { at } else { all.min(at + room) };
         if next > from {
             self.tokens.push(Token::literals(next - from));
+            self.taken += next - from;
         }
         next
     }
@@ -453,8 +517,7 @@ impl Encoder {
 
     /// Length and distance of the longest repetition among the last places with the same hash; enters the place.
     fn longest(&mut self, data: &[u8], at: usize) -> (usize, usize) {
-        let four = four_bytes(data, at);
-        let head = &mut self.heads[hash(four)];
+        let head = &mut self.heads[hash(four_bytes(data, at))];
         let mut place = *head as usize;
         self.earlier[at % WINDOW] = *head;
         *head = at as u32 + 1;
@@ -463,13 +526,11 @@ impl Encoder {
             if place == 0 || at + 1 - place > WINDOW {
                 break;
             }
-            if four_bytes(data, place - 1) == four {
-                let length = common_length(data, place - 1, at);
-                if length > best {
-                    (best, distance) = (length, at + 1 - place);
-                    if length >= GOOD {
-                        break;
-                    }
+            let length = common_length(data, place - 1, at);
+            if length > best {
+                (best, distance) = (length, at + 1 - place);
+                if length >= GOOD {
+                    break;
                 }
             }
             let before = self.earlier[(place - 1) % WINDOW] as usize;
@@ -481,54 +542,41 @@ impl Encoder {
         (best, distance)
     }
 
-    /// Writes the tokens of some data with codes of their own, or the data as they are where that is shorter.
-    fn write_block(&self, writer: &mut BitWriter, data: &[u8]) {
-        let mut frequencies = self.frequencies(data);
-        frequencies.literals[END] = 1;
-        let literals = Codes::new(&frequencies.literals, LONGEST_CODE);
-        let distances = Codes::new(&frequencies.distances, LONGEST_CODE);
-        let bits = literals.cost(&frequencies.literals) + distances.cost(&frequencies.distances);
+    /// Writes the tokens of some data with their codes, or the data as they are where that is shorter.
+    fn write_block(&self, writer: &mut BitWriter, data: &[u8], coding: &Coding) {
         const HEADER: usize = 60;
         // The length of a code and what follows it take a byte at most.
         const LONGEST_HEADER: usize = LITERAL_SYMBOLS + DISTANCE_SYMBOLS + LENGTH_SYMBOLS;
         writer.make_room(data.len() + 5 * data.len().div_ceil(0xffff) + LONGEST_HEADER);
-        if (bits + frequencies.extra_bits) / 8 + HEADER >= data.len() {
+        if coding.bits / 8 + HEADER >= data.len() {
             return write_stored(writer, data);
         }
         // No last block, codes of its own.
         writer.put(0b100, 3);
-        write_codes(writer, &literals.lengths, &distances.lengths);
-        self.write_tokens(writer, data, &literals, &distances);
-        writer.put(u64::from(literals.codes[END]), u32::from(literals.lengths[END]));
+        write_codes(writer, &coding.literals.lengths, &coding.distances.lengths);
+        self.write_tokens(writer, data, &coding.literals, &coding.distances);
+        let (end, end_bits) = coding.literals.of(END);
+        writer.put(end, end_bits);
     }
 
     /// How often the tokens of some data use each symbol.
     fn frequencies(&self, data: &[u8]) -> Frequencies {
-        // Each of four neighbours has counts of its own: a count that was just written is slow to read.
-        let mut of_bytes = [[0_u32; 256]; 4];
-        let mut frequencies =
-            Frequencies { literals: [0; LITERAL_SYMBOLS], distances: [0; DISTANCE_SYMBOLS], extra_bits: 0 };
+        let mut bytes = ByteCounts::default();
+        let mut frequencies = Frequencies::default();
         let mut rest = data;
         for token in &self.tokens {
-            let bytes = rest.split_off(..token.length()).unwrap_or_default();
+            let of_token = rest.split_off(..token.length()).unwrap_or_default();
             if token.is_repetition() {
-                let symbol = usize::from(LENGTH_TABLE.symbols[bytes.len()]);
+                let symbol = usize::from(LENGTH_TABLE.symbols[of_token.len()]);
                 frequencies.literals[257 + symbol] += 1;
                 let (symbol_of_distance, _, extra) = distance_symbol(token.distance());
                 frequencies.distances[symbol_of_distance] += 1;
                 frequencies.extra_bits += usize::from(LENGTHS[symbol].1) + extra as usize;
             } else {
-                let (fours, others) = bytes.as_chunks::<4>();
-                for four in fours {
-                    of_bytes.iter_mut().zip(four).for_each(|(counts, &byte)| counts[usize::from(byte)] += 1);
-                }
-                others.iter().for_each(|&byte| of_bytes[0][usize::from(byte)] += 1);
+                bytes.count(of_token);
             }
         }
-        for (byte, count) in frequencies.literals[..256].iter_mut().enumerate() {
-            *count = of_bytes.iter().map(|counts| counts[byte]).sum();
-        }
-        frequencies
+        frequencies.with_bytes(&bytes)
     }
 
     /// Writes the tokens of some data.
@@ -581,11 +629,89 @@ impl Encoder {
     }
 }
 
+/// How often each byte occurs. Each of four neighbours has counts of its own: a count that was just written is slow to
+/// read.
+struct ByteCounts([[u32; 256]; 4]);
+
+impl Default for ByteCounts {
+    fn default() -> Self {
+        Self([[0; 256]; 4])
+    }
+}
+
+impl ByteCounts {
+    fn count(&mut self, bytes: &[u8]) {
+        let (fours, others) = bytes.as_chunks::<4>();
+        for four in fours {
+            self.0.iter_mut().zip(four).for_each(|(counts, &byte)| counts[usize::from(byte)] += 1);
+        }
+        others.iter().for_each(|&byte| self.0[0][usize::from(byte)] += 1);
+    }
+}
+
 /// How often symbols are used, and the bits that follow them.
 struct Frequencies {
     literals: [u32; LITERAL_SYMBOLS],
     distances: [u32; DISTANCE_SYMBOLS],
     extra_bits: usize,
+}
+
+impl Default for Frequencies {
+    fn default() -> Self {
+        Self { literals: [0; LITERAL_SYMBOLS], distances: [0; DISTANCE_SYMBOLS], extra_bits: 0 }
+    }
+}
+
+impl Frequencies {
+    /// Those of data of which each byte is a literal.
+    fn of_literals(data: &[u8]) -> Self {
+        let mut bytes = ByteCounts::default();
+        bytes.count(data);
+        Self::default().with_bytes(&bytes)
+    }
+
+    /// Adds the literals and the end of a block.
+    fn with_bytes(mut self, bytes: &ByteCounts) -> Self {
+        for (byte, count) in self.literals[..256].iter_mut().enumerate() {
+            *count = bytes.0.iter().map(|counts| counts[byte]).sum();
+        }
+        self.literals[END] = 1;
+        self
+    }
+}
+
+/// Codes for the tokens of a block, and the bits of these tokens.
+struct Coding {
+    literals: Codes<LITERAL_SYMBOLS>,
+    distances: Codes<DISTANCE_SYMBOLS>,
+    bits: usize,
+}
+
+impl Coding {
+    fn of(frequencies: &Frequencies) -> Self {
+        let literals = Codes::new(&frequencies.literals, LONGEST_CODE);
+        let distances = Codes::new(&frequencies.distances, LONGEST_CODE);
+        let of_codes = literals.cost(&frequencies.literals) + distances.cost(&frequencies.distances);
+        Self { literals, distances, bits: of_codes + frequencies.extra_bits }
+    }
+}
+
+/// Data whose repetitions were no shorter than their bytes.
+#[derive(Default)]
+struct Noise {
+    /// Bits of these data as literals, and their bytes.
+    bits: usize,
+    bytes: usize,
+    /// How many blocks are left in which no repetition is looked for.
+    blocks: usize,
+}
+
+impl Noise {
+    /// Whether a block of so many bits, as literals, may be more of the same noise. Where literals are clearly shorter
+    /// than those of the noise, something else has begun.
+    fn goes_on(&self, bits: usize, bytes: usize) -> bool {
+        8 * bits * self.bytes >= 7 * self.bits * bytes
+    }
 }
 
 #[inline(always)]
@@ -594,17 +720,30 @@ fn four_bytes(data: &[u8], at: usize) -> u32 {
 }
 
 #[inline(always)]
+fn eight_bytes(data: &[u8], at: usize) -> u64 {
+    data[at..].first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
+}
+
+#[inline(always)]
 fn hash(four: u32) -> usize {
     (four.wrapping_mul(0x9e37_79b1) >> (32 - HASH_BITS)) as usize
 }
 
-/// How many bytes from two places on are the same, at most [`LONGEST`]. The first lies before the second.
+/// How many bytes from two places on are the same, at most [`LONGEST`]. The first lies before the second, behind which
+/// there are eight bytes or more.
 #[inline(always)]
 fn common_length(data: &[u8], first: usize, second: usize) -> usize {
+    // Most differ soon.
+    let differing = eight_bytes(data, first) ^ eight_bytes(data, second);
+    if differing != 0 { (differing.trailing_zeros() / 8) as usize } else { long_common_length(data, first, second) }
+}
+
+/// The same where the first eight are.
+fn long_common_length(data: &[u8], first: usize, second: usize) -> usize {
     let most = LONGEST.min(data.len() - second);
     let (a, b) = (&data[first..first + most], &data[second..second + most]);
-    let mut length = 0;
-    for (a, b) in a.chunks_exact(8).zip(b.chunks_exact(8)) {
+    let mut length = 8;
+    for (a, b) in a[8..].chunks_exact(8).zip(b[8..].chunks_exact(8)) {
         let [a, b] = [a, b].map(|bytes| bytes.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes)));
         if a != b {
             return length + ((a ^ b).trailing_zeros() / 8) as usize;
@@ -719,6 +858,31 @@ mod tests {
         let floats: Vec<u8> =
             (0..60_000_u32).flat_map(|i| (i.wrapping_mul(2_654_435_761) as f32).sqrt().to_le_bytes()).collect();
         check(&floats);
+    }
+
+    /// 16-bit numbers around a mean, the sums of four numbers drawn by chance, so many times.
+    fn noise(count: u32) -> Vec<u8> {
+        let drawn = |i: u32| i.wrapping_mul(2_654_435_761).rotate_left(15).wrapping_mul(2_246_822_519) >> 27;
+        (0..count).flat_map(|i| ((0..4).map(|j| drawn(4 * i + j)).sum::<u32>() as u16 + 300).to_le_bytes()).collect()
+    }
+
+    #[test]
+    fn noise_is_written_as_literals_and_what_repeats_it_is_not() {
+        let deflated = |data: &[u8]| Encoder::new(Effort::Least, 2).deflate(data).len();
+        let part = noise(10_000);
+        let once = deflated(&part);
+        let literals = Coding::of(&Frequencies::of_literals(&part));
+        assert!(once <= literals.bits / 8 + 200, "{once} {}", literals.bits / 8);
+        // Longer than a block, so that its repetitions begin in blocks in which none is looked for.
+        let mut repeated = noise(60_000);
+        let before = deflated(&repeated);
+        (0..9).for_each(|_| repeated.extend(&part));
+        let after = deflated(&repeated);
+        assert!(after - before < 4 * once, "{before} {after} {once}");
+        // What is shorter than noise ends it.
+        repeated.extend([7; 100_000]);
+        assert!(deflated(&repeated) - after < 600);
+        check(&repeated);
     }
 
     #[test]
