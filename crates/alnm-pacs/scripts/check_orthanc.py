@@ -310,9 +310,9 @@ class Check:
         check(len(listed) == self.studies + 1, f"{self.studies} studies are listed")
         before = time.time()
         again = self.works("fetch", server.url, images, "--all", "--modality", "MR", *self.login()).stderr.splitlines()[-1]
-        check(again.startswith("0 objects fetched"), f"again: {again} ({time.time() - before:.1f} s)")
+        check("0 objects fetched" in again, f"again: {again} ({time.time() - before:.1f} s)")
         again = self.works("store", server.url, source, *self.login()).stderr.splitlines()[-1]
-        check(again.startswith("0 objects stored"), f"again: {again}")
+        check("0 objects stored" in again, f"again: {again}")
         again = self.works("store", server.node, *folders[half:], "--journal", self.folder / "stored.csv").stderr
         check("0 objects stored" in again, f"again, by the journal: {again.splitlines()[-1]}")
         server.kill()
