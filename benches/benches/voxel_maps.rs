@@ -17,7 +17,9 @@ fn voxel_maps(criterion: &mut Criterion) {
     group.sample_size(10);
     for class in ["firstorder", "glcm", "gldm", "glrlm", "glszm", "ngtdm"] {
         for radius in [1, 2] {
-            let text = format!("setting: {{binCount: 32, kernelRadius: {radius}}}\nfeatureClass: {{{class}: }}\n");
+            let text = format!(
+                "setting: {{binCount: 32}}\nvoxelSetting: {{kernelRadius: {radius}}}\nfeatureClass: {{{class}: }}\n"
+            );
             let extractor = Extractor::new(Parameters::from_yaml(&text).expect("the parameters are valid"));
             group.bench_function(BenchmarkId::new(class, radius), |bencher| {
                 bencher.iter(|| extractor.execute_voxel_based(&image, &mask, 1).expect("the region is valid"));

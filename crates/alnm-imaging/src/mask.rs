@@ -7,6 +7,8 @@ pub(crate) mod region;
 
 use std::path::Path;
 
+use bytemuck::allocation::cast_vec;
+
 #[cfg(feature = "dicom")]
 use crate::dicom::MaskFile;
 use crate::error::{FileProblem, ImagingError, Result};
@@ -14,7 +16,7 @@ use crate::file::Source;
 #[cfg(feature = "dicom")]
 use crate::format::FileFormat;
 use crate::volume::{Image, LabelMap, Volume, Voxel};
-use crate::voxel_data::NamedSegment;
+use crate::voxel_data::{NamedSegment, of_voxels};
 use crate::with_volume;
 
 use on_grid::onto_grid;
@@ -51,7 +53,7 @@ impl MaskReader {
         #[cfg(feature = "dicom")]
         let source = match self.read_dicom(source)? {
             DicomContent::Mask(mask) => return Ok(mask),
-            DicomContent::Image(image) => return self.label_map(&path, &image),
+            DicomContent::Image(image) => return self.label_map(&path, image),
             DicomContent::Other(source) => source,
         };
         let segments = source.segments()?;
@@ -62,7 +64,7 @@ impl MaskReader {
             Some(number) => source.read_volume(number)?,
             None => source.read_channel(self.params().channel)?,
         };
-        self.label_map(&path, &image)
+        self.label_map(&path, image)
     }
 
     /// The regions of a DICOM mask that was opened already.
@@ -96,7 +98,7 @@ impl MaskReader {
         let chosen = MaskRegion::choose(&regions, self.params().region.as_ref());
         let chosen = chosen.map_err(|problem| FileProblem::from(problem).at(&path))?[0].label as usize - 1;
         let NamedSegment { label, layer, ref name, .. } = segments[chosen];
-        let voxels = labels_of(&source.read_layer(layer)?, &path)?;
+        let voxels = labels_of(source.read_layer(layer)?, &path)?;
         self.on_grid(voxels.map(|&voxel| u32::from(voxel == label)), &path, |_| format!("{name:?}"))
     }
 
@@ -119,7 +121,7 @@ impl MaskReader {
     }
 
     /// The region and grid asked for, of an image whose voxels are labels.
-    fn label_map(&self, path: &Path, image: &Image) -> Result<ReadMask> {
+    fn label_map(&self, path: &Path, image: Image) -> Result<ReadMask> {
         let mut mask = labels_of(image, path)?;
         let mut chosen_label = None;
         if let Some(choice) = &self.params().region {
@@ -193,11 +195,24 @@ impl Image {
             other => with_volume!(other, volume => label_map(volume)),
         }
     }
+
+    /// As [`Image::label_map`], of an image that was just read, in its memory where voxels are as wide as labels.
+    fn into_label_map(self) -> Result<LabelMap, FileProblem> {
+        match self {
+            Self::U32(volume) => Ok(volume),
+            Self::I32(volume) if volume.as_slice().iter().fold(0, |any, &voxel| any | voxel) >= 0 => {
+                let grid = volume.geometry().clone();
+                let (voxels, _) = volume.into_data().into_raw_vec_and_offset();
+                of_voxels::<u32>(cast_vec(voxels), &grid)?.into_label_map()
+            }
+            other => Ok(other.label_map()?),
+        }
+    }
 }
 
 /// The image of a file as a mask; a voxel that is no label is a fault of that file.
-fn labels_of(image: &Image, path: &Path) -> Result<LabelMap> {
-    image.label_map().map_err(|error| FileProblem::from(error).at(path))
+fn labels_of(image: Image, path: &Path) -> Result<LabelMap> {
+    image.into_label_map().map_err(|problem| problem.at(path))
 }
 
 fn label_map<T: Voxel>(volume: &Volume<T>) -> Result<LabelMap> {

@@ -223,7 +223,7 @@ pub(crate) fn unstacked(stack: Image, grid: &Geometry) -> Result<Vec<Image>, Fil
 }
 
 /// An image of the voxels of a grid, in raster order.
-fn of_voxels<T: Voxel>(voxels: Vec<T>, grid: &Geometry) -> Result<Image, FileProblem> {
+pub(crate) fn of_voxels<T: Voxel>(voxels: Vec<T>, grid: &Geometry) -> Result<Image, FileProblem> {
     let data = Array3::from_shape_vec(grid.shape(), voxels).map_err(|error| ImagingError::InvalidParameter {
         operation: "filling a grid",
         parameter: "voxels",

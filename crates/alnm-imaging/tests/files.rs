@@ -232,6 +232,12 @@ fn masks_hold_labels_only() {
     mask.as_mut_slice()[4] = 70_000;
     write_mask(&path, &mask).unwrap();
     assert_eq!(read_mask(&path).unwrap(), mask);
+    let mut signed = mask.map(|&voxel| voxel as i32);
+    write_image(&path, &signed.clone().into()).unwrap();
+    assert_eq!(read_mask(&path).unwrap(), mask);
+    signed.as_mut_slice()[5] = -1;
+    write_image(&path, &signed.into()).unwrap();
+    assert!(read_mask(&path).unwrap_err().to_string().contains("the voxel [2, 1, 0] (x, y, z) is -1"));
     let mut values = Volume::filled(geometry, 0.0_f32);
     values.as_mut_slice()[7] = 0.5;
     write_image(&path, &values.into()).unwrap();

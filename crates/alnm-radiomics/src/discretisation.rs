@@ -9,6 +9,7 @@ use alnm_imaging::{Extremes, vectorised};
 use serde::Serialize;
 
 use crate::error::{RadiomicsError, Result};
+use crate::level_map::{Cell, Cells};
 
 /// The way in which grey values are assigned to bins.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -52,18 +53,59 @@ impl Binning {
     /// # Ok::<(), alnm_radiomics::RadiomicsError>(())
     /// ```
     pub fn discretise(self, values: &[f64], single_precision: bool) -> Result<Discretised> {
+        let (edges, extremes) = self.edges(values, single_precision)?;
+        Ok(Discretised { levels: edges.levels(values), bins: edges.bins(), extremes })
+    }
+
+    /// [`Binning::discretise`] with levels in bytes where they have room.
+    pub(crate) fn discretise_narrowly(self, values: &[f64], single_precision: bool) -> Result<NarrowlyDiscretised> {
+        let (edges, extremes) = self.edges(values, single_precision)?;
+        let bins = edges.bins();
+        // No level is higher than the number of bins.
+        let levels = if bins < usize::from(u8::MAX) {
+            Cells::Narrow(edges.levels(values))
+        } else {
+            Cells::Wide(edges.levels(values))
+        };
+        Ok(NarrowlyDiscretised { levels, bins, extremes })
+    }
+
+    /// The edges between the values' levels, and the smallest and the largest value.
+    fn edges(self, values: &[f64], single_precision: bool) -> Result<(Edges, [f64; 2])> {
         let (minimum, maximum) = range(values)?;
-        let extremes = [minimum, maximum];
+        let edges = match self {
+            Self::Width(width) => Edges::OfWidth(WidthEdges::new(minimum, maximum, width)?),
+            Self::Count(count) => Edges::OfCount(CountEdges::new(minimum, maximum, count as usize, single_precision)),
+        };
+        Ok((edges, [minimum, maximum]))
+    }
+}
+
+/// [`Discretised`] with levels as narrow as they have room.
+pub(crate) struct NarrowlyDiscretised {
+    pub(crate) levels: Cells,
+    pub(crate) bins: usize,
+    pub(crate) extremes: [f64; 2],
+}
+
+/// The edges between levels.
+enum Edges {
+    OfWidth(WidthEdges),
+    OfCount(CountEdges),
+}
+
+impl Edges {
+    fn bins(&self) -> usize {
         match self {
-            Self::Width(width) => {
-                let edges = WidthEdges::new(minimum, maximum, width)?;
-                let levels = vectorised!(pulp::Arch::new(), edges.levels(values));
-                Ok(Discretised { levels, bins: edges.count - 1, extremes })
-            }
-            Self::Count(count) => {
-                let edges = CountEdges::new(minimum, maximum, count as usize, single_precision);
-                Ok(Discretised { levels: edges.levels(values), bins: count as usize, extremes })
-            }
+            Self::OfWidth(edges) => edges.count - 1,
+            Self::OfCount(edges) => edges.edges.len() - 1,
+        }
+    }
+
+    fn levels<C: Cell>(&self, values: &[f64]) -> Vec<C> {
+        match self {
+            Self::OfWidth(edges) => vectorised!(pulp::Arch::new(), edges.levels(values)),
+            Self::OfCount(edges) => edges.levels(values),
         }
     }
 }
@@ -102,7 +144,7 @@ impl WidthEdges {
     /// For each value the number of edges that are not above it: a first guess by division, which rounding makes wrong
     /// by one at most, put right against the edges themselves. No value lies below the first edge or beyond the last.
     #[inline(always)]
-    fn levels(&self, values: &[f64]) -> Vec<u32> {
+    fn levels<C: Cell>(&self, values: &[f64]) -> Vec<C> {
         let inverse = 1.0 / self.step;
         let level = |&value: &f64| {
             let guess = whole_part((value - self.low) * inverse);
@@ -116,10 +158,10 @@ impl WidthEdges {
 /// What `level` makes of each value. Unlike `collect`, a loop is always inlined and so takes the vector instructions of
 /// its caller.
 #[inline(always)]
-fn mapped(values: &[f64], level: impl Fn(&f64) -> u32) -> Vec<u32> {
-    let mut levels = vec![0; values.len()];
+fn mapped<C: Cell>(values: &[f64], level: impl Fn(&f64) -> u32) -> Vec<C> {
+    let mut levels = vec![C::default(); values.len()];
     for (to, value) in levels.iter_mut().zip(values) {
-        *to = level(value);
+        *to = C::narrowed(level(value));
     }
     levels
 }
@@ -196,21 +238,22 @@ impl CountEdges {
     }
 
     /// For each value the number of edges that are not above it.
-    fn levels(&self, values: &[f64]) -> Vec<u32> {
+    fn levels<C: Cell>(&self, values: &[f64]) -> Vec<C> {
         if !self.evenly_spaced {
-            return values.iter().map(|&value| self.edges.partition_point(|&edge| edge <= value) as u32).collect();
+            let level = |&value: &f64| C::narrowed(self.edges.partition_point(|&edge| edge <= value) as u32);
+            return values.iter().map(level).collect();
         }
         if self.single_precision {
-            vectorised!(pulp::Arch::new(), self.even_levels::<true>(values))
+            vectorised!(pulp::Arch::new(), self.even_levels::<true, C>(values))
         } else {
-            vectorised!(pulp::Arch::new(), self.even_levels::<false>(values))
+            vectorised!(pulp::Arch::new(), self.even_levels::<false, C>(values))
         }
     }
 
     /// Division says how many edges but the first are not above a value, to within one where an edge is near; comparing
     /// with the edges puts it right. They are computed anew instead of looked up. No value reaches the last edge.
     #[inline(always)]
-    fn even_levels<const SINGLE: bool>(&self, values: &[f64]) -> Vec<u32> {
+    fn even_levels<const SINGLE: bool, C: Cell>(&self, values: &[f64]) -> Vec<C> {
         let bins = self.edges.len() as i32 - 1;
         let (origin, inverse) = (self.edges[0], 1.0 / self.step);
         let level = |&value: &f64| {
@@ -243,6 +286,8 @@ mod tests {
             width in prop_oneof![Just(0.1), Just(25.0), 0.05f64..30.0],
         ) {
             prop_assert_eq!(Binning::Width(width).discretise(&values, false).unwrap().levels, counted(&values, width));
+            let narrow = Binning::Width(width).discretise_narrowly(&values, false).unwrap().levels;
+            prop_assert_eq!(narrow.widened().into_owned(), counted(&values, width));
         }
     }
 
@@ -250,12 +295,14 @@ mod tests {
         #[test]
         fn a_guess_put_right_counts_the_edges_below(
             values in prop::collection::vec(prop_oneof![-50.0f64..50.0, (-40i32..40).prop_map(f64::from)], 1..60),
-            count in 1u32..70,
+            count in prop_oneof![1u32..70, 250u32..260],
             single in any::<bool>(),
         ) {
             let (minimum, maximum) = range(&values).unwrap();
             let edges = count_edges(minimum, maximum, count as usize, single);
             let expected: Vec<u32> = values.iter().map(|&value| edges.iter().filter(|&&edge| edge <= value).count() as u32).collect();
+            let narrow = Binning::Count(count).discretise_narrowly(&values, single).unwrap().levels;
+            prop_assert_eq!(narrow.widened().into_owned(), expected.clone());
             prop_assert_eq!(Binning::Count(count).discretise(&values, single).unwrap().levels, expected);
         }
     }

@@ -97,4 +97,10 @@ impl InformationTables {
         }
         &self.tables[total]
     }
+
+    /// The table of a total that [`InformationTables::of`] has been asked for; none where it is so large that only the
+    /// last one is kept.
+    pub(crate) fn known(&self, total: usize) -> &[f64] {
+        if total > MOST_TABLES { &[] } else { &self.tables[total] }
+    }
 }

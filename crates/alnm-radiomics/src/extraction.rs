@@ -437,7 +437,7 @@ impl Extractor {
             Ok(TypeFeatures { images: images.into_iter().collect::<Result<_>>()?, warnings: derived.warnings })
         };
         let (shape, of_types) = rayon::join(
-            || ShapeFeatures::new(&stage.prepared, label, self.parameters.settings(), classes),
+            || ShapeFeatures::new(&stage.prepared, &stage.inside, label, self.parameters.settings(), classes),
             || types.par_iter().map(of_type).collect::<Vec<Result<TypeFeatures>>>(),
         );
         let Prepared { diagnostics, mut warnings, .. } = stage.prepared;

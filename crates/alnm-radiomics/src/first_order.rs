@@ -22,14 +22,16 @@ use crate::entropy::information;
 use crate::error::Result;
 use crate::feature::{ClassValue, FeatureClass, Formula, Selection};
 use crate::ibsi::definition::{intensity_histogram, statistics};
-use crate::summation::{sum, sum_of, sums_of};
+use crate::level_map::Cell;
+use crate::summation::{sum_of, sum_of_next, sums_of};
 use crate::tally::Tally;
 
 /// Grey values of a region with the summary that the features need.
 #[derive(Debug, Clone)]
 pub struct FirstOrder {
-    values: Vec<f64>,
-    shift: f64,
+    /// N.
+    count: f64,
+    deviations: Deviations,
     voxel_volume: f64,
     pub(crate) mean: f64,
     pub(crate) minimum: f64,
@@ -51,6 +53,62 @@ pub struct FirstOrder {
     uniformity: f64,
 }
 
+/// Deviations for which all values are looked at once more, so that they are found only where they are wanted.
+#[derive(Debug, Clone)]
+enum Deviations {
+    /// Of these values.
+    Of(Vec<f64>),
+    Known(KnownDeviations),
+}
+
+/// Deviations of values that are not kept.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct KnownDeviations {
+    /// Mean absolute deviation of the values between the 10th and the 90th percentile.
+    pub(crate) robust: f64,
+    /// Mean absolute deviation from the median.
+    pub(crate) from_median: f64,
+}
+
+/// What a region is made of that is no sum over its values: its extremes, its percentiles at 10, 25, 50, 75 and 90
+/// percent, and entropy and uniformity of its levels.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Order {
+    pub(crate) extremes: [f64; 2],
+    pub(crate) percentiles: [f64; 5],
+    pub(crate) entropy: f64,
+    pub(crate) uniformity: f64,
+}
+
+/// Means over the values of a region.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Means {
+    pub(crate) mean: f64,
+    pub(crate) energy: f64,
+    /// The means of [`about_mean`].
+    pub(crate) about_mean: [f64; 4],
+}
+
+/// The terms of the sum of values and of their energy.
+#[inline(always)]
+pub(crate) fn value_and_energy(x: f64, shift: f64) -> [f64; 2] {
+    [x, (x + shift) * (x + shift)]
+}
+
+/// (x - μ)² to (x - μ)⁴ and |x - μ|.
+#[inline(always)]
+pub(crate) fn about_mean(x: f64, mean: f64) -> [f64; 4] {
+    let difference = x - mean;
+    let squared = difference * difference;
+    [squared, squared * difference, squared * squared, difference.abs()]
+}
+
+/// Whether a value lies between the 10th and the 90th percentile.
+#[inline(always)]
+pub(crate) fn is_central(x: f64, p10: f64, p90: f64) -> bool {
+    !((x - p10 < 0.0) | (x - p90 > 0.0))
+}
+
 impl FirstOrder {
     /// The values of a region, their grey `levels`, the `shift` added to values in energies (`voxelArrayShift`) and the
     /// volume of a voxel in mm³.
@@ -69,79 +127,55 @@ impl FirstOrder {
     ) -> Self {
         let total = level_counts.iter().map(|&voxels| voxels as usize).sum::<usize>() as f64;
         let percentiles = Ranks::of(&values, extremes);
-        let mut region = Self { values, ..Self::empty(shift, voxel_volume) };
         let level_counts = level_counts.iter().map(|&voxels| voxels as usize);
-        region.summarise(extremes, percentiles, level_counts, |count| information(count as f64 / total));
-        region
+        let order =
+            Order::new(extremes, percentiles, values.len(), level_counts, |count| information(count as f64 / total));
+        Self::of_values(values, order, shift, voxel_volume)
     }
 
-    /// A region without values.
-    pub(crate) fn empty(shift: f64, voxel_volume: f64) -> Self {
-        Self {
-            values: Vec::new(),
-            shift,
-            voxel_volume,
-            mean: f64::NAN,
-            minimum: f64::NAN,
-            maximum: f64::NAN,
-            moments: [f64::NAN; 3],
-            mean_absolute_deviation: f64::NAN,
-            energy: f64::NAN,
-            p10: f64::NAN,
-            p25: f64::NAN,
-            median: f64::NAN,
-            p75: f64::NAN,
-            p90: f64::NAN,
-            entropy: f64::NAN,
-            uniformity: f64::NAN,
-        }
-    }
-
-    /// Makes this the region of the values that `fill` leaves, whose extremes, percentiles and numbers of voxels by
-    /// level, ascending, are known, in the memory that it has. `information` gives p log₂(p + ε) of the share p of a
-    /// number of voxels.
-    pub(crate) fn refill(
-        &mut self,
-        fill: impl FnOnce(&mut Vec<f64>),
-        extremes: [f64; 2],
-        percentiles: [f64; 5],
-        level_counts: impl Iterator<Item = usize>,
-        information: impl Fn(usize) -> f64,
-    ) {
-        fill(&mut self.values);
-        self.summarise(extremes, percentiles, level_counts, information);
-    }
-
-    /// Sums of the values that are there; the rest as [`FirstOrder::refill`].
-    fn summarise(
-        &mut self,
-        extremes: [f64; 2],
-        percentiles: [f64; 5],
-        level_counts: impl Iterator<Item = usize>,
-        information: impl Fn(usize) -> f64,
-    ) {
-        [self.p10, self.p25, self.median, self.p75, self.p90] = percentiles;
-        let count = self.values.len() as f64;
-        let (mut entropy, mut uniformity) = (0.0, 0.0);
-        for voxels in level_counts {
-            let share = voxels as f64 / count;
-            entropy += information(voxels);
-            uniformity += share * share;
-        }
-        (self.entropy, self.uniformity) = (-entropy, uniformity);
-        [self.minimum, self.maximum] = extremes;
-        let values = self.values.as_slice();
+    /// A region of values whose order is known.
+    pub(crate) fn of_values(values: Vec<f64>, order: Order, shift: f64, voxel_volume: f64) -> Self {
         let count = values.len() as f64;
-        let shift = self.shift;
-        let [total, energy] = sums_of(values, |x| [x, (x + shift) * (x + shift)]);
+        let [total, energy] = sums_of(&values, |x| value_and_energy(x, shift));
         let mean = total / count;
-        let squared = |x: f64| (x - mean) * (x - mean);
-        let about_mean = |x: f64| [squared(x), squared(x) * (x - mean), squared(x) * squared(x), (x - mean).abs()];
-        let [second, third, fourth, absolute] = sums_of(values, about_mean).map(|sum| sum / count);
-        self.mean = mean;
-        self.energy = energy;
-        self.moments = [second, third, fourth];
-        self.mean_absolute_deviation = absolute;
+        let about_mean = sums_of(&values, |x| about_mean(x, mean)).map(|sum| sum / count);
+        let means = Means { mean, energy, about_mean };
+        Self::with(count, Deviations::Of(values), means, order, voxel_volume)
+    }
+
+    /// A region of so many values of which everything is known.
+    pub(crate) fn of_known(
+        count: f64,
+        deviations: KnownDeviations,
+        means: Means,
+        order: Order,
+        voxel_volume: f64,
+    ) -> Self {
+        Self::with(count, Deviations::Known(deviations), means, order, voxel_volume)
+    }
+
+    fn with(count: f64, deviations: Deviations, means: Means, order: Order, voxel_volume: f64) -> Self {
+        let Means { mean, energy, about_mean: [second, third, fourth, absolute] } = means;
+        let [minimum, maximum] = order.extremes;
+        let [p10, p25, median, p75, p90] = order.percentiles;
+        Self {
+            count,
+            deviations,
+            voxel_volume,
+            mean,
+            minimum,
+            maximum,
+            moments: [second, third, fourth],
+            mean_absolute_deviation: absolute,
+            energy,
+            p10,
+            p25,
+            median,
+            p75,
+            p90,
+            entropy: order.entropy,
+            uniformity: order.uniformity,
+        }
     }
 
     /// The values of a region as the reference manual of the IBSI takes them: without shift, and a flat region has no
@@ -160,10 +194,6 @@ impl FirstOrder {
             self.moments = [0.0; 3];
             self.mean_absolute_deviation = 0.0;
         }
-    }
-
-    fn count(&self) -> f64 {
-        self.values.len() as f64
     }
 
     /// The second moment, 1 where it is 0, as a divisor.
@@ -198,7 +228,10 @@ impl FirstOrder {
 
     /// Σ |X - P_50| / N.
     pub(crate) fn median_absolute_deviation(&self) -> f64 {
-        sum_of(&self.values, |x| (x - self.median).abs()) / self.count()
+        match &self.deviations {
+            Deviations::Of(values) => sum_of(values, |x| (x - self.median).abs()) / self.count,
+            Deviations::Known(deviations) => deviations.from_median,
+        }
     }
 
     /// √variance / μ.
@@ -213,39 +246,129 @@ impl FirstOrder {
 
     /// Mean absolute deviation of the values between the 10th and the 90th percentile; NaN when there is none.
     pub(crate) fn robust_mean_absolute_deviation(&self) -> f64 {
-        // Few values have room without memory being asked for.
-        match self.values.len() {
-            0..=32 => self.robust_deviation_in(&mut [0.0; 32]),
-            33..=128 => self.robust_deviation_in(&mut [0.0; 128]),
-            129..=BLOCK => self.robust_deviation_in(&mut [0.0; BLOCK]),
-            many => self.robust_deviation_in(&mut vec![0.0; many]),
+        match &self.deviations {
+            Deviations::Of(values) => self.robust_deviation_of(values),
+            Deviations::Known(deviations) => deviations.robust,
         }
     }
 
-    /// [`FirstOrder::robust_mean_absolute_deviation`] with room for the values.
-    fn robust_deviation_in(&self, room: &mut [f64]) -> f64 {
-        let inside = |x: f64| !(x - self.p10 < 0.0 || x - self.p90 > 0.0);
-        // Without a branch, which would be guessed wrongly at every tenth value.
-        let mut count = 0;
-        for &x in &self.values {
-            room[count] = x;
-            count += usize::from(inside(x));
-        }
-        let kept = &room[..count];
-        let mean = sum(kept) / kept.len() as f64;
-        sum_of(kept, |x| (x - mean).abs()) / kept.len() as f64
+    fn robust_deviation_of(&self, values: &[f64]) -> f64 {
+        let central = CentralValues::new(values, [self.p10, self.p90]);
+        let count = vectorised!(pulp::Arch::new(), central.count());
+        let mean = central.sum_of(count, |x| x) / count as f64;
+        central.sum_of(count, |x| (x - mean).abs()) / count as f64
     }
 }
 
-/// Percentiles of values in ascending order, of which `at` gives the one at a place and `count` is the number: at 10,
-/// 25, 50, 75 and 90 percent.
-pub(crate) fn percentiles_of_sorted(count: usize, at: impl Fn(usize) -> f64) -> [f64; 5] {
-    Ranks::FRACTIONS.map(|fraction| {
-        let rank = fraction * (count - 1) as f64;
-        let below = rank.floor() as usize;
-        let low = at(below);
-        if below + 1 == count { low } else { interpolate(low, at(below + 1), rank - below as f64) }
-    })
+/// The values between the 10th and the 90th percentile, in their order. They are looked for a few at a time, so that
+/// those of a large region need no memory of their own.
+#[derive(Clone)]
+struct CentralValues<'a> {
+    remaining: &'a [f64],
+    p10: f64,
+    p90: f64,
+    /// Some that have been found, of which the first `given` have been given.
+    found: Vec<f64>,
+    given: usize,
+}
+
+impl<'a> CentralValues<'a> {
+    fn new(values: &'a [f64], [p10, p90]: [f64; 2]) -> Self {
+        Self { remaining: values, p10, p90, found: Vec::new(), given: 0 }
+    }
+
+    /// How many there are.
+    #[inline(always)]
+    fn count(&self) -> usize {
+        self.remaining.iter().fold(0, |count, &x| count + usize::from(is_central(x, self.p10, self.p90)))
+    }
+
+    /// The sum of a term of each of them.
+    fn sum_of(&self, count: usize, term: impl Fn(f64) -> f64 + Copy) -> f64 {
+        let mut remaining = self.clone();
+        sum_of_next(count, &mut |room| remaining.fill(room), term)
+    }
+
+    /// Gives the next ones, of which there are enough for the room.
+    fn fill(&mut self, mut room: &mut [f64]) {
+        while !room.is_empty() {
+            if self.given == self.found.len() {
+                self.find();
+            }
+            let given = &self.found[self.given..];
+            let (to, later) = room.split_at_mut(given.len().min(room.len()));
+            to.copy_from_slice(&given[..to.len()]);
+            self.given += to.len();
+            room = later;
+        }
+    }
+
+    /// Looks through the next block.
+    fn find(&mut self) {
+        let Self { remaining, p10, p90, found, given } = self;
+        let (block, later) = remaining.split_at(BLOCK.min(remaining.len()));
+        *remaining = later;
+        found.resize(BLOCK, 0.0);
+        // Without a branch, which would be guessed wrongly at every tenth value.
+        let mut count = 0;
+        for &x in block {
+            found[count] = x;
+            count += usize::from(is_central(x, *p10, *p90));
+        }
+        found.truncate(count);
+        *given = 0;
+    }
+}
+
+impl Order {
+    /// Of `count` values: the numbers of voxels by level ascend by level, and `information` gives p log₂(p + ε) of the
+    /// share p of a number of voxels.
+    pub(crate) fn new(
+        extremes: [f64; 2],
+        percentiles: [f64; 5],
+        count: usize,
+        level_counts: impl Iterator<Item = usize>,
+        information: impl Fn(usize) -> f64,
+    ) -> Self {
+        let (mut entropy, mut uniformity) = (0.0, 0.0);
+        for voxels in level_counts {
+            let share = voxels as f64 / count as f64;
+            entropy += information(voxels);
+            uniformity += share * share;
+        }
+        Self { extremes, percentiles, entropy: -entropy, uniformity }
+    }
+}
+
+/// Where the percentiles at 10, 25, 50, 75 and 90 percent of a number of values lie among them in ascending order: the
+/// place of the value below, and how far it is from there to the next one.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct PercentilePlaces {
+    places: [(usize, f64); 5],
+    last: usize,
+}
+
+impl PercentilePlaces {
+    /// Of `count` values, of which there is at least one.
+    pub(crate) fn of(count: usize) -> Self {
+        let last = count - 1;
+        let places = Ranks::FRACTIONS.map(|fraction| {
+            let rank = fraction * last as f64;
+            // A rank is not below 0, so that cutting it off rounds it down.
+            let below = rank as usize;
+            (below, rank - below as f64)
+        });
+        Self { places, last }
+    }
+
+    /// The percentiles of values, of which `at` gives the one at a place in ascending order.
+    #[inline(always)]
+    pub(crate) fn percentiles(&self, at: impl Fn(usize) -> f64) -> [f64; 5] {
+        self.places.map(
+            #[inline(always)]
+            |(below, part)| if below == self.last { at(below) } else { interpolate(at(below), at(below + 1), part) },
+        )
+    }
 }
 
 /// Values that are looked at together.
@@ -333,8 +456,8 @@ pub(crate) fn extremes(values: &[f64]) -> [f64; 2] {
 }
 
 /// The number of voxels of each level that occurs, ascending by level.
-pub(crate) fn level_counts(levels: &[u32]) -> Vec<u32> {
-    let mut tally = Tally::new(levels.iter().max().map_or(0, |&highest| highest as usize + 1));
+pub(crate) fn level_counts<C: Cell>(levels: &[C]) -> Vec<u32> {
+    let mut tally = Tally::new(levels.iter().max().map_or(0, |&highest| highest.place() + 1));
     tally.count(levels);
     tally.counts().filter(|&count| count > 0).collect()
 }
@@ -370,7 +493,7 @@ pub const FORMULAS: &[Formula<FirstOrder>] = &[
         statistics::INTENSITY_BASED_ROBUST_MEAN_ABSOLUTE_DEVIATION,
         FirstOrder::robust_mean_absolute_deviation,
     ),
-    Formula::compliant("RootMeanSquared", statistics::ROOT_MEAN_SQUARE_INTENSITY, |f| (f.energy / f.count()).sqrt()),
+    Formula::compliant("RootMeanSquared", statistics::ROOT_MEAN_SQUARE_INTENSITY, |f| (f.energy / f.count).sqrt()),
     Formula::compliant("Skewness", statistics::INTENSITY_SKEWNESS, FirstOrder::skewness),
     Formula::pyradiomics_only("StandardDeviation", |f: &FirstOrder| f.moments[0].sqrt()).only_by_name(),
     Formula::pyradiomics_only("TotalEnergy", |f| f.energy * f.voxel_volume),

@@ -29,7 +29,7 @@ use crate::feature::{ClassValue, FeatureClass, Formula, Selection};
 use crate::ibsi::definition::glszm;
 use crate::level_map::{LevelMap, neighbour_offsets};
 use crate::size_matrix::SizeMatrix;
-use crate::zones::Zones;
+use crate::zones::{KeptPlaces, Zones};
 
 /// The features of the class in the order of PyRadiomics' columns: the
 /// feature of the IBSI with the same definition, and the formula over a [`SizeMatrix`].
@@ -85,7 +85,7 @@ pub const FORMULAS: &[Formula<SizeMatrix>] = &[
 /// # Errors
 /// [`crate::RadiomicsError::NoNeighbours`] when the region is a single voxel wide along every other axis.
 pub fn matrix(map: &LevelMap, fixed_axis: Option<usize>) -> Result<SizeMatrix> {
-    Ok(Zones::new(map, neighbour_offsets(map.shape, &[1], fixed_axis)?).by_size(map))
+    Ok(Zones::new(map, neighbour_offsets(map.shape, &[1], fixed_axis)?, KeptPlaces::None).by_size(map))
 }
 
 /// The values of the selected features of a region, in the order of the selection.

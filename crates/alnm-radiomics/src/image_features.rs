@@ -5,11 +5,11 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use crate::derived_image::DerivedImage;
-use crate::discretisation::Discretised;
+use crate::discretisation::NarrowlyDiscretised;
 use crate::error::Result;
 use crate::feature::{ClassValue, FeatureClass, FeatureId, FeatureValue, Selection};
 use crate::glcm::{CountCell, Statistics};
-use crate::level_map::{LevelMap, Offset, directions, neighbour_offsets};
+use crate::level_map::{Cells, LevelMap, Offset, directions, neighbour_offsets, with_cells};
 use crate::neighbourhood::{Counting, Neighbourhoods};
 use crate::pairs_and_runs::PairsAndRuns;
 use crate::parameters::Settings;
@@ -47,9 +47,9 @@ impl BoxedRegion<'_> {
         }
     }
 
-    fn level_map(&self, discretised: &Discretised, settings: &Settings) -> Result<LevelMap> {
+    fn level_map(&self, levels: &Cells, settings: &Settings) -> Result<LevelMap> {
         let reach = settings.distances.iter().copied().max().unwrap_or(1) as usize;
-        LevelMap::from_runs(self.shape, self.runs, &discretised.levels, reach)
+        with_cells!(levels, levels => LevelMap::from_runs(self.shape, self.runs, levels, reach))
     }
 }
 
@@ -216,6 +216,17 @@ impl ImageTexture<'_> {
     }
 }
 
+/// Leaves the values of the voxels of `runs`, in their order.
+fn keep_runs(values: &mut Vec<f64>, runs: &[Range<usize>]) {
+    let mut kept = 0;
+    for run in runs {
+        values.copy_within(run.clone(), kept);
+        kept += run.len();
+    }
+    values.truncate(kept);
+    values.shrink_to_fit();
+}
+
 /// The features of the classes that are `wanted`, shape left out, in their order.
 pub(crate) fn image_features(
     image: DerivedImage,
@@ -223,17 +234,13 @@ pub(crate) fn image_features(
     settings: &Settings,
     region: &BoxedRegion<'_>,
 ) -> Result<ImageFeatures> {
-    let DerivedImage { name, values: in_box, single_precision } = image;
-    let mut values = Vec::with_capacity(region.runs.iter().map(ExactSizeIterator::len).sum());
-    for run in region.runs {
-        values.extend_from_slice(&in_box[run.clone()]);
-    }
-    drop(in_box);
-    let discretised = settings.binning().discretise(&values, single_precision)?;
-    let (bins, extremes) = (discretised.bins, discretised.extremes);
+    let DerivedImage { name, mut values, single_precision } = image;
+    keep_runs(&mut values, region.runs);
+    let NarrowlyDiscretised { levels, bins, extremes } =
+        settings.binning().discretise_narrowly(&values, single_precision)?;
     let is_textured = wanted.iter().any(|(class, _)| matches!(class.source(), ValueSource::Texture(_)));
     let texture = if is_textured {
-        Some(ImageTexture { map: region.level_map(&discretised, settings)?, settings, region })
+        Some(ImageTexture { map: region.level_map(&levels, settings)?, settings, region })
     } else {
         None
     };
@@ -244,20 +251,18 @@ pub(crate) fn image_features(
         suggested_width: settings.bin_count.is_none().then(|| suggested_width(extremes)),
     });
     let of_values = wanted.iter().find(|(class, _)| class.source() == ValueSource::Values);
+    let level_counts = match &texture {
+        Some(texture) => texture.map.level_voxels.clone(),
+        None => with_cells!(&levels, levels => first_order::level_counts(levels)),
+    };
+    // The map has them too.
+    drop(levels);
     let passes = texture.as_ref().map(|texture| texture.passes(wanted)).unwrap_or_default();
     let (first_order, textures) = rayon::join(
         || -> Result<Vec<ClassValues>> {
             let Some((class, selection)) = of_values else { return Ok(Vec::new()) };
-            let counted;
-            let level_counts = match &texture {
-                Some(texture) => &texture.map.level_voxels,
-                None => {
-                    counted = first_order::level_counts(&discretised.levels);
-                    &counted
-                }
-            };
             let shift = settings.voxel_array_shift as f64;
-            let region = first_order::FirstOrder::of(values, extremes, level_counts, shift, region.voxel_volume);
+            let region = first_order::FirstOrder::of(values, extremes, &level_counts, shift, region.voxel_volume);
             Ok(vec![(*class, first_order::features(&region, selection)?)])
         },
         || {

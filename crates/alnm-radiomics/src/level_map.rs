@@ -7,7 +7,7 @@ use ndarray::ArrayView3;
 use rayon::prelude::*;
 
 use crate::error::{RadiomicsError, Result};
-use crate::tally::Tally;
+use crate::tally::{Tally, TallyCell};
 
 /// A step from a voxel to a neighbour, (z, y, x).
 pub type Offset = [isize; 3];
@@ -61,9 +61,24 @@ macro_rules! with_cells {
 pub(crate) use with_cells;
 
 /// A number of [`Cells`].
-pub(crate) trait Cell: Copy + Ord + Default + Into<u32> + Send + Sync {}
-impl Cell for u8 {}
-impl Cell for u32 {}
+pub(crate) trait Cell: Copy + Ord + Default + Into<u32> + Send + Sync + TallyCell {
+    /// The number, which has room.
+    fn narrowed(number: u32) -> Self;
+}
+
+impl Cell for u8 {
+    #[inline(always)]
+    fn narrowed(number: u32) -> Self {
+        number as Self
+    }
+}
+
+impl Cell for u32 {
+    #[inline(always)]
+    fn narrowed(number: u32) -> Self {
+        number
+    }
+}
 
 /// A number, wide.
 pub(crate) fn widened<C: Cell>(cell: C) -> u32 {
@@ -109,20 +124,30 @@ impl LevelMap {
     }
 
     /// The region whose voxels make up `runs` along x on a grid of `shape`, with their `levels`.
-    pub(crate) fn from_runs(shape: [usize; 3], runs: &[Range<usize>], levels: &[u32], reach: usize) -> Result<Self> {
+    pub(crate) fn from_runs<C: Cell>(
+        shape: [usize; 3],
+        runs: &[Range<usize>],
+        levels: &[C],
+        reach: usize,
+    ) -> Result<Self> {
         // A neighbour farther away than the grid is wide is never asked for.
         Self::with_rim(shape, runs, levels, shape.map(|n| reach.min(n.saturating_sub(1))))
     }
 
     /// [`LevelMap::from_runs`] with a rim that is given, (z, y, x): where it is as wide as the farthest neighbour,
     /// steps in every direction stay among the cells, also in those that the grid has no extent in.
-    pub(crate) fn with_rim(shape: [usize; 3], runs: &[Range<usize>], levels: &[u32], rim: [usize; 3]) -> Result<Self> {
+    pub(crate) fn with_rim<C: Cell>(
+        shape: [usize; 3],
+        runs: &[Range<usize>],
+        levels: &[C],
+        rim: [usize; 3],
+    ) -> Result<Self> {
         let padded: [usize; 3] = std::array::from_fn(|axis| shape[axis] + 2 * rim[axis]);
         let count = padded.iter().try_fold(1usize, |product, &n| product.checked_mul(n));
         let count = count.filter(|&n| u32::try_from(n).is_ok()).ok_or(RadiomicsError::RegionTooLarge { shape })?;
         let strides = [padded[1] * padded[2], padded[2], 1];
 
-        let highest = levels.iter().copied().max().unwrap_or(0);
+        let highest = widened(levels.iter().copied().max().unwrap_or_default());
         let mut tally = Tally::new(highest as usize + 1);
         tally.count(levels);
         let mut position = vec![0u32; highest as usize + 1];
@@ -143,12 +168,12 @@ impl LevelMap {
         };
         let rows: Vec<Range<usize>> = runs.iter().map(place).collect();
         let cells = if gray_levels.len() > usize::from(u8::MAX) {
-            Cells::Wide(placed(&rows, levels, count, |level| position[level as usize]))
+            Cells::Wide(placed(&rows, levels, count, |level| position[level.place()]))
         } else if gray_levels.len() == highest as usize {
             // Where no level is missing, a level is its position.
-            Cells::Narrow(placed(&rows, levels, count, |level| level as u8))
+            Cells::Narrow(placed(&rows, levels, count, |level| widened(level) as u8))
         } else {
-            Cells::Narrow(placed(&rows, levels, count, |level| position[level as usize] as u8))
+            Cells::Narrow(placed(&rows, levels, count, |level| position[level.place()] as u8))
         };
         let scale = LevelScale { highest: gray_levels[gray_levels.len() - 1], count: gray_levels.len() };
         Ok(Self { shape, rim, strides, cells, voxel_count: levels.len(), rows, gray_levels, level_voxels, scale })
@@ -254,7 +279,12 @@ impl LevelMap {
 }
 
 /// The cells of a grid whose rows hold, one after the other, what `cell` makes of the levels.
-fn placed<T: Copy + Default>(rows: &[Range<usize>], levels: &[u32], count: usize, cell: impl Fn(u32) -> T) -> Vec<T> {
+fn placed<C: Cell, T: Copy + Default>(
+    rows: &[Range<usize>],
+    levels: &[C],
+    count: usize,
+    cell: impl Fn(C) -> T,
+) -> Vec<T> {
     let mut cells = vec![T::default(); count + BEHIND];
     let mut remaining = levels;
     for row in rows {
@@ -367,7 +397,7 @@ mod tests {
     use crate::glcm::pair_counts;
     use crate::glrlm::run_counts;
     use crate::neighbourhood::{Counting, Neighbourhoods};
-    use crate::zones::Zones;
+    use crate::zones::{KeptPlaces, Zones};
 
     proptest! {
         #[test]
@@ -383,7 +413,7 @@ mod tests {
             let [narrow, wide] = [&map, &wide].map(|map| {
                 let offsets = adjacent_offsets(None);
                 let neighbourhoods = Neighbourhoods::count(map, &offsets, Counting::Both { alpha });
-                (neighbourhoods, Zones::new(map, offsets).by_size(map))
+                (neighbourhoods, Zones::new(map, offsets, KeptPlaces::None).by_size(map))
             });
             prop_assert_eq!(narrow, wide);
         }

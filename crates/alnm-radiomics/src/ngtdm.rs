@@ -127,7 +127,7 @@ impl ToneDifferenceMatrix {
 }
 
 /// What is added up by level.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct ToneSums {
     pub(crate) level: u32,
     /// n_i

@@ -17,16 +17,18 @@ pub(crate) struct ShapeFeatures {
 }
 
 impl ShapeFeatures {
-    /// Shape of the region. PyRadiomics cuts the mask before resegmentation to the box after it.
+    /// Shape of the region, whose voxels are those `inside` in the box around it. PyRadiomics cuts the mask before
+    /// resegmentation to the box after it.
     pub(crate) fn new(
         prepared: &Prepared<'_>,
+        inside: &[bool],
         label: u32,
         settings: &Settings,
         classes: &[(FeatureClass, Selection)],
     ) -> Result<Self> {
-        let mask = prepared.shape_mask.as_ref().unwrap_or(&prepared.mask);
-        let geometry = mask.geometry();
-        let inside = region_mask(mask, label, prepared.bounding_box);
+        let geometry = prepared.mask.geometry();
+        let of_shape = prepared.shape_mask.as_ref().map(|mask| region_mask(mask, label, prepared.bounding_box));
+        let inside = of_shape.as_deref().unwrap_or(inside);
         let size = prepared.bounding_box.shape();
         let [x, y, z] = geometry.spacing();
         let spacing = [z, y, x];
@@ -55,12 +57,12 @@ impl ShapeFeatures {
                 _ => Some(settings.force_2d_dimension),
             };
             let values = match slice {
-                None => shape::features(&shape::Shape::new(&inside, size, spacing), selection)?,
+                None => shape::features(&shape::Shape::new(inside, size, spacing), selection)?,
                 Some(axis) if size[axis] > 1 => return Err(RadiomicsError::NotOneSlice { axis, slices: size[axis] }),
                 Some(axis) => {
                     let (first, second) = [(1, 2), (0, 2), (0, 1)][axis];
                     let slice =
-                        shape2d::Shape2D::new(&inside, [size[first], size[second]], [spacing[first], spacing[second]]);
+                        shape2d::Shape2D::new(inside, [size[first], size[second]], [spacing[first], spacing[second]]);
                     shape2d::features(&slice, selection)?
                 }
             };

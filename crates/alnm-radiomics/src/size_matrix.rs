@@ -5,21 +5,14 @@
 
 use crate::entropy::{EPSILON, KnownInformation};
 
-/// A count matrix of grey level × size, kept as its cells that are not 0, with the sums that the features are made of.
+/// A count matrix of grey level × size, kept as its cells that are not 0, with the features that are made of them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SizeMatrix {
     /// Level, size and count, ascending by level, then by size.
     cells: Vec<SizeCell>,
-    /// p_g(i) of the levels that occur, ascending.
-    by_level: Vec<Marginal>,
-    /// p_s(j) of the sizes that occur, ascending.
-    by_size: Vec<Marginal>,
     total: f64,
-    level_sums: MarginalSums,
-    size_sums: MarginalSums,
-    /// Σ P(i, j) times 1 / (i² j²), i² / j², j² / i² and i² j².
-    joint_sums: [f64; 4],
-    entropy: f64,
+    /// By [`SizeFeature`].
+    features: [f64; SizeFeature::COUNT],
 }
 
 /// One cell of a [`SizeMatrix`].
@@ -34,28 +27,64 @@ pub struct SizeCell {
     pub count: f64,
 }
 
-/// A cell of the matrix of a window.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct WindowCell {
-    pub(crate) level: u32,
-    pub(crate) size: u32,
-    pub(crate) count: u32,
-}
-
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Marginal {
     value: f64,
     count: f64,
 }
 
+/// What features are made of a matrix; the methods of [`SizeMatrix`] say how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SizeFeature {
+    SmallEmphasis,
+    LargeEmphasis,
+    LowLevelEmphasis,
+    HighLevelEmphasis,
+    SmallLowEmphasis,
+    SmallHighEmphasis,
+    LargeLowEmphasis,
+    LargeHighEmphasis,
+    LevelNonUniformity,
+    LevelNonUniformityNormalised,
+    SizeNonUniformity,
+    SizeNonUniformityNormalised,
+    Percentage,
+    LevelVariance,
+    SizeVariance,
+    Entropy,
+    Energy,
+}
+
+impl SizeFeature {
+    /// How many there are.
+    pub(crate) const COUNT: usize = Self::Energy as usize + 1;
+}
+
+/// Sums over matrices that lie side by side, each in the order of its cells: a cell that a matrix does not have adds 0.
+#[derive(Debug, Clone)]
+pub(crate) struct SizeSums<const N: usize> {
+    /// N.
+    pub(crate) total: [f64; N],
+    pub(crate) levels: MarginalSums<N>,
+    pub(crate) sizes: MarginalSums<N>,
+    /// Σ P(i, j) times 1 / (i² j²), i² / j², j² / i² and i² j².
+    pub(crate) joint: [[f64; N]; 4],
+    /// Σ (P / N) log₂(P / N + ε).
+    pub(crate) information: [f64; N],
+    /// Σ (P / N)².
+    pub(crate) energy: [f64; N],
+}
+
 /// Sums over a marginal distribution p(k) of values k.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-struct MarginalSums {
+#[derive(Debug, Clone)]
+pub(crate) struct MarginalSums<const N: usize> {
     /// Σ p(k) times 1 / k², k², k and p(k).
-    inverse_square: f64,
-    square: f64,
-    value: f64,
-    count: f64,
+    inverse_square: [f64; N],
+    square: [f64; N],
+    value: [f64; N],
+    count: [f64; N],
+    /// Σ p(k) (k - μ)² with μ = Σ p(k) k / N.
+    spread: [f64; N],
 }
 
 /// 1 / k².
@@ -64,19 +93,96 @@ fn inverse_square(k: f64) -> f64 {
     1.0 / (k * k)
 }
 
-impl MarginalSums {
-    /// Four sums side by side, each in the order of the values.
+impl<const N: usize> MarginalSums<N> {
+    pub(crate) const ZERO: Self =
+        Self { inverse_square: [0.0; N], square: [0.0; N], value: [0.0; N], count: [0.0; N], spread: [0.0; N] };
+
+    /// Adds the p(k) of a value k, of which 1 / k² is given.
     #[inline(always)]
-    fn of(marginal: &[Marginal], inverse_square: impl Fn(f64) -> f64) -> Self {
-        let mut sums = [0.0; 4];
+    pub(crate) fn add(&mut self, value: f64, inverse_square: f64, counts: &[f64; N]) {
+        for (n, &count) in counts.iter().enumerate() {
+            self.inverse_square[n] += count * inverse_square;
+            self.square[n] += count * (value * value);
+            self.value[n] += count * value;
+            self.count[n] += count * count;
+        }
+    }
+
+    /// μ, once all values have been added.
+    #[inline(always)]
+    pub(crate) fn means(&self, totals: &[f64; N]) -> [f64; N] {
+        std::array::from_fn(|n| self.value[n] / totals[n])
+    }
+
+    /// Adds the p(k) of a value k to the spread about the means.
+    #[inline(always)]
+    pub(crate) fn add_spread(&mut self, value: f64, counts: &[f64; N], means: &[f64; N]) {
+        for (n, (&count, mean)) in counts.iter().zip(means).enumerate() {
+            self.spread[n] += count * ((value - mean) * (value - mean));
+        }
+    }
+}
+
+impl MarginalSums<1> {
+    fn of(marginal: &[Marginal], total: f64) -> Self {
+        let mut sums = Self::ZERO;
         for &Marginal { value, count } in marginal {
-            let factors = [inverse_square(value), value * value, value, count];
-            for (sum, factor) in sums.iter_mut().zip(factors) {
+            sums.add(value, inverse_square(value), &[count]);
+        }
+        let means = sums.means(&[total]);
+        for &Marginal { value, count } in marginal {
+            sums.add_spread(value, &[count], &means);
+        }
+        sums
+    }
+}
+
+impl<const N: usize> SizeSums<N> {
+    pub(crate) const ZERO: Self = Self {
+        total: [0.0; N],
+        levels: MarginalSums::ZERO,
+        sizes: MarginalSums::ZERO,
+        joint: [[0.0; N]; 4],
+        information: [0.0; N],
+        energy: [0.0; N],
+    };
+
+    /// Adds the counts of a level and a size that have these joint factors.
+    #[inline(always)]
+    pub(crate) fn add_joint(&mut self, factors: [f64; 4], counts: &[f64; N]) {
+        for (sums, factor) in self.joint.iter_mut().zip(factors) {
+            for (sum, count) in sums.iter_mut().zip(counts) {
                 *sum += count * factor;
             }
         }
-        let [inverse_square, square, value, count] = sums;
-        Self { inverse_square, square, value, count }
+    }
+
+    /// The features of each matrix, by [`SizeFeature`]; what is not defined is NaN.
+    #[inline(always)]
+    pub(crate) fn features(&self) -> [[f64; N]; SizeFeature::COUNT] {
+        let Self { total, levels, sizes, joint, information, energy } = self;
+        let mean = |sums: &[f64; N]| -> [f64; N] { std::array::from_fn(|n| sums[n] / total[n]) };
+        let normalised = |sums: &[f64; N]| -> [f64; N] { std::array::from_fn(|n| sums[n] / (total[n] * total[n])) };
+        let mut features = [[0.0; N]; SizeFeature::COUNT];
+        let mut set = |feature: SizeFeature, values: [f64; N]| features[feature as usize] = values;
+        set(SizeFeature::SmallEmphasis, mean(&sizes.inverse_square));
+        set(SizeFeature::LargeEmphasis, mean(&sizes.square));
+        set(SizeFeature::LowLevelEmphasis, mean(&levels.inverse_square));
+        set(SizeFeature::HighLevelEmphasis, mean(&levels.square));
+        set(SizeFeature::SmallLowEmphasis, mean(&joint[0]));
+        set(SizeFeature::SmallHighEmphasis, mean(&joint[1]));
+        set(SizeFeature::LargeLowEmphasis, mean(&joint[2]));
+        set(SizeFeature::LargeHighEmphasis, mean(&joint[3]));
+        set(SizeFeature::LevelNonUniformity, mean(&levels.count));
+        set(SizeFeature::LevelNonUniformityNormalised, normalised(&levels.count));
+        set(SizeFeature::SizeNonUniformity, mean(&sizes.count));
+        set(SizeFeature::SizeNonUniformityNormalised, normalised(&sizes.count));
+        set(SizeFeature::Percentage, std::array::from_fn(|n| total[n] / sizes.value[n]));
+        set(SizeFeature::LevelVariance, mean(&levels.spread));
+        set(SizeFeature::SizeVariance, mean(&sizes.spread));
+        set(SizeFeature::Entropy, std::array::from_fn(|n| if total[n] == 0.0 { f64::NAN } else { -information[n] }));
+        set(SizeFeature::Energy, *energy);
+        features
     }
 }
 
@@ -123,130 +229,60 @@ impl JointFactors {
 
     /// The factors of a cell, whose level and size are whole numbers.
     #[inline(always)]
-    fn of(&self, level: u32, size: u32) -> [f64; 4] {
+    pub(crate) fn of(&self, level: u32, size: u32) -> [f64; 4] {
         if (size as usize) < self.sizes {
             return self.kept[level as usize * self.sizes + size as usize];
         }
         joint_factors(f64::from(level), f64::from(size))
+    }
+
+    /// 1 / k² of a level or a size.
+    #[inline(always)]
+    pub(crate) fn inverse_square(&self, k: u32) -> f64 {
+        self.inverse_squares[k as usize]
     }
 }
 
 impl SizeMatrix {
     /// A matrix from its cells in ascending order of level, then size. Cells with count 0 are left out.
     pub(crate) fn new(cells: impl IntoIterator<Item = SizeCell>) -> Self {
-        let mut matrix = Self::empty();
+        let mut kept: Vec<SizeCell> = Vec::new();
+        let mut by_level: Vec<Marginal> = Vec::new();
         let mut table = SizeTable::default();
-        let joint_sums = matrix.take_cells(cells, &mut table, |cell| joint_factors(cell.level, cell.size));
-        let mut known = KnownInformation::new(matrix.cells.len(), matrix.counted(), EPSILON);
-        matrix.summarise(joint_sums, &mut table, |count| known.of(count));
-        matrix
-    }
-
-    /// A matrix without cells.
-    pub(crate) fn empty() -> Self {
-        Self {
-            cells: Vec::new(),
-            by_level: Vec::new(),
-            by_size: Vec::new(),
-            total: 0.0,
-            level_sums: MarginalSums::default(),
-            size_sums: MarginalSums::default(),
-            joint_sums: [0.0; 4],
-            entropy: f64::NAN,
-        }
-    }
-
-    /// Makes this the matrix of the counts of a window, in the memory that it has. `information` is p log₂(p + ε) by
-    /// count, for the total of the counts.
-    pub(crate) fn refill(
-        &mut self,
-        counted: impl Iterator<Item = WindowCell>,
-        table: &mut WindowSizes,
-        factors: &JointFactors,
-        information: &[f64],
-    ) {
-        self.cells.clear();
-        self.by_level.clear();
-        let mut joint_sums = [0.0; 4];
-        let mut of_cells = 0.0;
-        let (mut total, mut of_level) = (0, WindowCell { level: 0, size: 0, count: 0 });
-        for cell in counted {
-            let count = f64::from(cell.count);
-            self.cells.push(SizeCell { level: f64::from(cell.level), size: f64::from(cell.size), count });
-            if cell.level != of_level.level {
-                self.end_level(of_level);
-                of_level = WindowCell { count: 0, ..cell };
-            }
-            of_level.count += cell.count;
-            for (sum, factor) in joint_sums.iter_mut().zip(factors.of(cell.level, cell.size)) {
-                *sum += count * factor;
-            }
-            table.counts[cell.size as usize] += cell.count;
-            total += cell.count;
-            of_cells += information[cell.count as usize];
-        }
-        self.end_level(of_level);
-        table.take(&mut self.by_size);
-        let inverse_square = |k: f64| factors.inverse_squares[k as usize];
-        self.joint_sums = joint_sums;
-        self.total = f64::from(total);
-        self.level_sums = MarginalSums::of(&self.by_level, inverse_square);
-        self.size_sums = MarginalSums::of(&self.by_size, inverse_square);
-        self.entropy = if total == 0 { f64::NAN } else { -of_cells };
-    }
-
-    /// Takes the voxels of a level, of which there may be none.
-    fn end_level(&mut self, of_level: WindowCell) {
-        if of_level.count > 0 {
-            self.by_level.push(Marginal { value: f64::from(of_level.level), count: f64::from(of_level.count) });
-        }
-    }
-
-    /// Takes cells in ascending order of level, then size, in place of those that are there, and returns their joint
-    /// sums.
-    #[inline(always)]
-    fn take_cells(
-        &mut self,
-        cells: impl IntoIterator<Item = SizeCell>,
-        table: &mut SizeTable,
-        factors: impl Fn(&SizeCell) -> [f64; 4],
-    ) -> [f64; 4] {
-        self.cells.clear();
-        self.by_level.clear();
-        let mut joint_sums = [0.0; 4];
+        let mut sums = SizeSums::<1>::ZERO;
         for cell in cells {
             let SizeCell { level, size, count } = cell;
             if count == 0.0 {
                 continue;
             }
-            self.cells.push(cell);
-            match self.by_level.last_mut() {
+            kept.push(cell);
+            match by_level.last_mut() {
                 Some(last) if last.value == level => last.count += count,
-                _ => self.by_level.push(Marginal { value: level, count }),
+                _ => by_level.push(Marginal { value: level, count }),
             }
-            for (sum, factor) in joint_sums.iter_mut().zip(factors(&cell)) {
-                *sum += count * factor;
-            }
+            sums.add_joint(joint_factors(level, size), &[count]);
             table.add(size, count);
         }
-        joint_sums
+        let total: f64 = by_level.iter().map(|level| level.count).sum();
+        let mut known = KnownInformation::new(kept.len(), total, EPSILON);
+        let counts = || kept.iter().map(|cell| cell.count);
+        sums.total = [total];
+        sums.levels = MarginalSums::of(&by_level, total);
+        sums.sizes = MarginalSums::of(&table.ascending(), total);
+        sums.information = [counts().map(|count| known.of(count)).sum()];
+        sums.energy = [counts().map(|count| (count / total).powi(2)).sum()];
+        let mut matrix = Self::of_features(sums.features().map(|[value]| value));
+        (matrix.cells, matrix.total) = (kept, total);
+        matrix
     }
 
-    /// N of the cells that are there.
-    fn counted(&self) -> f64 {
-        self.by_level.iter().map(|level| level.count).sum()
+    /// A matrix of which nothing is known but its features.
+    pub(crate) fn of_features(features: [f64; SizeFeature::COUNT]) -> Self {
+        Self { cells: Vec::new(), total: f64::NAN, features }
     }
 
-    /// The other sums over the cells that are there. `information` gives p log₂(p + ε) of the share p of a count.
-    #[inline(always)]
-    fn summarise(&mut self, joint_sums: [f64; 4], table: &mut SizeTable, information: impl FnMut(f64) -> f64) {
-        self.joint_sums = joint_sums;
-        table.take(&mut self.by_size);
-        self.total = self.counted();
-        self.level_sums = MarginalSums::of(&self.by_level, inverse_square);
-        self.size_sums = MarginalSums::of(&self.by_size, inverse_square);
-        let sum: f64 = self.cells.iter().map(|cell| cell.count).map(information).sum();
-        self.entropy = if self.cells.is_empty() { f64::NAN } else { -sum };
+    fn feature(&self, feature: SizeFeature) -> f64 {
+        self.features[feature as usize]
     }
 
     /// The cells that are not 0, ascending by level, then by size.
@@ -263,114 +299,87 @@ impl SizeMatrix {
 
     /// Σ_j p_s(j) / j² / N.
     pub(crate) fn small_emphasis(&self) -> f64 {
-        self.size_sums.inverse_square / self.total
+        self.feature(SizeFeature::SmallEmphasis)
     }
 
     /// Σ_j p_s(j) j² / N.
     pub(crate) fn large_emphasis(&self) -> f64 {
-        self.size_sums.square / self.total
+        self.feature(SizeFeature::LargeEmphasis)
     }
 
     /// Σ_i p_g(i) / i² / N.
     pub(crate) fn low_level_emphasis(&self) -> f64 {
-        self.level_sums.inverse_square / self.total
+        self.feature(SizeFeature::LowLevelEmphasis)
     }
 
     /// Σ_i p_g(i) i² / N.
     pub(crate) fn high_level_emphasis(&self) -> f64 {
-        self.level_sums.square / self.total
+        self.feature(SizeFeature::HighLevelEmphasis)
     }
 
     /// Σ P(i, j) / (i² j²) / N.
     pub(crate) fn small_low_emphasis(&self) -> f64 {
-        self.joint_sums[0] / self.total
+        self.feature(SizeFeature::SmallLowEmphasis)
     }
 
     /// Σ P(i, j) i² / j² / N.
     pub(crate) fn small_high_emphasis(&self) -> f64 {
-        self.joint_sums[1] / self.total
+        self.feature(SizeFeature::SmallHighEmphasis)
     }
 
     /// Σ P(i, j) j² / i² / N.
     pub(crate) fn large_low_emphasis(&self) -> f64 {
-        self.joint_sums[2] / self.total
+        self.feature(SizeFeature::LargeLowEmphasis)
     }
 
     /// Σ P(i, j) i² j² / N.
     pub(crate) fn large_high_emphasis(&self) -> f64 {
-        self.joint_sums[3] / self.total
+        self.feature(SizeFeature::LargeHighEmphasis)
     }
 
     /// Σ_i p_g(i)² / N.
     pub(crate) fn level_non_uniformity(&self) -> f64 {
-        self.level_sums.count / self.total
+        self.feature(SizeFeature::LevelNonUniformity)
     }
 
     /// Σ_i p_g(i)² / N².
     pub(crate) fn level_non_uniformity_normalised(&self) -> f64 {
-        self.level_sums.count / (self.total * self.total)
+        self.feature(SizeFeature::LevelNonUniformityNormalised)
     }
 
     /// Σ_j p_s(j)² / N.
     pub(crate) fn size_non_uniformity(&self) -> f64 {
-        self.size_sums.count / self.total
+        self.feature(SizeFeature::SizeNonUniformity)
     }
 
     /// Σ_j p_s(j)² / N².
     pub(crate) fn size_non_uniformity_normalised(&self) -> f64 {
-        self.size_sums.count / (self.total * self.total)
+        self.feature(SizeFeature::SizeNonUniformityNormalised)
     }
 
     /// N / Σ_j p_s(j) j: runs or zones for each voxel.
     pub(crate) fn percentage(&self) -> f64 {
-        self.total / self.size_sums.value
+        self.feature(SizeFeature::Percentage)
     }
 
-    /// Variance of the level.
+    /// Variance of the level: Σ_i p_g(i) (i - μ)² / N with μ = Σ_i p_g(i) i / N.
     pub(crate) fn level_variance(&self) -> f64 {
-        variance(&self.by_level, &self.level_sums, self.total)
+        self.feature(SizeFeature::LevelVariance)
     }
 
-    /// Variance of the size.
+    /// Variance of the size: Σ_j p_s(j) (j - μ)² / N with μ = Σ_j p_s(j) j / N.
     pub(crate) fn size_variance(&self) -> f64 {
-        variance(&self.by_size, &self.size_sums, self.total)
+        self.feature(SizeFeature::SizeVariance)
     }
 
     /// -Σ (P / N) log₂(P / N + ε).
     pub(crate) fn entropy(&self) -> f64 {
-        self.entropy
+        self.feature(SizeFeature::Entropy)
     }
 
     /// Σ (P / N)².
     pub(crate) fn energy(&self) -> f64 {
-        self.cells.iter().map(|cell| (cell.count / self.total).powi(2)).sum()
-    }
-}
-
-/// Σ p(k) (k - μ)² / N with μ = Σ p(k) k / N.
-fn variance(marginal: &[Marginal], sums: &MarginalSums, total: f64) -> f64 {
-    let mean = sums.value / total;
-    marginal.iter().map(|entry| entry.count * ((entry.value - mean) * (entry.value - mean))).sum::<f64>() / total
-}
-
-/// Counts by size of a window, in memory that one window after the other uses.
-#[derive(Debug, Default)]
-pub(crate) struct WindowSizes {
-    counts: Vec<u32>,
-}
-
-impl WindowSizes {
-    /// Makes room for sizes up to `largest`.
-    pub(crate) fn resize(&mut self, largest: usize) {
-        self.counts.resize(largest + 1, 0);
-    }
-
-    /// Puts the counts in ascending order of size in place of what `by_size` holds, and leaves none.
-    fn take(&mut self, by_size: &mut Vec<Marginal>) {
-        by_size.clear();
-        for (size, count) in self.counts.iter_mut().enumerate().filter(|(_, count)| **count > 0) {
-            by_size.push(Marginal { value: size as f64, count: f64::from(std::mem::take(count)) });
-        }
+        self.feature(SizeFeature::Energy)
     }
 }
 
@@ -395,17 +404,16 @@ impl SizeTable {
         }
     }
 
-    /// Puts the sums in ascending order of size in place of what `by_size` holds, and leaves the table empty.
-    fn take(&mut self, by_size: &mut Vec<Marginal>) {
-        by_size.clear();
-        for (size, count) in self.small.iter_mut().enumerate().filter(|(_, count)| **count > 0.0) {
-            by_size.push(Marginal { value: size as f64, count: std::mem::take(count) });
-        }
+    /// The sums in ascending order of size.
+    fn ascending(mut self) -> Vec<Marginal> {
+        let occurring = self.small.iter().enumerate().filter(|(_, count)| **count > 0.0);
+        let mut by_size: Vec<Marginal> =
+            occurring.map(|(size, &count)| Marginal { value: size as f64, count }).collect();
         self.large.sort_by(|a, b| a.value.total_cmp(&b.value));
         for same in self.large.chunk_by(|a, b| a.value == b.value) {
             by_size.push(Marginal { value: same[0].value, count: same.iter().map(|entry| entry.count).sum() });
         }
-        self.large.clear();
+        by_size
     }
 }
 

@@ -4,6 +4,10 @@ use alnm_imaging::vectorised;
 
 /// Values up to which running sums are used instead of halves.
 const BLOCK: usize = 128;
+/// Sets that are added up at a time, of those that are added up side by side.
+const SETS: usize = 8;
+/// Values of the largest set that is added up side by side with others.
+pub(crate) const MOST_SIDE_BY_SIDE: usize = BLOCK;
 /// Independent running sums inside a block.
 const LANES: usize = 8;
 
@@ -17,8 +21,7 @@ pub(crate) fn sum_of(values: &[f64], term: impl Fn(f64) -> f64 + Copy) -> f64 {
 /// [`sum_of`] for several terms in one pass.
 pub(crate) fn sums_of<const N: usize>(values: &[f64], terms: impl Fn(f64) -> [f64; N] + Copy) -> [f64; N] {
     if values.len() > BLOCK {
-        let half = values.len() / 2;
-        let (left, right) = values.split_at(half - half % LANES);
+        let (left, right) = values.split_at(left_part(values.len()));
         let (left, right) = (sums_of(left, terms), sums_of(right, terms));
         return std::array::from_fn(|k| left[k] + right[k]);
     }
@@ -43,6 +46,94 @@ fn sums_of_block<const N: usize>(values: &[f64], terms: impl Fn(f64) -> [f64; N]
     }
     let sums = lanes.map(|l| ((l[0] + l[1]) + (l[2] + l[3])) + ((l[4] + l[5]) + (l[6] + l[7])));
     rest.iter().map(|&v| terms(v)).fold(sums, |sums, v| std::array::from_fn(|k| sums[k] + v[k]))
+}
+
+/// [`sum_of`] `count` values that `next` gives in their order, as many as it is given room for.
+pub(crate) fn sum_of_next(count: usize, next: &mut impl FnMut(&mut [f64]), term: impl Fn(f64) -> f64 + Copy) -> f64 {
+    if count > BLOCK {
+        let left = left_part(count);
+        return sum_of_next(left, next, term) + sum_of_next(count - left, next, term);
+    }
+    let mut block = [0.0; BLOCK];
+    next(&mut block[..count]);
+    sum_of(&block[..count], term)
+}
+
+/// How many of more values than a block are added up first.
+fn left_part(count: usize) -> usize {
+    let half = count / 2;
+    half - half % LANES
+}
+
+/// [`sums_of`] of `W` sets of values side by side: value k of each set stands in row k. A set has at most
+/// [`MOST_SIDE_BY_SIDE`] values; their numbers are given, and what lies beyond them does not matter. `terms` is also
+/// told which set a value belongs to. The number of sets is a multiple of [`SETS`].
+#[inline(always)]
+pub(crate) fn sums_side_by_side<const N: usize, const W: usize>(
+    rows: &[[f64; W]],
+    counts: &[usize; W],
+    terms: impl Fn(f64, usize) -> [f64; N] + Copy,
+) -> [[f64; W]; N] {
+    const { assert!(W.is_multiple_of(SETS), "sets are added up a few at a time") };
+    let whole = counts.map(|count| count - count % LANES);
+    // Sets without values are taken out at the end.
+    let least = whole.iter().zip(counts).filter(|(_, count)| **count > 0).map(|(&whole, _)| whole).min().unwrap_or(0);
+    let most = whole.iter().copied().fold(0, usize::max);
+    // Numbers as wide as the values, so that both are compared side by side.
+    let ends = whole.map(|count| count as f64);
+    let mut lanes = [[[0.0; W]; LANES]; N];
+    // So few sums at a time that they stay in the registers of the processor.
+    for first in (0..W).step_by(SETS) {
+        for lane in 0..LANES {
+            let mut sums = [[0.0; SETS]; N];
+            for row in rows[..least].iter().skip(lane).step_by(LANES) {
+                for set in 0..SETS {
+                    let terms = terms(row[first + set], first + set);
+                    for k in 0..N {
+                        sums[k][set] += terms[k];
+                    }
+                }
+            }
+            for (place, row) in rows[..most].iter().enumerate().skip(least + lane).step_by(LANES) {
+                let place = place as f64;
+                for set in 0..SETS {
+                    let terms = terms(row[first + set], first + set);
+                    for k in 0..N {
+                        sums[k][set] += if place < ends[first + set] { terms[k] } else { 0.0 };
+                    }
+                }
+            }
+            for k in 0..N {
+                lanes[k][lane][first..first + SETS].copy_from_slice(&sums[k]);
+            }
+        }
+    }
+    let mut sums = [[0.0; W]; N];
+    for (sums, l) in sums.iter_mut().zip(&lanes) {
+        for set in 0..W {
+            sums[set] = ((l[0][set] + l[1][set]) + (l[2][set] + l[3][set]))
+                + ((l[4][set] + l[5][set]) + (l[6][set] + l[7][set]));
+        }
+    }
+    let rest: [f64; W] = std::array::from_fn(|set| (counts[set] - whole[set]) as f64);
+    for place in 0..LANES - 1 {
+        let row: [f64; W] =
+            std::array::from_fn(
+                |set| if whole[set] + place < rows.len() { rows[whole[set] + place][set] } else { 0.0 },
+            );
+        for set in 0..W {
+            let terms = terms(row[set], set);
+            for k in 0..N {
+                sums[k][set] += if (place as f64) < rest[set] { terms[k] } else { 0.0 };
+            }
+        }
+    }
+    for sums in &mut sums {
+        for set in 0..W {
+            sums[set] = if counts[set] == 0 { 0.0 } else { sums[set] };
+        }
+    }
+    sums
 }
 
 /// The sum of all values; see [`sum_of`].
@@ -111,6 +202,38 @@ mod tests {
             prop_assert_eq!(sum(&floats), exact as f64);
             let squares: i64 = values.iter().map(|&v| i64::from(v) * i64::from(v)).sum();
             prop_assert_eq!(compensated_sums(&floats), [exact as f64, squares as f64]);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn values_one_block_after_the_other_have_the_sum_of_all(values in prop::collection::vec(-1e3f64..1e3, 0..2000)) {
+            let mut remaining = values.as_slice();
+            let mut next = |room: &mut [f64]| {
+                let (given, later) = remaining.split_at(room.len());
+                room.copy_from_slice(given);
+                remaining = later;
+            };
+            let found = sum_of_next(values.len(), &mut next, |value| value * value);
+            prop_assert_eq!(found.to_bits(), sum_of(&values, |value| value * value).to_bits());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn sets_side_by_side_have_the_sums_of_each_alone(
+            sets in prop::collection::vec(prop::collection::vec(prop_oneof![-1e3f64..1e3, Just(-0.0)], 0..=MOST_SIDE_BY_SIDE), 2 * SETS),
+        ) {
+            let rows: Vec<[f64; 2 * SETS]> = (0..MOST_SIDE_BY_SIDE)
+                .map(|place| std::array::from_fn(|set| sets[set].get(place).copied().unwrap_or(f64::NAN)))
+                .collect();
+            let counts = std::array::from_fn(|set| sets[set].len());
+            let terms = |value: f64, set: usize| [value, value * value - set as f64];
+            let found = sums_side_by_side(&rows, &counts, terms);
+            for (set, values) in sets.iter().enumerate() {
+                let expected = sums_of(values, |value| terms(value, set));
+                prop_assert_eq!(found.map(|sums| sums[set].to_bits()), expected.map(f64::to_bits));
+            }
         }
     }
 

@@ -20,6 +20,13 @@ pub(crate) trait TallyCell: Copy {
     fn place(self) -> usize;
 }
 
+impl TallyCell for u8 {
+    #[inline(always)]
+    fn place(self) -> usize {
+        usize::from(self)
+    }
+}
+
 impl TallyCell for u16 {
     #[inline(always)]
     fn place(self) -> usize {

@@ -11,7 +11,8 @@ use crate::size_matrix::{SizeCell, SizeMatrix};
 /// The zones of a region. A zone is found in pieces, each of which has a number; the zone's own is the lowest of them.
 #[derive(Debug, Clone)]
 pub(crate) struct Zones {
-    /// The number of the piece that each voxel of the region belongs to, in the order of the map's cells.
+    /// The number of the piece that each voxel of the region belongs to, in the order of the map's cells; empty where
+    /// places are not kept.
     pieces: Vec<u32>,
     /// By piece, the number of its zone.
     zone_of: Vec<u32>,
@@ -21,11 +22,19 @@ pub(crate) struct Zones {
     sizes: Vec<u32>,
 }
 
+/// Whether it is kept which zone each voxel belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeptPlaces {
+    All,
+    None,
+}
+
 impl Zones {
-    /// The zones of voxels that are connected with their neighbours at `offsets`, which come in opposite pairs.
-    pub(crate) fn new(map: &LevelMap, offsets: Vec<Offset>) -> Self {
+    /// The zones of voxels that are connected with their neighbours at `offsets`, which come in opposite pairs and
+    /// reach no farther than the next plane. [`Zones::by_distance`] needs their places.
+    pub(crate) fn new(map: &LevelMap, offsets: Vec<Offset>, places: KeptPlaces) -> Self {
         let predecessors = Predecessors::new(map, offsets);
-        let mut zones = with_cells!(&map.cells, cells => Self::pieces(map, cells, &predecessors));
+        let mut zones = with_cells!(&map.cells, cells => Self::pieces(map, cells, &predecessors, places));
         // A piece goes on from one with a lower number, so one pass leads to the lowest.
         for piece in 0..zones.zone_of.len() {
             let zone = zones.zone_of[zones.zone_of[piece] as usize] as usize;
@@ -87,12 +96,23 @@ impl Zones {
 
     /// The pieces that a pass over the voxels in raster order finds, each with the one that it goes on from: a voxel
     /// belongs to the piece of a predecessor with its level, and joins those of others.
-    fn pieces<C: Cell>(map: &LevelMap, cells: &[C], predecessors: &Predecessors) -> Self {
-        let mut pieces = vec![0u32; cells.len()];
+    fn pieces<C: Cell>(map: &LevelMap, cells: &[C], predecessors: &Predecessors, places: KeptPlaces) -> Self {
+        let plane = map.plane();
+        // Of the plane before and of the one that is looked at, where all predecessors lie.
+        let mut near = vec![0u32; 2 * plane];
+        let mut near_start = 0;
+        let mut pieces = vec![0u32; if places == KeptPlaces::All { cells.len() } else { 0 }];
         let (mut zone_of, mut levels, mut sizes) = (Vec::new(), Vec::new(), Vec::new());
         let mut count = 0u32;
         let arch = pulp::Arch::new();
         for row in &map.rows {
+            let start_of_plane = row.start / plane * plane;
+            if start_of_plane != near_start {
+                // What lies in a plane without voxels of the region is not looked at.
+                near.copy_within(plane.., 0);
+                near_start = start_of_plane;
+            }
+            let in_near = |voxel: usize| plane + voxel - start_of_plane;
             for start in row.clone().step_by(TOGETHER) {
                 let same = vectorised!(arch, compare_levels(cells, start, &predecessors.steps));
                 // Room for as many pieces as may begin here.
@@ -101,27 +121,31 @@ impl Zones {
                 sizes.resize(zone_of.len(), 0);
                 for (voxel, &same) in (start..row.end).zip(&same) {
                     let apart = predecessors.apart[usize::from(same)];
-                    let piece_of = |pieces: &[u32], apart: u16| {
-                        pieces[(voxel as isize + predecessors.step_of_first[apart.trailing_zeros() as usize]) as usize]
+                    let own = in_near(voxel);
+                    let piece_of = |near: &[u32], apart: u16| {
+                        near[(own as isize + predecessors.step_of_first[apart.trailing_zeros() as usize]) as usize]
                     };
                     // Whether a piece begins is guessed wrongly too often for a branch, so the next is always written.
                     let begins = 0u32.wrapping_sub(u32::from(apart == 0));
-                    let mut piece = (piece_of(&pieces, apart) & !begins) | (count & begins);
+                    let mut piece = (piece_of(&near, apart) & !begins) | (count & begins);
                     levels[count as usize] = cells[voxel].into() - 1;
                     count += begins & 1;
                     let mut others = apart & apart.wrapping_sub(1);
                     if others > 0 {
                         piece = lowest(&mut zone_of, piece);
                         while others > 0 {
-                            let other = lowest(&mut zone_of, piece_of(&pieces, others));
+                            let other = lowest(&mut zone_of, piece_of(&near, others));
                             zone_of[piece.max(other) as usize] = piece.min(other);
                             piece = piece.min(other);
                             others &= others - 1;
                         }
                     }
-                    pieces[voxel] = piece;
+                    near[own] = piece;
                     sizes[piece as usize] += 1;
                 }
+            }
+            if places == KeptPlaces::All {
+                pieces[row.clone()].copy_from_slice(&near[in_near(row.start)..][..row.len()]);
             }
         }
         zone_of.truncate(count as usize);
@@ -248,7 +272,7 @@ mod tests {
             prop_assume!(levels.iter().any(|level| *level > 0));
             let grid = Array3::from_shape_vec([3, 4, 5], levels.clone()).unwrap();
             let map = LevelMap::new(grid.view(), 1).unwrap();
-            let zones = Zones::new(&map, adjacent_offsets(planar.then_some(0)));
+            let zones = Zones::new(&map, adjacent_offsets(planar.then_some(0)), KeptPlaces::All);
 
             // Every voxel takes the smallest label among its neighbours of the same level, until nothing changes.
             let place = |index: usize| [index / 20, index / 5 % 4, index % 5];
@@ -268,6 +292,8 @@ mod tests {
             let members = |label: usize| (0..60).filter(|index| labels[*index] == label).collect::<Vec<usize>>();
             let sizes = firsts().map(|label| (levels[label], members(label).len() as u32)).collect();
             prop_assert_eq!(cells(&zones.by_size(&map)), counted(sizes));
+            let without_places = Zones::new(&map, adjacent_offsets(planar.then_some(0)), KeptPlaces::None);
+            prop_assert_eq!(without_places.by_size(&map), zones.by_size(&map));
             let least = |label: usize| members(label).into_iter().map(|index| distances[index]).min().unwrap();
             let nearest = firsts().map(|label| (levels[label], least(label))).collect();
             prop_assert_eq!(cells(&zones.by_distance(&map, &distances)), counted(nearest));

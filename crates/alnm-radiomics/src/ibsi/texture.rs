@@ -15,7 +15,7 @@ use crate::feature::FeatureValue;
 use crate::gldzm::{self, DistanceZones};
 use crate::level_map::{LevelMap, LevelScale, Offset, WantedDirections, adjacent_offsets, runs};
 use crate::neighbourhood::{Counting, Neighbourhoods};
-use crate::zones::Zones;
+use crate::zones::{KeptPlaces, Zones};
 use crate::{glcm, gldm, glrlm, glszm, ngtdm};
 
 /// The features of one family.
@@ -254,7 +254,8 @@ impl MatrixKind {
             }),
             Self::Zones | Self::Neighbourhoods if !wanted.without_directions => Vec::new(),
             Self::Zones => undirected([IbsiFamily::Glszm, IbsiFamily::Gldzm], &|part| {
-                let zones = Zones::new(&part.map, part.offsets());
+                let places = if is_asked(IbsiFamily::Gldzm) { KeptPlaces::All } else { KeptPlaces::None };
+                let zones = Zones::new(&part.map, part.offsets(), places);
                 let by_size = is_asked(IbsiFamily::Glszm).then(|| zones.by_size(&part.map));
                 let by_distance = is_asked(IbsiFamily::Gldzm).then(|| DistanceZones {
                     counts: zones.by_distance(&part.map, &part.distances()),

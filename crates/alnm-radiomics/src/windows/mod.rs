@@ -7,8 +7,8 @@
 //! give the values. So a value has the bits that the class gives for the window alone.
 
 mod first_order;
+mod matrices;
 mod neighbourhoods;
-mod number_counts;
 mod runs;
 mod sorting;
 mod zones;
@@ -17,15 +17,14 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use crate::entropy::InformationTables;
 use crate::error::Result;
 use crate::glcm::{Definitions, WindowFeatures};
 use crate::level_map::{Offset, neighbour_offsets};
 use crate::map_progress::RowWatch;
-use crate::size_matrix::{JointFactors, SizeMatrix, WindowCell, WindowSizes};
+use crate::size_matrix::JointFactors;
 pub(crate) use first_order::{FirstOrderWindows, RankedValues};
+use matrices::WindowMatrices;
 pub(crate) use neighbourhoods::{DependenceWindows, ToneWindows};
-use number_counts::NumberCounts;
 pub(crate) use runs::RunWindows;
 pub(crate) use zones::ZoneWindows;
 
@@ -59,7 +58,8 @@ impl<'a> WindowGrid<'a> {
             radius.iter().try_fold(1usize, |product, r| product.checked_mul(r.checked_mul(2)?.checked_add(1)?));
         let largest = largest.filter(|&voxels| voxels <= MOST_VOXELS)?;
         let highest = levels.iter().copied().max().unwrap_or(0);
-        ((highest as usize + 1) * (largest + 1) <= MOST_NUMBERS).then_some(Self { levels, highest, shape, radius })
+        let fits = (highest as usize + 1) * (largest + 1) <= MOST_NUMBERS && u16::try_from(highest).is_ok();
+        fits.then_some(Self { levels, highest, shape, radius })
     }
 
     /// The factors of sums over levels of the grid and sizes up to `largest`.
@@ -111,14 +111,18 @@ impl<'a> WindowGrid<'a> {
 
     /// Puts numbers of voxels into the places of the windows around `count` voxels of a row from `start` on, one window
     /// in each lane; `outside` where there is no voxel.
-    fn gather(&self, numbers: &[u32], outside: u32, start: usize, count: usize, places: &mut [Lanes<u32>]) {
+    fn gather<T: Copy>(&self, numbers: &[T], outside: T, start: usize, count: usize, places: &mut [Lanes<T>]) {
         let (width, radius) = (self.shape[2], self.radius[2]);
         let first = start % width;
         for (row, places) in self.rows(start).zip(places.chunks_exact_mut(2 * radius + 1)) {
             for (dx, lanes) in places.iter_mut().enumerate() {
-                *lanes = [outside; WINDOWS];
                 // Where in the row the place of the first window lies, and which lanes lie in the row.
                 let from = (first + dx) as isize - radius as isize;
+                if count == WINDOWS && from >= 0 && from as usize + WINDOWS <= width {
+                    lanes.copy_from_slice(&numbers[row + from as usize..][..WINDOWS]);
+                    continue;
+                }
+                *lanes = [outside; WINDOWS];
                 let inside = (-from).clamp(0, count as isize) as usize
                     ..(width as isize - from).clamp(0, count as isize) as usize;
                 if inside.is_empty() {
@@ -248,43 +252,5 @@ impl Windows {
             offsets[..offsets.len() / 2].iter().flat_map(|&offset| self.pairs(offset)).collect();
         pairs.sort_unstable();
         pairs
-    }
-}
-
-/// The matrices of level and size of windows, one after the other in the same memory.
-struct WindowMatrix<'a> {
-    factors: &'a JointFactors,
-    counts: NumberCounts,
-    matrix: SizeMatrix,
-    table: WindowSizes,
-    information: InformationTables,
-}
-
-impl<'a> WindowMatrix<'a> {
-    fn new(factors: &'a JointFactors) -> Self {
-        Self {
-            factors,
-            counts: NumberCounts::default(),
-            matrix: SizeMatrix::empty(),
-            table: WindowSizes::default(),
-            information: InformationTables::default(),
-        }
-    }
-
-    /// Makes room for levels up to `highest` and sizes below `sizes`.
-    fn resize(&mut self, highest: u32, sizes: usize) {
-        self.counts.resize((highest as usize + 1) * sizes);
-        self.table.resize(sizes);
-    }
-
-    /// The matrix of the numbers of a window, each of which is level × `sizes` + size.
-    fn of(&mut self, numbers: &[Lanes<u32>], window: usize, sizes: u32) -> &SizeMatrix {
-        let Self { factors, counts, matrix, table, information } = self;
-        counts.count(numbers, window);
-        let total = counts.leave_out_below(sizes as usize, numbers.len());
-        let cells =
-            counts.take().map(|(number, count)| WindowCell { level: number / sizes, size: number % sizes, count });
-        matrix.refill(cells, table, factors, information.of(total));
-        matrix
     }
 }

@@ -2,12 +2,13 @@
 
 use alnm_imaging::vectorised;
 
-use super::{Lanes, NOTHING, WINDOWS, WindowClass, WindowGrid, WindowMatrix, Windows, check_reach};
+use super::matrices::WindowSizeFeatures;
+use super::{Lanes, NOTHING, WINDOWS, WindowClass, WindowGrid, WindowMatrices, Windows, check_reach};
 use crate::error::Result;
 use crate::feature::Formula;
 use crate::glcm::Definitions;
 use crate::level_map::{Offset, WantedDirections, adjacent_offsets, directions};
-use crate::size_matrix::{JointFactors, SizeMatrix};
+use crate::size_matrix::{JointFactors, SizeFeature, SizeMatrix};
 
 /// Features of run lengths, averaged over directions, of all directions together, or both in this order; see
 /// [`crate::glrlm`].
@@ -21,9 +22,7 @@ pub(crate) struct RunWindows<'a> {
     numbers: Vec<Lanes<u32>>,
     /// The numbers of all directions, where they are wanted together.
     merged: Vec<Lanes<u32>>,
-    /// By window and formula, the sum over directions of the values that are defined, and their number.
-    sums: Vec<(f64, usize)>,
-    matrix: WindowMatrix<'a>,
+    matrices: WindowMatrices<'a>,
 }
 
 /// A direction in a window.
@@ -53,8 +52,7 @@ impl<'a> RunWindows<'a> {
             lengths: Vec::new(),
             numbers: Vec::new(),
             merged: Vec::new(),
-            sums: Vec::new(),
-            matrix: WindowMatrix::new(factors),
+            matrices: WindowMatrices::new(factors, false),
         }
     }
 }
@@ -123,7 +121,7 @@ impl WindowClass for RunWindows<'_> {
     }
 
     fn resize(&mut self, windows: &Windows, highest: u32) {
-        self.matrix.resize(highest, sizes(windows) as usize);
+        self.matrices.resize(highest, sizes(windows) as usize);
         let offsets = match self.definitions {
             Definitions::PyRadiomics => directions(windows.size, &[1], self.fixed_axis).unwrap_or_default(),
             // Where a direction has no room, each voxel is a run.
@@ -141,45 +139,63 @@ impl WindowClass for RunWindows<'_> {
     }
 
     fn add_values(&mut self, _: &WindowGrid<'_>, windows: &Windows, values: &mut Vec<f64>) {
-        let Self { formulas, definitions, wanted, directions, lengths, numbers, merged, sums, matrix, .. } = self;
+        let Self { formulas, definitions, wanted, directions, lengths, numbers, merged, matrices, .. } = self;
         let levels = windows.levels.as_slice();
         let sizes = sizes(windows);
-        sums.clear();
-        sums.resize(windows.count * formulas.len(), (0.0, 0));
+        let mut means = DirectionMeans::default();
         for (place, direction) in directions.iter().enumerate() {
             let touching = vectorised!(pulp::Arch::new(), direction.count(levels, sizes, lengths, numbers));
             if wanted.merged {
                 merged[place * numbers.len()..][..numbers.len()].copy_from_slice(numbers);
             }
-            if !wanted.each {
-                continue;
-            }
-            for (window, sums) in sums.chunks_exact_mut(formulas.len().max(1)).enumerate() {
-                // A window without two voxels on a line has no extent in the direction; PyRadiomics leaves it out.
-                let both = |&(a, b): &(usize, usize)| levels[a][window] > 0 && levels[b][window] > 0;
-                let is_extended = || touching[window] > 0 || direction.far.iter().any(both);
-                if *definitions == Definitions::PyRadiomics && !is_extended() {
-                    continue;
-                }
-                let matrix = matrix.of(numbers, window, sizes);
-                for ((sum, count), formula) in sums.iter_mut().zip(formulas.iter()) {
-                    let value = (formula.value)(matrix);
-                    if !value.is_nan() {
-                        *sum += value;
-                        *count += 1;
-                    }
-                }
-            }
-        }
-        for window in 0..windows.count {
             if wanted.each {
-                let sums = &sums[window * formulas.len()..][..formulas.len()];
-                values.extend(sums.iter().map(|&(sum, count)| if count == 0 { f64::NAN } else { sum / count as f64 }));
-            }
-            if wanted.merged {
-                let matrix = matrix.of(merged, window, sizes);
-                values.extend(formulas.iter().map(|formula| (formula.value)(matrix)));
+                let features = matrices.features(numbers, sizes);
+                // A window without two voxels on a line has no extent in the direction; PyRadiomics leaves it out.
+                let extends = std::array::from_fn(|window| {
+                    let both = |&(a, b): &(usize, usize)| levels[a][window] > 0 && levels[b][window] > 0;
+                    *definitions == Definitions::Ibsi || touching[window] > 0 || direction.far.iter().any(both)
+                });
+                vectorised!(pulp::Arch::new(), means.add(features, &extends));
             }
         }
+        let of_each = wanted.each.then(|| vectorised!(pulp::Arch::new(), means.features()));
+        let of_all = wanted.merged.then(|| matrices.features(merged, sizes));
+        let of_windows: Vec<&WindowSizeFeatures> = of_each.iter().chain(of_all).collect();
+        WindowMatrices::add_values(&of_windows, formulas, windows.count, values);
+    }
+}
+
+/// Sums of features over directions: of the values that are defined, and how many these are.
+struct DirectionMeans {
+    sums: WindowSizeFeatures,
+    counts: WindowSizeFeatures,
+}
+
+impl Default for DirectionMeans {
+    fn default() -> Self {
+        let zero = [[0.0; WINDOWS]; SizeFeature::COUNT];
+        Self { sums: zero, counts: zero }
+    }
+}
+
+impl DirectionMeans {
+    /// Adds the features of a direction in which windows `extend` or not.
+    #[inline(always)]
+    fn add(&mut self, features: &WindowSizeFeatures, extends: &Lanes<bool>) {
+        let Self { sums, counts } = self;
+        for ((sums, counts), features) in sums.iter_mut().zip(counts).zip(features) {
+            for window in 0..WINDOWS {
+                let defined = extends[window] & !features[window].is_nan();
+                sums[window] += if defined { features[window] } else { 0.0 };
+                counts[window] += if defined { 1.0 } else { 0.0 };
+            }
+        }
+    }
+
+    /// The mean of each feature; NaN where no direction defines it.
+    #[inline(always)]
+    fn features(&self) -> WindowSizeFeatures {
+        let mean = |feature: usize, window: usize| self.sums[feature][window] / self.counts[feature][window];
+        std::array::from_fn(|feature| std::array::from_fn(|window| mean(feature, window)))
     }
 }

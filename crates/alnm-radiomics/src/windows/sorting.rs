@@ -33,7 +33,7 @@ impl SortingNetwork {
 
     /// Puts the numbers of each lane in order; there are as many as the network was made for.
     #[inline(always)]
-    pub(super) fn sort(&self, numbers: &mut [Lanes<u32>]) {
+    pub(super) fn sort<T: Copy + Ord>(&self, numbers: &mut [Lanes<T>]) {
         for &(first, second) in &self.exchanges {
             // Copies, of which the compiler knows that they are apart.
             let (a, b) = (numbers[first as usize], numbers[second as usize]);

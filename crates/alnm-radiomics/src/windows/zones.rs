@@ -2,7 +2,7 @@
 
 use alnm_imaging::vectorised;
 
-use super::{Lanes, NOTHING, WINDOWS, WindowClass, WindowGrid, WindowMatrix, Windows, check_reach};
+use super::{Lanes, NOTHING, WINDOWS, WindowClass, WindowGrid, WindowMatrices, Windows, check_reach};
 use crate::error::Result;
 use crate::feature::Formula;
 use crate::glcm::Definitions;
@@ -13,13 +13,16 @@ pub(crate) struct ZoneWindows<'a> {
     formulas: Vec<&'static Formula<SizeMatrix>>,
     definitions: Definitions,
     fixed_axis: Option<usize>,
-    /// Neighbouring places of a window.
-    pairs: Vec<(usize, usize)>,
+    /// By place, the neighbours before it, and those after it.
+    before: Vec<Vec<usize>>,
+    after: Vec<Vec<usize>>,
+    /// The levels, in as few bytes as zones have.
+    levels: Vec<Lanes<u16>>,
     /// By place, the first place of its zone.
-    zones: Vec<Lanes<u32>>,
+    zones: Vec<Lanes<u16>>,
     /// By place, the voxels of the zone that begins there.
     sizes: Vec<Lanes<u32>>,
-    matrix: WindowMatrix<'a>,
+    matrices: WindowMatrices<'a>,
 }
 
 impl<'a> ZoneWindows<'a> {
@@ -33,24 +36,26 @@ impl<'a> ZoneWindows<'a> {
             formulas: formulas.to_vec(),
             definitions,
             fixed_axis,
-            pairs: Vec::new(),
+            before: Vec::new(),
+            after: Vec::new(),
+            levels: Vec::new(),
             zones: Vec::new(),
             sizes: Vec::new(),
-            matrix: WindowMatrix::new(factors),
+            matrices: WindowMatrices::new(factors, false),
         }
     }
 }
 
-/// Finds the first place of the zone of each place: neighbours of one level take the smaller of theirs until none
-/// changes.
+/// Finds the first place of the zone of each place: each takes the smallest of its own and those of neighbours with its
+/// level, from front to back and from back to front in turn, until none changes.
 #[inline(always)]
-fn find_zones(levels: &[Lanes<u32>], pairs: &[(usize, usize)], zones: &mut [Lanes<u32>]) {
+fn find_zones(levels: &[Lanes<u16>], before: &[Vec<usize>], after: &[Vec<usize>], zones: &mut [Lanes<u16>]) {
     for (place, zones) in zones.iter_mut().enumerate() {
-        *zones = [place as u32; WINDOWS];
+        *zones = [place as u16; WINDOWS];
     }
     loop {
-        let forwards = join(levels, pairs.iter(), zones);
-        if forwards == 0 || join(levels, pairs.iter().rev(), zones) == 0 {
+        let forwards = spread(levels, before.iter().enumerate(), zones);
+        if forwards == 0 || spread(levels, after.iter().enumerate().rev(), zones) == 0 {
             return;
         }
     }
@@ -58,23 +63,27 @@ fn find_zones(levels: &[Lanes<u32>], pairs: &[(usize, usize)], zones: &mut [Lane
 
 /// Returns 0 when nothing changes.
 #[inline(always)]
-fn join<'a>(levels: &[Lanes<u32>], pairs: impl Iterator<Item = &'a (usize, usize)>, zones: &mut [Lanes<u32>]) -> u32 {
+fn spread<'a>(
+    levels: &[Lanes<u16>],
+    neighbours: impl Iterator<Item = (usize, &'a Vec<usize>)>,
+    zones: &mut [Lanes<u16>],
+) -> u16 {
     let mut changed = [0; WINDOWS];
-    for &(place, before) in pairs {
-        // Copies, of which the compiler knows that they are apart.
-        let (own, others) = (levels[place], levels[before]);
-        let (mut zone, mut zone_before) = (zones[place], zones[before]);
+    for (place, neighbours) in neighbours {
+        let (own, known) = (levels[place], zones[place]);
+        let mut zone = known;
+        for &neighbour in neighbours {
+            let (level, other) = (levels[neighbour], zones[neighbour]);
+            for window in 0..WINDOWS {
+                // Voxels that do not count have one level too; what becomes of their zones does not matter.
+                let apart = if own[window] == level[window] { 0 } else { u16::MAX };
+                zone[window] = zone[window].min(other[window] | apart);
+            }
+        }
         for window in 0..WINDOWS {
-            let (a, b) = (zone[window], zone_before[window]);
-            // Voxels that do not count have one level too; what becomes of their zones does not matter.
-            let joined = if own[window] == others[window] { a.min(b) } else { a };
-            let joined_before = if own[window] == others[window] { a.min(b) } else { b };
-            changed[window] |= (joined ^ a) | (joined_before ^ b);
-            zone[window] = joined;
-            zone_before[window] = joined_before;
+            changed[window] |= zone[window] ^ known[window];
         }
         zones[place] = zone;
-        zones[before] = zone_before;
     }
     changed.iter().fold(0, |any, &lane| any | lane)
 }
@@ -89,20 +98,36 @@ impl WindowClass for ZoneWindows<'_> {
     }
 
     fn resize(&mut self, windows: &Windows, highest: u32) {
-        self.matrix.resize(highest, windows.levels.len() + 1);
-        self.pairs = windows.neighbours(&[1], self.fixed_axis);
-        self.zones.resize(windows.levels.len(), [0; WINDOWS]);
-        self.sizes.resize(windows.levels.len(), [0; WINDOWS]);
+        self.matrices.resize(highest, windows.levels.len() + 1);
+        let voxels = windows.levels.len();
+        for neighbours in [&mut self.before, &mut self.after] {
+            neighbours.clear();
+            neighbours.resize(voxels, Vec::new());
+        }
+        for (place, before) in windows.neighbours(&[1], self.fixed_axis) {
+            self.before[place].push(before);
+            self.after[before].push(place);
+        }
+        self.levels.resize(voxels, [0; WINDOWS]);
+        self.zones.resize(voxels, [0; WINDOWS]);
+        self.sizes.resize(voxels, [0; WINDOWS]);
     }
 
     fn add_values(&mut self, _: &WindowGrid<'_>, windows: &Windows, values: &mut Vec<f64>) {
-        let Self { formulas, pairs, zones, sizes, matrix, .. } = self;
+        let Self { formulas, before, after, levels: narrow, zones, sizes, matrices, .. } = self;
         let levels = windows.levels.as_slice();
-        vectorised!(pulp::Arch::new(), find_zones(levels, pairs, zones));
+        vectorised!(pulp::Arch::new(), {
+            for (narrow, levels) in narrow.iter_mut().zip(levels) {
+                for window in 0..WINDOWS {
+                    narrow[window] = levels[window] as u16;
+                }
+            }
+            find_zones(narrow, before, after, zones);
+        });
         sizes.fill([0; WINDOWS]);
         for zones in zones.iter() {
             for (window, &zone) in zones.iter().enumerate() {
-                sizes[zone as usize][window] += 1;
+                sizes[usize::from(zone)][window] += 1;
             }
         }
         let columns = levels.len() as u32 + 1;
@@ -114,9 +139,6 @@ impl WindowClass for ZoneWindows<'_> {
                 }
             }
         });
-        for window in 0..windows.count {
-            let matrix = matrix.of(sizes, window, columns);
-            values.extend(formulas.iter().map(|formula| (formula.value)(matrix)));
-        }
+        WindowMatrices::add_values(&[matrices.features(sizes, columns)], formulas, windows.count, values);
     }
 }
