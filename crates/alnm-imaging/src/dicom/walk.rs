@@ -231,10 +231,7 @@ impl<'a> Walk<'a> {
                     }
                 }
                 None if header.vr == VR::UN && header.tag != tags::PIXEL_DATA => {
-                    // A sequence of unknown representation is written implicitly, whatever the file is (PS3.5 6.2.2).
-                    let outer = std::mem::replace(&mut self.encoding, Encoding::IMPLICIT_LITTLE);
-                    self.items(None, false, depth)?;
-                    self.encoding = outer;
+                    self.unknown_sequence(header.tag, depth)?;
                 }
                 None => self.items(None, header.tag == tags::PIXEL_DATA, depth)?,
             }
@@ -243,6 +240,28 @@ impl<'a> Walk<'a> {
             }
         }
         Ok(None)
+    }
+
+    /// A sequence of unknown representation and undefined length, which is written implicitly, whatever the file is
+    /// (PS3.5 6.2.2). The parser would take it to be written as the file is and lose its place, so that in explicit files
+    /// its length is put into its header: it is bytes then, like one that states its length.
+    fn unknown_sequence(&mut self, tag: Tag, depth: usize) -> Result<(), FileProblem> {
+        const LENGTH_BYTES: usize = 4;
+        let start = self.bytes.len();
+        let outer = std::mem::replace(&mut self.encoding, Encoding::IMPLICIT_LITTLE);
+        self.items(None, false, depth)?;
+        self.encoding = outer;
+        if outer.explicit {
+            let length = self.bytes.len() - start;
+            let length = u32::try_from(length).ok().filter(|&length| length != u32::MAX);
+            let length = length.ok_or_else(|| malformed(format!("the sequence {tag} has more than 4 GB")))?;
+            let bytes = match outer.order {
+                ByteOrder::Little => length.to_le_bytes(),
+                ByteOrder::Big => length.to_be_bytes(),
+            };
+            self.bytes[start - LENGTH_BYTES..start].copy_from_slice(&bytes);
+        }
+        Ok(())
     }
 
     /// Items of a sequence, or fragments of pixel data.

@@ -98,6 +98,32 @@ fn sequences_of_unknown_representation_are_implicit() {
 }
 
 #[test]
+fn sequences_of_unknown_representation_stand_inside_of_others() {
+    let grid = oblique([6, 5, 2]);
+    let groups = (0..2).map(|slice| vec![crate::builder::plane_position(&grid, f64::from(slice))]).collect();
+    let mut elements =
+        crate::builder::multi_frame([identity("MR", "2.25.3"), pixel_format(&grid, 8)].concat(), &grid, groups);
+    elements.push(pixels(&[7; 60]));
+    let complete = file(dataset(elements), uids::EXPLICIT_VR_LITTLE_ENDIAN);
+    let image = decode(&complete).unwrap();
+    // Behind the place of the first frame, in the item that holds it. A reader that takes the empty elements for explicit
+    // ones finds a length of 2.9 GB in the second tag.
+    let item_end = b"\xfe\xff\x0d\xe0\0\0\0\0";
+    let position = complete.windows(6).position(|window| window == b"\x20\0\x32\0DS").unwrap();
+    let place = position + complete[position..].windows(8).position(|window| window == item_end).unwrap();
+    let sequence = [
+        &b"\x21\0\x10\x10UN\0\0\xff\xff\xff\xff"[..],
+        b"\xfe\xff\0\xe0\xff\xff\xff\xff",
+        b"\x18\0\x01\0\0\0\0\0",
+        b"\0\x04\0\xae\0\0\0\0",
+        item_end,
+        b"\xfe\xff\xdd\xe0\0\0\0\0",
+    ]
+    .concat();
+    assert_eq!(decode(&[&complete[..place], &sequence, &complete[place..]].concat()).unwrap(), image);
+}
+
+#[test]
 fn frames_in_several_fragments_begin_with_their_mark() {
     let frames: Vec<Vec<u8>> = [40, 90].map(|value| jpeg_baseline(&[value; 30], 6)).to_vec();
     let cut = |frame: &Vec<u8>| {
