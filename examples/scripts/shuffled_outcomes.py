@@ -28,6 +28,8 @@ COLUMNS = ("age_years", "mtd_cm", "sad_aln_cm", "neutrophils", "lymphocytes", "m
 
 # What the study says when outcomes that carry nothing leave a signature without features. Such a shuffle has no model to judge.
 NO_FEATURE = "no feature is left"
+# Shuffles that are drawn at most for each that is asked for.
+MOST_DRAWN = 5
 
 
 def run(command):
@@ -87,13 +89,16 @@ def main():
     networks = ["--cross-fit-network"] if options.fold_networks else []
     with tempfile.TemporaryDirectory() as folder:
         first = Path(folder) / "first"
-        run([options.program, "--quick", "--patients", options.patients, "--out", first, *threads])
+        if not run([options.program, "--quick", "--patients", options.patients, "--out", first, *threads]):
+            sys.exit(f"the outcomes of {options.patients} patients leave no model before they are shuffled; --patients takes more of them")
         cohort = first / "cohort"
         deleted = delete_values(cohort, options.missing, 1)
         print(f"{options.patients} patients, {deleted} values deleted", flush=True)
         found, judged, seed = {}, 0, 0
         while judged < options.shuffles:
             seed += 1
+            if seed > MOST_DRAWN * options.shuffles:
+                sys.exit(f"only {judged} of {seed - 1} shuffles had a model; --patients takes more of them")
             out = Path(folder) / "shuffled"
             shutil.copytree(first / "steps/images", out / "steps/images")
             if run([options.program, "--quick", "--cohort", cohort, "--out", out, "--shuffle-outcomes", "--seed", seed, *networks, *threads]):

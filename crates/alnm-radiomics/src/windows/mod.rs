@@ -217,6 +217,7 @@ impl Windows {
         grid.gather(grid.levels, NOTHING, start, count, &mut self.levels);
         is_new
     }
+
     /// The shapes of the windows as far as they lie in the grid: those cut along x, and that of the others.
     fn shapes(&self, grid: &WindowGrid<'_>, start: usize) -> Vec<[usize; 3]> {
         let first = start % grid.shape[2];
