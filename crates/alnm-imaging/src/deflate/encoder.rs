@@ -544,16 +544,15 @@ impl Encoder {
 
     /// Writes the tokens of some data with their codes, or the data as they are where that is shorter.
     fn write_block(&self, writer: &mut BitWriter, data: &[u8], coding: &Coding) {
-        const HEADER: usize = 60;
-        // The length of a code and what follows it take a byte at most.
-        const LONGEST_HEADER: usize = LITERAL_SYMBOLS + DISTANCE_SYMBOLS + LENGTH_SYMBOLS;
-        writer.make_room(data.len() + 5 * data.len().div_ceil(0xffff) + LONGEST_HEADER);
-        if coding.bits / 8 + HEADER >= data.len() {
+        let header = CodeHeader::of(&coding.literals.lengths, &coding.distances.lengths);
+        if header.bits + coding.bits >= 8 * data.len() + BITS_OF_STORED {
+            writer.make_room(data.len() + 5 * data.len().div_ceil(0xffff));
             return write_stored(writer, data);
         }
+        writer.make_room((header.bits + coding.bits).div_ceil(8) + 1);
         // No last block, codes of its own.
         writer.put(0b100, 3);
-        write_codes(writer, &coding.literals.lengths, &coding.distances.lengths);
+        header.write(writer);
         self.write_tokens(writer, data, &coding.literals, &coding.distances);
         let (end, end_bits) = coding.literals.of(END);
         writer.put(end, end_bits);
@@ -765,54 +764,78 @@ fn write_stored(writer: &mut BitWriter, data: &[u8]) {
     }
 }
 
-/// The lengths of the codes (RFC 1951, 3.2.7).
-fn write_codes(writer: &mut BitWriter, literals: &[u8; LITERAL_SYMBOLS], distances: &[u8; DISTANCE_SYMBOLS]) {
-    let count = |lengths: &[u8], least: usize| {
-        lengths.iter().rposition(|&length| length > 0).map_or(least, |last| (last + 1).max(least))
-    };
-    let (literal_count, distance_count) = (count(literals, 257), count(distances, 1));
-    let lengths = [&literals[..literal_count], &distances[..distance_count]].concat();
-    // Runs of zeros, repetitions of the last length, and lengths, each with what follows it.
-    let mut runs: Vec<(usize, u64, u32)> = Vec::new();
-    let mut rest = lengths.as_slice();
+/// Bits that a stored block takes beyond its bytes: two lengths of 16 bits each.
+const BITS_OF_STORED: usize = 32;
+
+/// The lengths of a block's codes as they stand before its tokens (RFC 1951, 3.2.7).
+struct CodeHeader {
+    literal_count: usize,
+    distance_count: usize,
+    /// Codes of the symbols of lengths, and how many of these are written, in the standard's order.
+    codes: Codes<LENGTH_SYMBOLS>,
+    used: usize,
+    runs: Vec<LengthRun>,
+    /// Bits of the whole.
+    bits: usize,
+}
+
+/// A length, or a run of the same ones: its symbol, and what follows the symbol in so many bits.
+struct LengthRun {
+    symbol: usize,
+    extra: u64,
+    extra_bits: u32,
+}
+
+impl CodeHeader {
+    fn of(literals: &[u8; LITERAL_SYMBOLS], distances: &[u8; DISTANCE_SYMBOLS]) -> Self {
+        let count = |lengths: &[u8], least: usize| {
+            lengths.iter().rposition(|&length| length > 0).map_or(least, |last| (last + 1).max(least))
+        };
+        let (literal_count, distance_count) = (count(literals, 257), count(distances, 1));
+        let runs = length_runs(&[&literals[..literal_count], &distances[..distance_count]].concat());
+        let mut frequencies = [0; LENGTH_SYMBOLS];
+        runs.iter().for_each(|run| frequencies[run.symbol] += 1);
+        let codes = Codes::new(&frequencies, LONGEST_LENGTH_CODE);
+        let used =
+            LENGTH_ORDER.iter().rposition(|&symbol| codes.lengths[symbol] > 0).map_or(4, |last| (last + 1).max(4));
+        let extra_bits: usize = runs.iter().map(|run| run.extra_bits as usize).sum();
+        let bits = 5 + 5 + 4 + 3 * used + codes.cost(&frequencies) + extra_bits;
+        Self { literal_count, distance_count, codes, used, runs, bits }
+    }
+
+    fn write(&self, writer: &mut BitWriter) {
+        writer.put(self.literal_count as u64 - 257, 5);
+        writer.put(self.distance_count as u64 - 1, 5);
+        writer.put(self.used as u64 - 4, 4);
+        for &symbol in &LENGTH_ORDER[..self.used] {
+            writer.put(u64::from(self.codes.lengths[symbol]), 3);
+        }
+        for &LengthRun { symbol, extra, extra_bits } in &self.runs {
+            let (code, length) = self.codes.of(symbol);
+            writer.put(code | extra << length, length + extra_bits);
+        }
+    }
+}
+
+/// Runs of zeros, repetitions of the last length, and lengths by themselves.
+fn length_runs(lengths: &[u8]) -> Vec<LengthRun> {
+    let mut runs = Vec::new();
+    let mut rest = lengths;
     let mut last = None;
     while let Some(&length) = rest.first() {
         let run = rest.iter().take_while(|&&other| other == length).count();
-        let taken = match run {
-            11.. if length == 0 => {
-                runs.push((18, run.min(138) as u64 - 11, 7));
-                run.min(138)
-            }
-            3.. if length == 0 => {
-                runs.push((17, run as u64 - 3, 3));
-                run
-            }
-            3.. if last == Some(length) => {
-                runs.push((16, run.min(6) as u64 - 3, 2));
-                run.min(6)
-            }
-            _ => {
-                runs.push((usize::from(length), 0, 0));
-                1
-            }
+        let (symbol, extra_bits, least, most) = match run {
+            11.. if length == 0 => (18, 7, 11, 138),
+            3.. if length == 0 => (17, 3, 3, 10),
+            3.. if last == Some(length) => (16, 2, 3, 6),
+            _ => (usize::from(length), 0, 1, 1),
         };
+        let taken = run.min(most);
+        runs.push(LengthRun { symbol, extra: (taken - least) as u64, extra_bits });
         last = Some(length);
         rest = &rest[taken..];
     }
-    let mut frequencies = [0; LENGTH_SYMBOLS];
-    runs.iter().for_each(|&(symbol, ..)| frequencies[symbol] += 1);
-    let codes = Codes::new(&frequencies, LONGEST_LENGTH_CODE);
-    let used = LENGTH_ORDER.iter().rposition(|&symbol| codes.lengths[symbol] > 0).map_or(4, |last| (last + 1).max(4));
-    writer.put(literal_count as u64 - 257, 5);
-    writer.put(distance_count as u64 - 1, 5);
-    writer.put(used as u64 - 4, 4);
-    for &symbol in &LENGTH_ORDER[..used] {
-        writer.put(u64::from(codes.lengths[symbol]), 3);
-    }
-    for (symbol, extra, extra_bits) in runs {
-        let length = u32::from(codes.lengths[symbol]);
-        writer.put(u64::from(codes.codes[symbol]) | extra << length, length + extra_bits);
-    }
+    runs
 }
 
 #[cfg(test)]
@@ -883,6 +906,16 @@ mod tests {
         repeated.extend([7; 100_000]);
         assert!(deflated(&repeated) - after < 600);
         check(&repeated);
+    }
+
+    /// The lengths of codes take many bits beside those of few tokens.
+    #[test]
+    fn short_data_do_not_grow() {
+        let scattered = |i: u32| i.wrapping_mul(2_654_435_761).rotate_left(15).wrapping_mul(2_246_822_519) >> 24;
+        for (length, mask) in (20..300_u32).flat_map(|length| [0xff, 0xfd, 0xdb].map(|mask| (length, mask))) {
+            let once: Vec<u8> = (0..length).map(|i| scattered(i + 1000 * length) as u8 & mask).collect();
+            (1..4).for_each(|repeats| check(&once.repeat(repeats)));
+        }
     }
 
     #[test]
