@@ -157,6 +157,20 @@ unsafe fn tile_of_height<V: Vector>(operands: Operands, part: Part, rows: usize)
     heights!(1 2 3 4 5 6 7 8 9 10 11 12 13 14);
 }
 
+/// A statement for every row of a tile, written out: a loop whose turns the compiler leaves together would index the
+/// sums by a variable and keep them in memory instead of registers.
+macro_rules! for_rows {
+    ($r:ident < $rows:ident $body:block) => {
+        for_rows!($r < $rows $body 0 1 2 3 4 5 6 7 8 9 10 11 12 13)
+    };
+    ($r:ident < $rows:ident $body:block $($row:literal)*) => {
+        $(if const { $row < $rows } {
+            let $r = const { if $row < $rows { $row } else { 0 } };
+            $body
+        })*
+    };
+}
+
 /// A part of a tile of `ROWS` rows.
 #[inline(always)]
 unsafe fn tile<V: Vector, const ROWS: usize>(operands: Operands, Part { begin, end, column, ahead }: Part) {
@@ -167,10 +181,10 @@ unsafe fn tile<V: Vector, const ROWS: usize>(operands: Operands, Part { begin, e
         let place = |column: usize| column / STRIP * STRIP * segments * run + column % STRIP;
         let mut sums = [[V::splat(0.0); 2]; ROWS];
         if begin > 0 {
-            for r in 0..ROWS {
+            for_rows!(r < ROWS {
                 let from = operands.output.add(r * operands.output_stride + column);
                 sums[r] = [V::load(from), V::load(from.add(V::LANES))];
-            }
+            });
         }
         let mut panel = operands.panel.add(place(column) + begin * STRIP);
         let mut asked = panel.wrapping_add(ahead.distance);
@@ -186,33 +200,39 @@ unsafe fn tile<V: Vector, const ROWS: usize>(operands: Operands, Part { begin, e
                 }
                 asked = asked.wrapping_add(ahead.step);
                 panel = panel.add(STRIP);
-                for r in 0..ROWS {
+                for_rows!(r < ROWS {
                     let value = V::splat(*left.add(r * left_stride + k));
                     sums[r][0] = value.mul_add(first, sums[r][0]);
                     sums[r][1] = value.mul_add(second, sums[r][1]);
-                }
+                });
             }
         }
         if end < run {
-            for r in 0..ROWS {
+            for_rows!(r < ROWS {
                 let into = operands.output.add(r * operands.output_stride + column);
                 sums[r][0].store(into);
                 sums[r][1].store(into.add(V::LANES));
-            }
+            });
             return;
         }
         let floor = V::splat(operands.floor);
-        for half in 0..2 {
-            let column = column + half * V::LANES;
-            let bias = V::load(operands.bias.add(column));
-            for r in 0..ROWS {
-                let mut sum = sums[r][half].add(bias);
-                if !operands.addend.is_null() {
-                    sum = sum.add(V::load(operands.addend.add(r * operands.addend_stride + column)));
-                }
-                // NaN stays NaN.
-                floor.max(sum).store(operands.output.add(r * operands.output_stride + column));
-            }
+        let biases = [V::load(operands.bias.add(column)), V::load(operands.bias.add(column + V::LANES))];
+        if !operands.addend.is_null() {
+            for_rows!(r < ROWS {
+                let from = operands.addend.add(r * operands.addend_stride + column);
+                sums[r][0] = sums[r][0].add(biases[0]).add(V::load(from));
+                sums[r][1] = sums[r][1].add(biases[1]).add(V::load(from.add(V::LANES)));
+            });
+        } else {
+            for_rows!(r < ROWS {
+                sums[r] = [sums[r][0].add(biases[0]), sums[r][1].add(biases[1])];
+            });
         }
+        for_rows!(r < ROWS {
+            let into = operands.output.add(r * operands.output_stride + column);
+            // NaN stays NaN.
+            floor.max(sums[r][0]).store(into);
+            floor.max(sums[r][1]).store(into.add(V::LANES));
+        });
     }
 }
