@@ -5,6 +5,7 @@
 use std::ops::Range;
 
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, s};
+use pulp::Simd;
 use rayon::prelude::*;
 
 use crate::memory::{Aligned, prefer_large_pages};
@@ -14,8 +15,8 @@ pub(super) const CHUNK: usize = 128;
 /// Panels of the rows and of the columns of a rectangle that is filled at once, at most. Chunks of them and their sums fit
 /// into the second cache.
 const AT_ONCE: (usize, usize) = (8, 16);
-/// Rows whose products are added without a look at how many are left.
-const UNROLLED: usize = 4;
+/// Columns on the left of a tile.
+const HEIGHT: usize = 4;
 /// Columns from which on panels are as wide as the processor likes best.
 const MANY_COLUMNS: usize = 24;
 
@@ -43,18 +44,18 @@ fn fill(columns: &impl Columns, products: ArrayViewMut2<'_, f64>, finish: &(impl
     let is_wide = columns.count() >= MANY_COLUMNS;
     #[cfg(target_arch = "x86_64")]
     if is_wide && std::arch::is_x86_feature_detected!("avx512f") {
-        return Panels::<24>::of(columns).fill(products, &|panels, pair| wide::tiles(panels, pair, finish));
+        return Panels::<{ wide::WIDTH }>::of(columns)
+            .fill(products, &|panels, pair| wide::tiles(panels, pair, finish));
     }
     let arch = pulp::Arch::new();
-    if is_wide && arch.dispatch(Lanes) >= 4 {
-        Panels::<12>::of(columns)
-            .fill(products, &|panels, pair| arch.dispatch(Tiles::<_, 12, 3, true> { panels, pair, finish }));
-    } else if rounds_once() {
-        Panels::<4>::of(columns)
-            .fill(products, &|panels, pair| arch.dispatch(Tiles::<_, 4, 4, true> { panels, pair, finish }));
-    } else {
-        Panels::<4>::of(columns)
-            .fill(products, &|panels, pair| arch.dispatch(Tiles::<_, 4, 4, false> { panels, pair, finish }));
+    match arch.dispatch(Lanes) {
+        4.. if is_wide => Panels::<12>::of(columns)
+            .fill(products, &|panels, pair| arch.dispatch(Tiles::<_, 12, 3> { panels, pair, finish })),
+        4.. => Panels::<4>::of(columns)
+            .fill(products, &|panels, pair| arch.dispatch(Tiles::<_, 4, 1> { panels, pair, finish })),
+        2.. if rounds_once() => Panels::<4>::of(columns)
+            .fill(products, &|panels, pair| arch.dispatch(Tiles::<_, 4, 2> { panels, pair, finish })),
+        _ => Panels::<4>::of(columns).fill(products, &|panels, pair| tiles(panels, pair, finish, add_plain_products)),
     }
 }
 
@@ -69,7 +70,7 @@ struct Lanes;
 impl pulp::WithSimd for Lanes {
     type Output = usize;
 
-    fn with_simd<S: pulp::Simd>(self, _: S) -> usize {
+    fn with_simd<S: Simd>(self, _: S) -> usize {
         S::F64_LANES
     }
 }
@@ -198,21 +199,25 @@ impl Rectangle<'_> {
     }
 }
 
-/// Tiles of products, compiled for the processor's vectors.
-struct Tiles<'a, F, const N: usize, const M: usize, const FUSED: bool> {
+/// Tiles of products by the processor's vectors, of which a row of a panel takes `K`.
+struct Tiles<'a, F, const N: usize, const K: usize> {
     panels: &'a Panels<N>,
     pair: Pair,
     finish: &'a F,
 }
 
-impl<F: Fn(f64) -> f64, const N: usize, const M: usize, const FUSED: bool> pulp::WithSimd
-    for Tiles<'_, F, N, M, FUSED>
-{
+impl<F: Fn(f64) -> f64, const N: usize, const K: usize> pulp::WithSimd for Tiles<'_, F, N, K> {
     type Output = Products<N>;
 
     #[inline(always)]
-    fn with_simd<S: pulp::Simd>(self, _: S) -> Products<N> {
-        tiles::<F, N, M, FUSED>(self.panels, self.pair, self.finish)
+    fn with_simd<S: Simd>(self, simd: S) -> Products<N> {
+        tiles(
+            self.panels,
+            self.pair,
+            self.finish,
+            #[inline(always)]
+            |left, right, sums| add_products::<S, N, K>(simd, left, right, sums),
+        )
     }
 }
 
@@ -221,33 +226,79 @@ impl<F: Fn(f64) -> f64, const N: usize, const M: usize, const FUSED: bool> pulp:
 #[cfg(target_arch = "x86_64")]
 #[allow(unsafe_code)]
 mod wide {
+    use std::arch::x86_64::{
+        __m512d, _mm512_add_pd, _mm512_fmadd_pd, _mm512_loadu_pd, _mm512_set1_pd, _mm512_setzero_pd, _mm512_storeu_pd,
+    };
+
     use super::{Pair, Panels, Products};
 
+    /// Columns of a panel: three vectors.
+    pub(super) const WIDTH: usize = 3 * LANES;
+    /// Numbers of a vector.
+    const LANES: usize = 8;
+    /// Columns on the left of a tile: with three vectors each, their sums take 24 of the 32 registers.
+    const HEIGHT: usize = 8;
+
     /// Tiles of products. The processor must have AVX-512F.
-    pub(super) fn tiles<F: Fn(f64) -> f64>(panels: &Panels<24>, pair: Pair, finish: &F) -> Products<24> {
+    pub(super) fn tiles<F: Fn(f64) -> f64>(panels: &Panels<WIDTH>, pair: Pair, finish: &F) -> Products<WIDTH> {
         #[target_feature(enable = "avx512f")]
-        fn inside<F: Fn(f64) -> f64>(panels: &Panels<24>, pair: Pair, finish: &F) -> Products<24> {
-            super::tiles::<F, 24, 8, true>(panels, pair, finish)
+        fn inside<F: Fn(f64) -> f64>(panels: &Panels<WIDTH>, pair: Pair, finish: &F) -> Products<WIDTH> {
+            super::tiles(panels, pair, finish, |left, right, sums| add_products(left, right, sums))
         }
         assert!(std::arch::is_x86_feature_detected!("avx512f"), "the processor must have AVX-512F");
         // SAFETY: the processor has AVX-512F, as was just asserted.
         unsafe { inside(panels, pair, finish) }
     }
+
+    /// As [`super::add_products`]. Vectors are named here: left to itself, the compiler takes the columns on the left for
+    /// vectors and gathers their sums from memory.
+    #[target_feature(enable = "avx512f")]
+    #[inline]
+    fn add_products(left: &[[f64; WIDTH]], right: &[[f64; WIDTH]], sums: &mut [[f64; WIDTH]; WIDTH]) {
+        for (tile, sums) in sums.as_chunks_mut::<HEIGHT>().0.iter_mut().enumerate() {
+            let mut of_chunk = [[_mm512_setzero_pd(); 3]; HEIGHT];
+            for (left, right) in left.iter().zip(right) {
+                let right = vectors(right);
+                for (of_chunk, &left) in of_chunk.iter_mut().zip(&left.as_chunks::<HEIGHT>().0[tile]) {
+                    let left = _mm512_set1_pd(left);
+                    of_chunk.iter_mut().zip(right).for_each(|(sum, right)| *sum = _mm512_fmadd_pd(left, right, *sum));
+                }
+            }
+            for (sums, of_chunk) in sums.iter_mut().zip(of_chunk) {
+                let before = vectors(sums);
+                for (k, into) in sums.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
+                    let sum = _mm512_add_pd(before[k], of_chunk[k]);
+                    // SAFETY: the reference is to eight numbers, as many as are stored; they need not be aligned.
+                    unsafe { _mm512_storeu_pd(into.as_mut_ptr(), sum) };
+                }
+            }
+        }
+    }
+
+    /// The numbers of a row in three vectors.
+    #[target_feature(enable = "avx512f")]
+    #[inline]
+    fn vectors(numbers: &[f64; WIDTH]) -> [__m512d; 3] {
+        let [a, b, c] = [0, LANES, 2 * LANES].map(|start| numbers[start..].as_ptr());
+        // SAFETY: from each place on there are eight numbers, as many as are loaded; they need not be aligned.
+        unsafe { [_mm512_loadu_pd(a), _mm512_loadu_pd(b), _mm512_loadu_pd(c)] }
+    }
 }
 
 /// Products of the columns of all panels on the left with those of all on the right.
 #[inline(always)]
-fn tiles<F: Fn(f64) -> f64, const N: usize, const M: usize, const FUSED: bool>(
+fn tiles<F: Fn(f64) -> f64, const N: usize>(
     panels: &Panels<N>,
     Pair { left, right }: Pair,
     finish: &F,
+    add_products: impl Fn(&[[f64; N]], &[[f64; N]], &mut [[f64; N]; N]),
 ) -> Products<N> {
     let mut sums = vec![[[0.0; N]; N]; left.len() * right.len()];
     for chunk in (0..panels.rows).step_by(CHUNK) {
         for (of_right, panel) in sums.chunks_exact_mut(left.len()).zip(right.clone()) {
             let passing = panels.chunk(panel, chunk);
             for (sums, panel) in of_right.iter_mut().zip(left.clone()) {
-                add_products::<N, M, FUSED>(panels.chunk(panel, chunk), passing, sums);
+                add_products(panels.chunk(panel, chunk), passing, sums);
             }
         }
     }
@@ -255,42 +306,40 @@ fn tiles<F: Fn(f64) -> f64, const N: usize, const M: usize, const FUSED: bool>(
     sums
 }
 
-/// Adds to each sum the products of a column on the left and one on the right over a chunk of their rows.
+/// Adds to each sum the products of a column on the left and one on the right over a chunk of their rows. Vectors are
+/// named: left to itself, the compiler takes the columns on the left for vectors and gathers their sums from memory.
 #[inline(always)]
-fn add_products<const N: usize, const M: usize, const FUSED: bool>(
+fn add_products<S: Simd, const N: usize, const K: usize>(
+    simd: S,
     left: &[[f64; N]],
     right: &[[f64; N]],
     sums: &mut [[f64; N]; N],
 ) {
-    for (tile, sums) in sums.chunks_exact_mut(M).enumerate() {
-        let mut of_chunk = [[0.0; N]; M];
-        let (left_blocks, left_rest) = left.as_chunks::<UNROLLED>();
-        let (right_blocks, right_rest) = right.as_chunks::<UNROLLED>();
-        for (left, right) in left_blocks.iter().zip(right_blocks) {
-            for (left, right) in left.iter().zip(right) {
-                of_chunk = with_products::<N, M, FUSED>(of_chunk, &left.as_chunks().0[tile], right);
+    for (tile, sums) in sums.as_chunks_mut::<HEIGHT>().0.iter_mut().enumerate() {
+        let mut of_chunk = [[simd.splat_f64s(0.0); K]; HEIGHT];
+        for (left, right) in left.iter().zip(right) {
+            let right = S::as_simd_f64s(right).0;
+            for (of_chunk, &left) in of_chunk.iter_mut().zip(&left.as_chunks::<HEIGHT>().0[tile]) {
+                let left = simd.splat_f64s(left);
+                of_chunk.iter_mut().zip(right).for_each(|(sum, &right)| *sum = simd.mul_add_f64s(left, right, *sum));
             }
         }
-        for (left, right) in left_rest.iter().zip(right_rest) {
-            of_chunk = with_products::<N, M, FUSED>(of_chunk, &left.as_chunks().0[tile], right);
-        }
-        for (sums, of_chunk) in sums.iter_mut().zip(&of_chunk) {
-            sums.iter_mut().zip(of_chunk).for_each(|(sum, part)| *sum += part);
+        for (sums, of_chunk) in sums.iter_mut().zip(of_chunk) {
+            let sums = S::as_mut_simd_f64s(sums).0;
+            sums.iter_mut().zip(of_chunk).for_each(|(sum, part)| *sum = simd.add_f64s(*sum, part));
         }
     }
 }
 
-/// Sums with the products of each number on the left with each on the right.
-#[inline(always)]
-fn with_products<const N: usize, const M: usize, const FUSED: bool>(
-    mut sums: [[f64; N]; M],
-    left: &[f64; M],
-    right: &[f64; N],
-) -> [[f64; N]; M] {
-    for i in 0..M {
-        for j in 0..N {
-            sums[i][j] = if FUSED { left[i].mul_add(right[j], sums[i][j]) } else { sums[i][j] + left[i] * right[j] };
+/// The same for a processor without an instruction that multiplies and adds in one rounding.
+fn add_plain_products<const N: usize>(left: &[[f64; N]], right: &[[f64; N]], sums: &mut [[f64; N]; N]) {
+    let mut of_chunk = [[0.0; N]; N];
+    for (left, right) in left.iter().zip(right) {
+        for (of_chunk, left) in of_chunk.iter_mut().zip(left) {
+            of_chunk.iter_mut().zip(right).for_each(|(sum, right)| *sum += left * right);
         }
     }
-    sums
+    for (sums, of_chunk) in sums.iter_mut().zip(of_chunk) {
+        sums.iter_mut().zip(of_chunk).for_each(|(sum, part)| *sum += part);
+    }
 }
