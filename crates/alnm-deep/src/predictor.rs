@@ -289,9 +289,12 @@ impl Step {
                 output
             }
             Folded::Affine { affine, residual, relu } => {
-                affine.apply(input, residual.map(of), *relu, workspace.take(input.shape()))
+                affine.apply(workspace.instructions, input, residual.map(of), *relu, workspace.take(input.shape()))
             }
-            Folded::Relu => Affine::identity(input.channels()).apply(input, None, true, workspace.take(input.shape())),
+            Folded::Relu => {
+                let into = workspace.take(input.shape());
+                Affine::identity(input.channels()).apply(workspace.instructions, input, None, true, into)
+            }
             Folded::MaxPool(window) => {
                 pooling::maximum(input, *window, workspace.take(window.output_shape(input.shape())))
             }
@@ -317,7 +320,8 @@ impl FoldedConvolution {
     fn forward(&self, instructions: Instructions, input: Activations<'_>, residual: Residual<'_>, output: &mut Tensor) {
         let epilogue = Epilogue { bias: self.bias.as_deref(), residual, relu: self.relu };
         if self.layer.is_filtered(input.shape()) {
-            let weight = self.transformed.get_or_init(|| Winograd::of_panels(&self.weight, Buffer::zeros));
+            let weight =
+                self.transformed.get_or_init(|| Winograd::of_panels(instructions, &self.weight, Buffer::zeros));
             weight.forward(instructions, input, epilogue, output);
         } else {
             self.layer.forward(instructions, input, &self.weight, epilogue, output);

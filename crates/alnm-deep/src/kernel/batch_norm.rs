@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use super::microkernel::{Instructions, compiled_for};
 use crate::tensor::Tensor;
 
 /// Rows of a piece over which sums are taken before the pieces are added in order: 32 KiB, the first-level cache.
@@ -25,44 +26,57 @@ pub(crate) struct Moments {
 
 /// Mean and variance of every channel: exact two-pass moments of each piece, merged by the rule of Chan, Golub and
 /// LeVeque in double precision.
-pub(crate) fn moments(input: &Tensor) -> Moments {
-    moments_of(input.as_slice(), input.channels())
+pub(crate) fn moments(instructions: Instructions, input: &Tensor) -> Moments {
+    moments_of(instructions, input.as_slice(), input.channels())
 }
 
 /// The same for rows of `channels` numbers.
-pub(crate) fn moments_of(rows: &[f32], channels: usize) -> Moments {
-    let pieces: Vec<(usize, Vec<f32>, Vec<f32>)> = rows
+pub(crate) fn moments_of(instructions: Instructions, rows: &[f32], channels: usize) -> Moments {
+    let pieces: Vec<PieceMoments> = rows
         .par_chunks(piece_rows(channels) * channels)
-        .map(|piece| {
-            let rows = piece.len() / channels;
-            let mut mean = vec![0.0f32; channels];
-            for row in piece.chunks_exact(channels) {
-                for (sum, value) in mean.iter_mut().zip(row) {
-                    *sum += value;
-                }
-            }
-            mean.iter_mut().for_each(|sum| *sum /= rows as f32);
-            let mut squares = vec![0.0f32; channels];
-            for row in piece.chunks_exact(channels) {
-                for ((sum, value), mean) in squares.iter_mut().zip(row).zip(&mean) {
-                    *sum += (value - mean) * (value - mean);
-                }
-            }
-            (rows, mean, squares)
-        })
+        .map(|piece| compiled_for(instructions, || PieceMoments::of(piece, channels)))
         .collect();
     let (mut mean, mut squares, mut count) = (vec![0.0f64; channels], vec![0.0f64; channels], 0usize);
-    for (rows, piece_mean, piece_squares) in &pieces {
-        let total = (count + rows) as f64;
+    for piece in &pieces {
+        let total = (count + piece.rows) as f64;
         for channel in 0..channels {
-            let delta = f64::from(piece_mean[channel]) - mean[channel];
-            mean[channel] += delta * *rows as f64 / total;
-            squares[channel] += f64::from(piece_squares[channel]) + delta * delta * count as f64 * *rows as f64 / total;
+            let delta = f64::from(piece.mean[channel]) - mean[channel];
+            mean[channel] += delta * piece.rows as f64 / total;
+            squares[channel] +=
+                f64::from(piece.squares[channel]) + delta * delta * count as f64 * piece.rows as f64 / total;
         }
-        count += rows;
+        count += piece.rows;
     }
     let variance = squares.iter().map(|sum| (sum / count as f64) as f32).collect();
     Moments { mean: mean.iter().map(|m| *m as f32).collect(), variance, count }
+}
+
+/// Mean of every channel over some rows, and the sum of squares about it.
+struct PieceMoments {
+    rows: usize,
+    mean: Vec<f32>,
+    squares: Vec<f32>,
+}
+
+impl PieceMoments {
+    #[inline(always)]
+    fn of(piece: &[f32], channels: usize) -> Self {
+        let rows = piece.len() / channels;
+        let mut mean = vec![0.0f32; channels];
+        for row in piece.chunks_exact(channels) {
+            for (sum, value) in mean.iter_mut().zip(row) {
+                *sum += value;
+            }
+        }
+        mean.iter_mut().for_each(|sum| *sum /= rows as f32);
+        let mut squares = vec![0.0f32; channels];
+        for row in piece.chunks_exact(channels) {
+            for ((sum, value), mean) in squares.iter_mut().zip(row).zip(&mean) {
+                *sum += (value - mean) * (value - mean);
+            }
+        }
+        Self { rows, mean, squares }
+    }
 }
 
 /// A batch normalisation whose moments are known: `(x − mean) · scale + bias` in every channel. The mean is taken off
@@ -81,46 +95,52 @@ impl Affine {
     }
 
     /// `output = relu?(affine(input) + residual?)`.
-    pub(crate) fn apply(&self, input: &Tensor, residual: Option<&Tensor>, relu: bool, mut output: Tensor) -> Tensor {
-        let channels = input.channels();
-        let chunk = chunk_values(channels);
+    pub(crate) fn apply(
+        &self,
+        instructions: Instructions,
+        input: &Tensor,
+        residual: Option<&Tensor>,
+        relu: bool,
+        mut output: Tensor,
+    ) -> Tensor {
+        let chunk = chunk_values(input.channels());
         let floor = if relu { 0.0 } else { f32::NEG_INFINITY };
-        let of_channel = || self.mean.iter().zip(&self.scale).zip(&self.bias);
         output.as_mut_slice().par_chunks_mut(chunk).zip(input.as_slice().par_chunks(chunk)).enumerate().for_each(
             |(index, (into, from))| {
-                let rows = into.chunks_exact_mut(channels).zip(from.chunks_exact(channels));
-                match residual {
-                    None => rows.for_each(|(into, from)| {
-                        for ((into, from), ((mean, scale), bias)) in into.iter_mut().zip(from).zip(of_channel()) {
-                            *into = ((from - mean) * scale + bias).max(floor);
-                        }
-                    }),
-                    Some(residual) => {
-                        let residual = &residual.as_slice()[index * chunk..];
-                        rows.zip(residual.chunks_exact(channels)).for_each(|((into, from), residual)| {
-                            for (((into, from), residual), ((mean, scale), bias)) in
-                                into.iter_mut().zip(from).zip(residual).zip(of_channel())
-                            {
-                                *into = ((from - mean) * scale + bias + residual).max(floor);
-                            }
-                        });
-                    }
-                }
+                let residual = residual.map(|residual| &residual.as_slice()[index * chunk..]);
+                compiled_for(instructions, || self.apply_to_rows(from, residual, floor, into));
             },
         );
         output
     }
+
+    #[inline(always)]
+    fn apply_to_rows(&self, from: &[f32], residual: Option<&[f32]>, floor: f32, into: &mut [f32]) {
+        let channels = self.mean.len();
+        let of_channel = || self.mean.iter().zip(&self.scale).zip(&self.bias);
+        let rows = into.chunks_exact_mut(channels).zip(from.chunks_exact(channels));
+        match residual {
+            None => rows.for_each(|(into, from)| {
+                for ((into, from), ((mean, scale), bias)) in into.iter_mut().zip(from).zip(of_channel()) {
+                    *into = ((from - mean) * scale + bias).max(floor);
+                }
+            }),
+            Some(residual) => rows.zip(residual.chunks_exact(channels)).for_each(|((into, from), residual)| {
+                let values = into.iter_mut().zip(from).zip(residual);
+                for (((into, from), residual), ((mean, scale), bias)) in values.zip(of_channel()) {
+                    *into = ((from - mean) * scale + bias + residual).max(floor);
+                }
+            }),
+        }
+    }
 }
 
 /// Sets the gradient to zero where the rectified output is zero.
-pub(crate) fn relu_backward(gradient: &mut Tensor, output: &Tensor) {
-    gradient.as_mut_slice().par_chunks_mut(32_768).zip(output.as_slice().par_chunks(32_768)).for_each(
-        |(gradient, output)| {
-            for (gradient, output) in gradient.iter_mut().zip(output) {
-                *gradient = if *output > 0.0 { *gradient } else { 0.0 };
-            }
-        },
-    );
+pub(crate) fn relu_backward(instructions: Instructions, gradient: &mut Tensor, output: &Tensor) {
+    let rectified = Rectified::Output(output);
+    gradient.as_mut_slice().par_chunks_mut(32_768).enumerate().for_each(|(index, gradient)| {
+        compiled_for(instructions, || rectified.stop(gradient, &[], index * 32_768));
+    });
 }
 
 /// Gradients of the loss with respect to the weight and bias of a batch normalisation.
@@ -152,6 +172,7 @@ pub(crate) enum Rectified<'a> {
 /// Sums over the batch of the gradient and of gradient times normalised input. Where the output went through a
 /// rectified linear unit, the gradient is first set to zero where the output is.
 pub(crate) fn affine_gradient(
+    instructions: Instructions,
     gradient: &mut Tensor,
     rectified: Rectified<'_>,
     Normalised { input, mean, inverse_deviation }: Normalised<'_>,
@@ -164,33 +185,10 @@ pub(crate) fn affine_gradient(
         .zip(input.as_slice().par_chunks(piece))
         .enumerate()
         .map(|(index, (gradient, input))| {
-            match rectified {
-                Rectified::No => {}
-                Rectified::Output(output) => {
-                    for (gradient, output) in gradient.iter_mut().zip(&output.as_slice()[index * piece..]) {
-                        *gradient = if *output > 0.0 { *gradient } else { 0.0 };
-                    }
-                }
-                Rectified::ByInput(affine) => {
-                    for (gradient, input) in gradient.chunks_exact_mut(channels).zip(input.chunks_exact(channels)) {
-                        let of_channel = affine.mean.iter().zip(&affine.scale).zip(&affine.bias);
-                        for ((gradient, input), ((mean, scale), bias)) in gradient.iter_mut().zip(input).zip(of_channel)
-                        {
-                            *gradient = if (input - mean) * scale + bias > 0.0 { *gradient } else { 0.0 };
-                        }
-                    }
-                }
-            }
-            let (mut weight, mut bias) = (vec![0.0f32; channels], vec![0.0f32; channels]);
-            for (gradient, input) in gradient.chunks_exact(channels).zip(input.chunks_exact(channels)) {
-                for ((((weight, bias), gradient), input), mean) in
-                    weight.iter_mut().zip(&mut bias).zip(gradient).zip(input).zip(mean)
-                {
-                    *bias += gradient;
-                    *weight += gradient * (input - mean);
-                }
-            }
-            (weight, bias)
+            compiled_for(instructions, || {
+                rectified.stop(gradient, input, index * piece);
+                sums_of_rows(gradient, input, mean)
+            })
         })
         .collect();
     let (mut weight, mut bias) = (vec![0.0f64; channels], vec![0.0f64; channels]);
@@ -206,6 +204,45 @@ pub(crate) fn affine_gradient(
     }
 }
 
+impl Rectified<'_> {
+    /// Sets the gradient to zero where the rectified output is zero, for the numbers from `start` on.
+    #[inline(always)]
+    fn stop(self, gradient: &mut [f32], input: &[f32], start: usize) {
+        match self {
+            Rectified::No => {}
+            Rectified::Output(output) => {
+                for (gradient, output) in gradient.iter_mut().zip(&output.as_slice()[start..]) {
+                    *gradient = if *output > 0.0 { *gradient } else { 0.0 };
+                }
+            }
+            Rectified::ByInput(affine) => {
+                let channels = affine.mean.len();
+                for (gradient, input) in gradient.chunks_exact_mut(channels).zip(input.chunks_exact(channels)) {
+                    let of_channel = affine.mean.iter().zip(&affine.scale).zip(&affine.bias);
+                    for ((gradient, input), ((mean, scale), bias)) in gradient.iter_mut().zip(input).zip(of_channel) {
+                        *gradient = if (input - mean) * scale + bias > 0.0 { *gradient } else { 0.0 };
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// For every channel the sums over some rows of the gradient times centred input, and of the gradient.
+#[inline(always)]
+fn sums_of_rows(gradient: &[f32], input: &[f32], mean: &[f32]) -> (Vec<f32>, Vec<f32>) {
+    let channels = mean.len();
+    let (mut weight, mut bias) = (vec![0.0f32; channels], vec![0.0f32; channels]);
+    for (gradient, input) in gradient.chunks_exact(channels).zip(input.chunks_exact(channels)) {
+        let sums = weight.iter_mut().zip(&mut bias);
+        for ((((weight, bias), gradient), input), mean) in sums.zip(gradient).zip(input).zip(mean) {
+            *bias += gradient;
+            *weight += gradient * (input - mean);
+        }
+    }
+    (weight, bias)
+}
+
 /// Gradients around a batch normalisation.
 #[derive(Debug)]
 pub(crate) struct PassedGradient {
@@ -219,53 +256,91 @@ pub(crate) struct PassedGradient {
 ///
 /// With the batch's own moments `dx = γ/σ · (g − mean(g) − x̂ · mean(g·x̂))`; with frozen moments `dx = γ/σ · g`.
 pub(crate) fn data_gradient(
+    instructions: Instructions,
     mut gradient: Tensor,
     into: Option<Tensor>,
-    Normalised { input, mean, inverse_deviation }: Normalised<'_>,
+    normalised: Normalised<'_>,
     weight: &[f32],
     batch_sums: Option<&AffineGradient>,
 ) -> PassedGradient {
-    let channels = input.channels();
-    let count = input.rows() as f32;
-    let factor: Vec<f32> = weight.iter().zip(inverse_deviation).map(|(weight, inverse)| weight * inverse).collect();
-    let (slope, offset): (Vec<f32>, Vec<f32>) = match batch_sums {
-        None => (vec![0.0; channels], vec![0.0; channels]),
-        Some(sums) => {
-            (0..channels).map(|c| (sums.weight[c] / count * inverse_deviation[c], sums.bias[c] / count)).unzip()
-        }
-    };
-    let chunk = chunk_values(channels);
-    let of_channel = || factor.iter().zip(&slope).zip(&offset).zip(mean);
-    let passed = |gradient: f32, input: f32, (((factor, slope), offset), mean): (((&f32, &f32), &f32), &f32)| {
-        factor * (gradient - offset - slope * (input - mean))
-    };
-    let inputs = input.as_slice().par_chunks(chunk);
+    let passing = Passing::new(normalised, weight, batch_sums);
+    let chunk = chunk_values(normalised.input.channels());
+    let inputs = normalised.input.as_slice().par_chunks(chunk);
     match into {
         None => {
             gradient.as_mut_slice().par_chunks_mut(chunk).zip(inputs).for_each(|(gradient, input)| {
-                for (gradient, input) in gradient.chunks_exact_mut(channels).zip(input.chunks_exact(channels)) {
-                    for ((gradient, input), of_channel) in gradient.iter_mut().zip(input).zip(of_channel()) {
-                        *gradient = passed(*gradient, *input, of_channel);
-                    }
-                }
+                compiled_for(instructions, || passing.in_place(gradient, input));
             });
             PassedGradient { of_input: gradient, of_output: None }
         }
         Some(mut into) => {
             let gradients = gradient.as_slice().par_chunks(chunk).zip(inputs);
             into.as_mut_slice().par_chunks_mut(chunk).zip(gradients).for_each(|(into, (gradient, input))| {
-                let rows = gradient.chunks_exact(channels).zip(input.chunks_exact(channels));
-                for (into, (gradient, input)) in into.chunks_exact_mut(channels).zip(rows) {
-                    for (((into, gradient), input), of_channel) in
-                        into.iter_mut().zip(gradient).zip(input).zip(of_channel())
-                    {
-                        *into = passed(*gradient, *input, of_channel);
-                    }
-                }
+                compiled_for(instructions, || passing.into_other(gradient, input, into));
             });
             PassedGradient { of_input: into, of_output: Some(gradient) }
         }
     }
+}
+
+/// How a gradient passes a batch normalisation: `factor · (g − offset − slope · (x − mean))` in every channel.
+struct Passing<'a> {
+    mean: &'a [f32],
+    factor: Vec<f32>,
+    slope: Vec<f32>,
+    offset: Vec<f32>,
+}
+
+impl<'a> Passing<'a> {
+    fn new(
+        Normalised { input, mean, inverse_deviation }: Normalised<'a>,
+        weight: &[f32],
+        batch_sums: Option<&AffineGradient>,
+    ) -> Self {
+        let (channels, count) = (input.channels(), input.rows() as f32);
+        let factor = weight.iter().zip(inverse_deviation).map(|(weight, inverse)| weight * inverse).collect();
+        let (slope, offset) = match batch_sums {
+            None => (vec![0.0; channels], vec![0.0; channels]),
+            Some(sums) => {
+                (0..channels).map(|c| (sums.weight[c] / count * inverse_deviation[c], sums.bias[c] / count)).unzip()
+            }
+        };
+        Self { mean, factor, slope, offset }
+    }
+
+    /// Factor, slope, offset and mean of every channel.
+    #[inline(always)]
+    fn of_channels(&self) -> impl Iterator<Item = [&f32; 4]> {
+        let others = self.slope.iter().zip(&self.offset).zip(self.mean);
+        self.factor.iter().zip(others).map(|(factor, ((slope, offset), mean))| [factor, slope, offset, mean])
+    }
+
+    #[inline(always)]
+    fn in_place(&self, gradient: &mut [f32], input: &[f32]) {
+        let channels = self.mean.len();
+        for (gradient, input) in gradient.chunks_exact_mut(channels).zip(input.chunks_exact(channels)) {
+            for ((gradient, input), of_channel) in gradient.iter_mut().zip(input).zip(self.of_channels()) {
+                *gradient = passed(*gradient, *input, of_channel);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn into_other(&self, gradient: &[f32], input: &[f32], into: &mut [f32]) {
+        let channels = self.mean.len();
+        let rows = gradient.chunks_exact(channels).zip(input.chunks_exact(channels));
+        for (into, (gradient, input)) in into.chunks_exact_mut(channels).zip(rows) {
+            let values = into.iter_mut().zip(gradient).zip(input);
+            for (((into, gradient), input), of_channel) in values.zip(self.of_channels()) {
+                *into = passed(*gradient, *input, of_channel);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn passed(gradient: f32, input: f32, [factor, slope, offset, mean]: [&f32; 4]) -> f32 {
+    factor * (gradient - offset - slope * (input - mean))
 }
 
 #[cfg(test)]
@@ -279,7 +354,7 @@ mod tests {
     #[test]
     fn moments_equal_the_definition_over_many_pieces() {
         let input = Tensor::new([2, 40, 50, 3], example(12_000, 0.3)).unwrap();
-        let moments = moments(&input);
+        let moments = moments(Instructions::best(), &input);
         for channel in 0..3 {
             let values: Vec<f64> = input.as_slice().iter().skip(channel).step_by(3).map(|v| f64::from(*v)).collect();
             let mean = values.iter().sum::<f64>() / values.len() as f64;
@@ -296,27 +371,34 @@ mod tests {
         let (gamma, beta, weights) = ([0.7f32, -1.3], [0.2f32, 0.4], example(24, 1.1));
         let normalise = |values: &[f32]| {
             let input = Tensor::new(shape, values.to_vec()).unwrap();
-            let m = moments(&input);
+            let m = moments(Instructions::best(), &input);
             let inverse: Vec<f32> = m.variance.iter().map(|v| 1.0 / (v + 1e-5).sqrt()).collect();
             let scale: Vec<f32> = (0..2).map(|c| gamma[c] * inverse[c]).collect();
             let affine = Affine { mean: m.mean.clone(), scale, bias: beta.to_vec() };
-            (affine.apply(&input, None, true, Tensor::zeros(shape)), m, inverse, input)
+            (affine.apply(Instructions::best(), &input, None, true, Tensor::zeros(shape)), m, inverse, input)
         };
         let values = example(24, 0.0);
         let (output, m, inverse, input) = normalise(&values);
         let mut gradient = Tensor::new(shape, weights.clone()).unwrap();
         let normalised = Normalised { input: &input, mean: &m.mean, inverse_deviation: &inverse };
         let mut again = gradient.clone();
-        let sums = affine_gradient(&mut gradient, Rectified::Output(&output), normalised);
+        let sums = affine_gradient(Instructions::best(), &mut gradient, Rectified::Output(&output), normalised);
         let affine = Affine {
             mean: m.mean.clone(),
             scale: (0..2).map(|c| gamma[c] * inverse[c]).collect(),
             bias: beta.to_vec(),
         };
-        let by_input = affine_gradient(&mut again, Rectified::ByInput(&affine), normalised);
+        let by_input = affine_gradient(Instructions::best(), &mut again, Rectified::ByInput(&affine), normalised);
         assert_eq!((&again, by_input.weight, by_input.bias), (&gradient, sums.weight.clone(), sums.bias.clone()));
-        let kept = data_gradient(gradient.clone(), Some(Tensor::zeros(shape)), normalised, &gamma, Some(&sums));
-        let gradient = data_gradient(gradient, None, normalised, &gamma, Some(&sums)).of_input;
+        let kept = data_gradient(
+            Instructions::best(),
+            gradient.clone(),
+            Some(Tensor::zeros(shape)),
+            normalised,
+            &gamma,
+            Some(&sums),
+        );
+        let gradient = data_gradient(Instructions::best(), gradient, None, normalised, &gamma, Some(&sums)).of_input;
         assert_eq!(kept.of_input, gradient);
         let loss = |values: &[f32]| -> f64 {
             normalise(values).0.as_slice().iter().zip(&weights).map(|(o, w)| f64::from(*o) * f64::from(*w)).sum()

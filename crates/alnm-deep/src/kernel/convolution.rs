@@ -10,7 +10,7 @@ use super::epilogue::Epilogue;
 use super::microkernel::{self, Instructions, PANEL, Rectangle, Rows};
 use super::panels::{Panels, panel_bias};
 use super::scratch::with_scratch;
-use super::winograd::{self, Winograd};
+use super::winograd::{self, Grid, Winograd};
 use super::workspace::Workspace;
 use crate::tensor::{Activations, Tensor};
 
@@ -68,10 +68,10 @@ impl Convolution {
     }
 
     /// Whether Winograd's filtering is the faster way for an input of this shape.
-    pub(crate) fn is_filtered(&self, [images, height, width, _]: [usize; 4]) -> bool {
+    pub(crate) fn is_filtered(&self, input: [usize; 4]) -> bool {
         let has_form =
             self.kernel == 3 && self.stride == 1 && self.padding == 1 && Winograd::takes(self.inputs, self.outputs);
-        has_form && winograd::tiles(images, height, width) >= winograd::FEWEST_TILES
+        has_form && Grid::of(input).tiles() >= winograd::FEWEST_TILES
     }
 
     /// The output for an input by the faster way, the transformed weight made for this call alone.
@@ -84,7 +84,7 @@ impl Convolution {
         output: &mut Tensor,
     ) {
         if self.is_filtered(input.shape()) {
-            let transformed = Winograd::of_panels(weight, |size| workspace.take_buffer(size));
+            let transformed = Winograd::of_panels(workspace.instructions, weight, |size| workspace.take_buffer(size));
             transformed.forward(workspace.instructions, input, epilogue, output);
         } else {
             self.forward(workspace.instructions, input, weight, epilogue, output);
@@ -318,7 +318,7 @@ mod tests {
                 if kernel == 3 && stride == 1 && Winograd::takes(inputs, outputs) {
                     let mut filtered = output.clone();
                     let twice = Epilogue { residual: Residual::Output, ..Epilogue::default() };
-                    Winograd::of_panels(&panels, Buffer::zeros).forward(instructions, input.activations(), twice, &mut filtered);
+                    Winograd::of_panels(instructions, &panels, Buffer::zeros).forward(instructions, input.activations(), twice, &mut filtered);
                     for (got, want) in filtered.as_slice().iter().zip(&definition) {
                         prop_assert!((f64::from(*got) - 2.0 * want).abs() < 2e-4 + 2e-6 * layer.patch() as f64, "{got} {want}");
                     }

@@ -1,5 +1,7 @@
 //! The gradients of a convolution with respect to its input and its weight.
 
+use std::ops::Range;
+
 use alnm_imaging::parallel::for_each_part;
 use rayon::prelude::*;
 
@@ -8,6 +10,8 @@ use super::epilogue::{Epilogue, Residual};
 use super::microkernel::{self, Buffer, Finish, Instructions, PANEL, Rectangle, Rows, STRIP};
 use super::panels::Panels;
 use super::scratch::with_scratch;
+use super::winograd::Grid;
+use super::winograd_gradient;
 use super::workspace::Workspace;
 use crate::tensor::Tensor;
 
@@ -15,8 +19,6 @@ use crate::tensor::Tensor;
 const STRIDED_ROWS: usize = 8;
 /// Output pixels whose patches a reduction takes at a time: 24 KiB of a panel, within the first-level cache.
 const REDUCED_PIXELS: usize = 192;
-/// Values of all partial weight gradients together.
-const PARTIAL_VALUES: usize = 1 << 22;
 /// Tasks that a weight gradient is cut into.
 const TASKS: usize = 16;
 
@@ -176,16 +178,26 @@ impl Convolution {
         });
     }
 
-    /// The gradient of the loss with respect to the weight, (outputs × patch).
+    /// The gradient of the loss with respect to the weight, (outputs × patch), by the faster way.
+    pub(crate) fn backward_weight(&self, workspace: &Workspace, input: &Tensor, output_gradient: &Tensor) -> Vec<f32> {
+        let has_form = self.kernel == 3 && self.stride == 1 && self.padding == 1;
+        if has_form && winograd_gradient::takes(self.inputs, self.outputs, Grid::of(input.shape()).tiles()) {
+            winograd_gradient::weight_gradient(workspace, input, output_gradient)
+        } else {
+            self.backward_weight_by_pixels(workspace, input, output_gradient)
+        }
+    }
+
+    /// The gradient with respect to the weight as a sum over output pixels.
     ///
     /// Pixels are cut into parts, each with sums of its own that are added in order afterwards, by shape alone. A task
     /// sums one panel of columns of a part, (outputs × [`PANEL`]) numbers side by side.
-    pub(crate) fn backward_weight(&self, workspace: &Workspace, input: &Tensor, output_gradient: &Tensor) -> Vec<f32> {
+    fn backward_weight_by_pixels(&self, workspace: &Workspace, input: &Tensor, output_gradient: &Tensor) -> Vec<f32> {
         let (patch, outputs, total) = (self.patch(), self.outputs, output_gradient.rows());
         let instructions = workspace.instructions;
         let panels = patch.div_ceil(PANEL);
         let pixel_blocks = total.div_ceil(REDUCED_PIXELS);
-        let parts = (PARTIAL_VALUES / (outputs * panels * PANEL)).clamp(1, TASKS.min(pixel_blocks));
+        let parts = TASKS.div_ceil(panels).min(pixel_blocks);
         let cut = |part: usize| total.min(pixel_blocks * part / parts * REDUCED_PIXELS);
         let apart = outputs.is_multiple_of(CROWDED).then(|| rows_apart(workspace, output_gradient));
         let (gradient, stride) = match &apart {
@@ -225,39 +237,73 @@ impl Convolution {
     }
 
     /// Runs `task` on [`PANEL`] columns of the patches of some output pixels, zero beyond the last column.
-    fn with_columns(&self, input: &Tensor, pixels: std::ops::Range<usize>, panel: usize, task: impl FnOnce(&[f32])) {
+    fn with_columns(&self, input: &Tensor, pixels: Range<usize>, panel: usize, task: impl FnOnce(&[f32])) {
         let [_, height, width, channels] = input.shape();
         let [_, out_height, out_width, _] = self.output_shape(input.shape());
         let values = input.as_slice();
         let place = |at: usize, tap: usize, side: usize| {
             (at * self.stride + tap).checked_sub(self.padding).filter(|at| *at < side)
         };
-        let copy = |pixel: usize, column: usize, into: &mut [f32]| {
-            let (tap, channel) = (column / channels, column % channels);
-            let (image, y, x) = (pixel / (out_height * out_width), pixel / out_width % out_height, pixel % out_width);
-            match (place(y, tap / self.kernel, height), place(x, tap % self.kernel, width)) {
-                (Some(y), Some(x)) => {
-                    let from = ((image * height + y) * width + x) * channels + channel;
-                    into.copy_from_slice(&values[from..from + into.len()]);
-                }
-                _ => into.fill(0.0),
-            }
-        };
+        let (runs, filled) = self.runs_of(panel);
+        let mut row = pixels.start / out_width;
+        let mut x = pixels.start % out_width;
         with_scratch(pixels.len() * PANEL, |columns| {
-            let first = panel * PANEL;
-            let columns_here = PANEL.min(self.patch() - first);
-            for (pixel, into) in pixels.zip(columns.chunks_exact_mut(PANEL)) {
-                // A run of columns ends with its kernel position.
-                let mut done = 0;
-                while done < columns_here {
-                    let run = (columns_here - done).min(channels - (first + done) % channels);
-                    copy(pixel, first + done, &mut into[done..done + run]);
-                    done += run;
+            for into in columns.chunks_exact_mut(PANEL) {
+                let (image, y) = (row / out_height, row % out_height);
+                for run in &runs {
+                    let target = &mut into[run.first..][..run.length];
+                    match (place(y, run.row, height), place(x, run.column, width)) {
+                        (Some(y), Some(x)) => {
+                            let from = ((image * height + y) * width + x) * channels + run.channel;
+                            copy_run(&values[from..from + run.length], target);
+                        }
+                        _ => target.fill(0.0),
+                    }
                 }
-                into[done..].fill(0.0);
+                into[filled..].fill(0.0);
+                x += 1;
+                if x == out_width {
+                    (row, x) = (row + 1, 0);
+                }
             }
             task(columns);
         });
+    }
+
+    /// The runs that a panel's columns of a patch consist of, and how many columns they are.
+    fn runs_of(&self, panel: usize) -> (Vec<ColumnRun>, usize) {
+        let (begin, end) = (panel * PANEL, self.patch().min((panel + 1) * PANEL));
+        let mut runs = Vec::new();
+        let mut column = begin;
+        while column < end {
+            // A run ends with its kernel position.
+            let (tap, channel) = (column / self.inputs, column % self.inputs);
+            let length = (end - column).min(self.inputs - channel);
+            let (row, tap_column) = (tap / self.kernel, tap % self.kernel);
+            runs.push(ColumnRun { first: column - begin, length, row, column: tap_column, channel });
+            column += length;
+        }
+        (runs, end - begin)
+    }
+}
+
+/// Columns of a patch that lie side by side in an image: channels of one kernel position.
+struct ColumnRun {
+    /// The first of them in its panel.
+    first: usize,
+    length: usize,
+    /// Kernel position.
+    row: usize,
+    column: usize,
+    /// First channel.
+    channel: usize,
+}
+
+/// Copies a run; whole panels, the most frequent, as so many numbers that the compiler knows of.
+fn copy_run(from: &[f32], into: &mut [f32]) {
+    match (from.as_array::<PANEL>(), into.as_mut_array::<PANEL>()) {
+        (Some(from), Some(into)) => *into = *from,
+        _ => into.copy_from_slice(from),
     }
 }
 

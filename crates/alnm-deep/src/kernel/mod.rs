@@ -13,6 +13,7 @@ pub(crate) mod pooling;
 mod scratch;
 pub(crate) mod spatial;
 pub(crate) mod winograd;
+mod winograd_gradient;
 pub(crate) mod workspace;
 
 /// Does work as a task of the thread pool. A loop over tasks that begins outside of the pool costs two changes of

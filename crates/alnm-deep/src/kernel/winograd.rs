@@ -6,13 +6,14 @@ use rayon::prelude::*;
 use super::epilogue::Epilogue;
 use super::microkernel::{
     self, Buffer, Finish, Instructions, LANES, PANEL, PATCH, POINTS, Pixels, Rectangle, Rows, STRIP, TILE, TilePixels,
+    compiled_for,
 };
 use super::panels::{Panels, panel_bias};
 use super::scratch::with_scratch;
 use crate::tensor::{Activations, Tensor};
 
 /// Products of the transformed patch and kernel.
-const POSITIONS: usize = PATCH * PATCH;
+pub(super) const POSITIONS: usize = PATCH * PATCH;
 /// Values of the transformed patches of a task: what fits in the second-level cache beside the weights that pass by.
 const TASK_VALUES: usize = 160_000;
 /// Tiles of a task at least, so that a pass over the weights is worth it.
@@ -32,7 +33,7 @@ pub(crate) struct Winograd {
 }
 
 /// `G`: powers 0 to 2 of the points over the products of their differences.
-fn kernel_transform() -> [[f64; 3]; PATCH] {
+pub(super) fn kernel_transform() -> [[f64; 3]; PATCH] {
     let [a, b] = POINTS.map(f64::from);
     let (na, nb) = (2.0 * a * a * (a * a - b * b), 2.0 * b * b * (b * b - a * a));
     let row = |point: f64, over: f64| [1.0 / over, point / over, point * point / over];
@@ -46,35 +47,11 @@ impl Winograd {
     }
 
     /// Transforms packed weights whose depth is (kernel row, kernel column, input).
-    pub(crate) fn of_panels(panels: &Panels, memory: impl FnOnce(usize) -> Buffer) -> Self {
+    pub(crate) fn of_panels(instructions: Instructions, panels: &Panels, memory: impl FnOnce(usize) -> Buffer) -> Self {
         let (inputs, outputs) = (panels.depth() / 9, panels.outputs());
-        let g = kernel_transform().map(|row| row.map(|value| value as f32));
         let mut values = memory(POSITIONS * inputs * outputs);
-        let line = inputs * STRIP;
         values.par_chunks_exact_mut(POSITIONS * inputs * PANEL).enumerate().for_each(|(panel, into)| {
-            // Where the lines of a strip begin, in the weight and in the result.
-            let places = (0..PANEL / STRIP).flat_map(|strip| (0..line).step_by(LANES).map(move |place| (strip, place)));
-            for (strip, place) in places {
-                let from = &panels.panel(panel)[strip * 9 * line + place..];
-                // Lines first, then columns, LANES numbers at a time.
-                let mut rows = [[[0.0f32; LANES]; 3]; PATCH];
-                for (i, row) in rows.iter_mut().enumerate() {
-                    for (s, sums) in row.iter_mut().enumerate() {
-                        for (r, factor) in g[i].iter().enumerate() {
-                            let weights = &from[(r * 3 + s) * line..][..LANES];
-                            sums.iter_mut().zip(weights).for_each(|(sum, weight)| *sum += factor * weight);
-                        }
-                    }
-                }
-                for (i, row) in rows.iter().enumerate() {
-                    for j in 0..PATCH {
-                        let target = &mut into[((i * PATCH + j) * (PANEL / STRIP) + strip) * line + place..][..LANES];
-                        for lane in 0..LANES {
-                            target[lane] = g[j][0] * row[0][lane] + g[j][1] * row[1][lane] + g[j][2] * row[2][lane];
-                        }
-                    }
-                }
-            }
+            compiled_for(instructions, || transform_panel(panels.panel(panel), inputs * STRIP, into));
         });
         Self { values, inputs, outputs }
     }
@@ -167,8 +144,37 @@ impl Winograd {
     }
 }
 
+/// `G g Gᵀ` of the weights g of a panel, whose strips have `line` numbers for each kernel position.
+#[inline(always)]
+fn transform_panel(panel: &[f32], line: usize, into: &mut [f32]) {
+    let g = kernel_transform().map(|row| row.map(|value| value as f32));
+    // Where the lines of a strip begin, in the weight and in the result.
+    let places = (0..PANEL / STRIP).flat_map(|strip| (0..line).step_by(LANES).map(move |place| (strip, place)));
+    for (strip, place) in places {
+        let from = &panel[strip * 9 * line + place..];
+        // Lines first, then columns, LANES numbers at a time.
+        let mut rows = [[[0.0f32; LANES]; 3]; PATCH];
+        for (i, row) in rows.iter_mut().enumerate() {
+            for (s, sums) in row.iter_mut().enumerate() {
+                for (r, factor) in g[i].iter().enumerate() {
+                    let weights = &from[(r * 3 + s) * line..][..LANES];
+                    sums.iter_mut().zip(weights).for_each(|(sum, weight)| *sum += factor * weight);
+                }
+            }
+        }
+        for (i, row) in rows.iter().enumerate() {
+            for j in 0..PATCH {
+                let target = &mut into[((i * PATCH + j) * (PANEL / STRIP) + strip) * line + place..][..LANES];
+                for lane in 0..LANES {
+                    target[lane] = g[j][0] * row[0][lane] + g[j][1] * row[1][lane] + g[j][2] * row[2][lane];
+                }
+            }
+        }
+    }
+}
+
 /// Tiles of 4 × 4 outputs over the images of a batch.
-struct Grid {
+pub(super) struct Grid {
     height: usize,
     width: usize,
     /// Tiles side by side and one below another in an image.
@@ -178,7 +184,7 @@ struct Grid {
 }
 
 impl Grid {
-    fn of([images, height, width, _]: [usize; 4]) -> Self {
+    pub(super) fn of([images, height, width, _]: [usize; 4]) -> Self {
         Self { height, width, across: width.div_ceil(TILE), down: height.div_ceil(TILE), images }
     }
 
@@ -197,19 +203,40 @@ impl Grid {
         (TILE.min(self.height - line % self.down * TILE), TILE.min(self.width - column * TILE))
     }
 
+    /// Tiles of all images.
+    pub(super) fn tiles(&self) -> usize {
+        self.lines() * self.across
+    }
+
+    /// The line of a tile, and its place in it.
+    pub(super) fn line_and_column(&self, tile: usize) -> (usize, usize) {
+        (tile / self.across, tile % self.across)
+    }
+
     /// Where the pixels under a tile begin, those outside of the image left out.
-    fn patch(&self, line: usize, column: usize, channels: usize) -> Pixels {
-        let (image, top, left) =
-            (line / self.down, (line % self.down * TILE) as isize - 1, (column * TILE) as isize - 1);
+    pub(super) fn patch(&self, line: usize, column: usize, channels: usize) -> Pixels {
+        self.square::<PATCH, _>(line, column, -1, channels)
+    }
+
+    /// Where the pixels of a tile itself begin, those outside of the image left out.
+    pub(super) fn pixels(&self, line: usize, column: usize, channels: usize) -> [Option<usize>; TILE * TILE] {
+        self.square::<TILE, _>(line, column, 0, channels)
+    }
+
+    /// Where the pixels of a square begin whose first one lies so many rows and columns behind that of a tile.
+    fn square<const SIDE: usize, const PIXELS: usize>(
+        &self,
+        line: usize,
+        column: usize,
+        behind: isize,
+        channels: usize,
+    ) -> [Option<usize>; PIXELS] {
+        let (image, top, left) = (line / self.down, line % self.down * TILE, column * TILE);
         std::array::from_fn(|index| {
-            let (y, x) = (top + (index / PATCH) as isize, left + (index % PATCH) as isize);
-            let inside = y >= 0 && x >= 0 && (y as usize) < self.height && (x as usize) < self.width;
-            inside.then(|| ((image * self.height + y as usize) * self.width + x as usize) * channels)
+            let (y, x) =
+                ((top + index / SIDE).checked_add_signed(behind)?, (left + index % SIDE).checked_add_signed(behind)?);
+            let inside = y < self.height && x < self.width;
+            inside.then(|| ((image * self.height + y) * self.width + x) * channels)
         })
     }
-}
-
-/// Tiles over a batch of images of this size.
-pub(crate) fn tiles(images: usize, height: usize, width: usize) -> usize {
-    images * height.div_ceil(TILE) * width.div_ceil(TILE)
 }

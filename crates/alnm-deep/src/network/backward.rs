@@ -113,12 +113,13 @@ impl Network {
                 };
                 let input = tape.activation(source);
                 let normalised = Normalised { input, mean: &used.mean, inverse_deviation: &used.inverse_deviation };
-                let sums = batch_norm::affine_gradient(&mut gradient, rectified, normalised);
+                let sums = batch_norm::affine_gradient(workspace.instructions, &mut gradient, rectified, normalised);
                 let batch_sums = used.from_batch.then_some(&sums);
                 let weight = &self.parameters[norm.weight];
                 let residual = residual.filter(|residual| flow.leads[*residual]);
                 let into = residual.map(|_| workspace.take(gradient.shape()));
-                let passed = batch_norm::data_gradient(gradient, into, normalised, weight, batch_sums);
+                let passed =
+                    batch_norm::data_gradient(workspace.instructions, gradient, into, normalised, weight, batch_sums);
                 let AffineGradient { weight, bias } = sums;
                 for (parameter, gradient) in [(norm.weight, weight), (norm.bias, bias)] {
                     if flow.trains(parameter) {
@@ -132,7 +133,7 @@ impl Network {
             }
             Operation::Relu => {
                 self.restore(id, flow.tape, workspace);
-                batch_norm::relu_backward(&mut gradient, flow.tape.activation(id));
+                batch_norm::relu_backward(workspace.instructions, &mut gradient, flow.tape.activation(id));
                 flow.arrive(source, gradient);
             }
             Operation::MaxPool(_) => {

@@ -106,7 +106,7 @@ impl Network {
         match self.graph.node(id).operation {
             Operation::BatchNorm { norm, .. } => {
                 let used = if mode.takes_moments_of_batch(norm) {
-                    let batch = batch_norm::moments(tape.activation(source));
+                    let batch = batch_norm::moments(workspace.instructions, tape.activation(source));
                     self.statistics[norm].follow(&batch);
                     UsedMoments {
                         inverse_deviation: inverse_deviation(&batch.variance),
@@ -146,9 +146,11 @@ impl Network {
             }
             Operation::BatchNorm { norm, residual, relu } => {
                 let residual = residual.map(|node| tape.activation(node));
-                self.affine_of(id, norm, tape).apply(input, residual, relu, output())
+                self.affine_of(id, norm, tape).apply(workspace.instructions, input, residual, relu, output())
             }
-            Operation::Relu => Affine::identity(input.channels()).apply(input, None, true, output()),
+            Operation::Relu => {
+                Affine::identity(input.channels()).apply(workspace.instructions, input, None, true, output())
+            }
             Operation::MaxPool(window) => pooling::maximum(input, window, output()),
             Operation::AveragePool(averaging) => pooling::average_pool(input, averaging, output()),
             Operation::Concatenate => {

@@ -178,7 +178,8 @@ impl ConvolutionLayer {
                     let activations = Activations::new(planar[0], input.stored());
                     let mut into = Tensor::from_buffer(planar[1], output);
                     if layer.is_filtered(planar[0]) {
-                        let weight = transformed.get_or_init(|| Winograd::of_panels(weight, Buffer::zeros));
+                        let weight = transformed
+                            .get_or_init(|| Winograd::of_panels(workspace.instructions, weight, Buffer::zeros));
                         weight.forward(workspace.instructions, activations, epilogue, &mut into);
                     } else {
                         layer.forward(workspace.instructions, activations, weight, epilogue, &mut into);

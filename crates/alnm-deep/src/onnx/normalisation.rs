@@ -94,6 +94,7 @@ pub(super) fn instance_normalised(
     scale: &[f32],
     bias: &[f32],
     epsilon: f32,
+    workspace: &Workspace,
 ) -> Result<Floats, String> {
     let shape = floats.shape().to_vec();
     let channels = match shape[..] {
@@ -120,7 +121,7 @@ pub(super) fn instance_normalised(
         return Ok(floats);
     }
     for sample in floats.stored_mut().chunks_exact_mut(positions * channels) {
-        let moments = moments_of(sample, channels);
+        let moments = moments_of(workspace.instructions, sample, channels);
         let factors: Vec<f32> =
             scale.iter().zip(&moments.variance).map(|(scale, variance)| scale / (variance + epsilon).sqrt()).collect();
         let chunk = (32_768 / channels).max(1) * channels;

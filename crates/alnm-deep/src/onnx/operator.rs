@@ -559,7 +559,7 @@ impl Operator {
             Self::InstanceNormalization { epsilon } => {
                 let values = inputs.owned_floats(0, workspace)?;
                 let (scale, bias) = (inputs.floats(1)?.stored(), inputs.floats(2)?.stored());
-                floats(normalisation::instance_normalised(values, scale, bias, *epsilon)?)
+                floats(normalisation::instance_normalised(values, scale, bias, *epsilon, workspace)?)
             }
             Self::GroupNormalization { groups, epsilon } => {
                 let values = inputs.floats(0)?.in_order(workspace).into_owned();

@@ -70,6 +70,7 @@ macro_rules! dispatched {
 dispatched!(unsafe fn sweep(operands: Operands, rows: usize) = product::sweep);
 dispatched!(unsafe fn reduce(sums: Sums, rows: usize) = reduction::reduce);
 dispatched!(unsafe fn transform_input(pixels: &[*const f32; 36], channels: usize, into: *mut f32, stride: usize) = transform::input);
+dispatched!(unsafe fn transform_gradient(pixels: &[*const f32; 16], channels: usize, into: *mut f32, stride: usize) = transform::gradient);
 dispatched!(unsafe fn transform_output(tile: OutputTile) = transform::output);
 dispatched!(unsafe fn depthwise_line(line: Line<'_>) = depthwise::line);
 
@@ -286,18 +287,45 @@ pub(crate) fn winograd_input(
     into: &mut [f32],
     stride: usize,
 ) {
+    let pointers = pixel_pointers(image, pixels, channels, zeros, into, stride);
+    // SAFETY: every pointer comes from a slice of `channels` numbers; the result's extent was checked; LANES is a
+    // multiple of every register's.
+    unsafe { transform_input(instructions, &pointers, channels, into.as_mut_ptr(), stride) };
+}
+
+/// `A ∂Y Aᵀ` of a tile of a gradient; the rest is as in [`winograd_input`].
+pub(crate) fn winograd_gradient(
+    instructions: Instructions,
+    gradient: &[f32],
+    pixels: &[Option<usize>; TILE * TILE],
+    channels: usize,
+    zeros: &[f32],
+    into: &mut [f32],
+    stride: usize,
+) {
+    let pointers = pixel_pointers(gradient, pixels, channels, zeros, into, stride);
+    // SAFETY: as in `winograd_input`.
+    unsafe { transform_gradient(instructions, &pointers, channels, into.as_mut_ptr(), stride) };
+}
+
+/// Where `channels` numbers of each pixel may be read, once the extents of a transform are known to fit.
+fn pixel_pointers<const PIXELS: usize>(
+    image: &[f32],
+    pixels: &[Option<usize>; PIXELS],
+    channels: usize,
+    zeros: &[f32],
+    into: &[f32],
+    stride: usize,
+) -> [*const f32; PIXELS] {
     assert!(
         channels.is_multiple_of(LANES)
             && zeros.len() >= channels
             && (PATCH * PATCH - 1) * stride + channels <= into.len()
     );
-    let pointers = pixels.map(|pixel| match pixel {
+    pixels.map(|pixel| match pixel {
         Some(first) => image[first..first + channels].as_ptr(),
         None => zeros.as_ptr(),
-    });
-    // SAFETY: every pointer comes from a slice of `channels` numbers; the result's extent was checked; LANES is a
-    // multiple of every register's.
-    unsafe { transform_input(instructions, &pointers, channels, into.as_mut_ptr(), stride) };
+    })
 }
 
 /// The pixels of a tile that lie in the image.

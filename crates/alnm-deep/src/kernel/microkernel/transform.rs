@@ -83,6 +83,46 @@ pub(super) unsafe fn input<V: Vector>(pixels: &[*const f32; 36], channels: usize
     }
 }
 
+/// `A` times four values.
+#[inline(always)]
+unsafe fn gradient_line<V: Vector>(y: [V; 4]) -> [V; 6] {
+    // SAFETY: as in `input_line`.
+    unsafe {
+        let splat = |value: f32| V::splat(value);
+        let even_a = y[2].mul_add(splat(A * A), y[0]);
+        let odd_a = y[3].mul_add(splat(A * A), y[1]).mul(splat(A));
+        let even_b = y[2].mul_add(splat(B * B), y[0]);
+        let odd_b = y[3].mul_add(splat(B * B), y[1]).mul(splat(B));
+        [y[0], even_a.add(odd_a), even_a.sub(odd_a), even_b.add(odd_b), even_b.sub(odd_b), y[3]]
+    }
+}
+
+/// `A ∂Y Aᵀ` for `channels` channels (a multiple of [`Vector::LANES`]) of the tile whose pixels `pixels` points to.
+///
+/// # Safety
+/// As of [`input`], for sixteen pixels.
+#[inline(always)]
+pub(super) unsafe fn gradient<V: Vector>(pixels: &[*const f32; 16], channels: usize, into: *mut f32, stride: usize) {
+    for channel in (0..channels).step_by(V::LANES) {
+        // SAFETY: channel + LANES ≤ channels.
+        unsafe {
+            let mut columns = [[V::splat(0.0); 4]; 6];
+            for x in 0..4 {
+                let column = gradient_line(std::array::from_fn(|y| V::load(pixels[y * 4 + x].add(channel))));
+                for y in 0..6 {
+                    columns[y][x] = column[y];
+                }
+            }
+            for y in 0..6 {
+                let row = gradient_line(columns[y]);
+                for x in 0..6 {
+                    row[x].store(into.add((y * 6 + x) * stride + channel));
+                }
+            }
+        }
+    }
+}
+
 /// Where an output transform reads and writes.
 #[derive(Clone, Copy)]
 pub(super) struct OutputTile {
