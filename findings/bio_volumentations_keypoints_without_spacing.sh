@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# Bio-Volumentations 1.4.0 (2026): an affine transformation with a voxel spacing moves the image and the key points to different places. With `spacing` the
-# image is turned, scaled and shifted in millimetres; the key points are voxel indices and go through the same transformation as they are, so that
-# they turn about another centre and move by other distances. A spot in a volume with voxels of 5 x 0.5 x 0.5 mm, turned by 30 degrees in its
-# plane, is 11 voxels away from its key point; one that is shifted by 4 mm along a row moves by 8 voxels and its key point by 4; a
-# turn by 10 degrees out of the plane leaves both 10 apart. With a spacing of 1, the default, they agree. Landmarks and bounding
-# boxes of such augmented volumes are wrong labels, and nothing is said. Key points that leave the volume are dropped, as documented.
+# Bio-Volumentations 1.4.0 (2026): an affine transformation with a voxel spacing moves the image and the key points to different places.
+# With `spacing` the image is turned, scaled and shifted in millimetres; the key points are voxel indices and go through the same
+# transformation as they are, so that they turn about another centre and move by other distances. A spot in a volume with voxels of 5 x 0.5
+# x 0.5 mm, turned by 30 degrees in its plane, is 11 voxels away from its key point; one that is shifted by 4 mm along a row moves by 8
+# voxels and its key point by 4; a turn by 10 degrees out of the plane leaves both 10 apart. With a spacing of 1, the default, they agree.
+# Landmarks and bounding boxes of such augmented volumes are wrong labels, and nothing is said. Key points that leave the volume are
+# dropped, as documented.
 #
-# Found with Python 3.11.7, SimpleITK 2.5.7, numpy 2.4.6, scipy 1.17.1, scikit-image 0.26.0 on x86-64. Exits 0 while that is so, and 1 when it changes.
+# Found with Python 3.11.7, SimpleITK 2.5.7, numpy 2.4.6, scipy 1.17.1, scikit-image 0.26.0 on x86-64. Exits 0 while that is so, and 1 when
+# it changes.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

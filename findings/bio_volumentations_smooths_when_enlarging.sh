@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Bio-Volumentations 1.4.0 (2026): `anti_aliasing_downsample`, on by default and "recommended", filters an image when it is made larger and not when it
-# is made smaller: the comparison of the sizes is turned round. scikit-image, to which the question is handed on, filters nothing along an
-# axis that grows, so that the option does nothing, and Resize and Rescale pick single voxels out of fine structure. White noise with a
-# deviation of 1 still has 1.02 after a reduction to a fifth, where the filter leaves 0.06, and stripes too narrow for the new voxels come
-# back as broad bands of full contrast (0.99 instead of 0.13). Only where one axis grows and others shrink is the filter on.
+# Bio-Volumentations 1.4.0 (2026): `anti_aliasing_downsample`, on by default and "recommended", filters an image when it is made larger and
+# not when it is made smaller: the comparison of the sizes is turned round. scikit-image, to which the question is handed on, filters
+# nothing along an axis that grows, so that the option does nothing, and Resize and Rescale pick single voxels out of fine structure. White
+# noise with a deviation of 1 still has 1.02 after a reduction to a fifth, where the filter leaves 0.06, and stripes too narrow for the new
+# voxels come back as broad bands of full contrast (0.99 instead of 0.13). Only where one axis grows and others shrink is the filter on.
 #
-# Found with Python 3.11.7, SimpleITK 2.5.7, numpy 2.4.6, scipy 1.17.1, scikit-image 0.26.0 on x86-64. Exits 0 while that is so, and 1 when it changes.
+# Found with Python 3.11.7, SimpleITK 2.5.7, numpy 2.4.6, scipy 1.17.1, scikit-image 0.26.0 on x86-64. Exits 0 while that is so, and 1 when
+# it changes.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# pytorch-grad-cam 1.5.7 (PyPI `grad-cam`, 2026): the map of a volume lies elsewhere than that of an image. The coarse map of the last layer is brought to the
-# size of the input by OpenCV for images, which knows that a cell is as wide as its stride, and by scipy's `zoom` for volumes, which lays the
-# middle of the first cell on the first voxel and that of the last cell on the last. With 64 voxels and 4 cells of 16, as deep layers have,
-# a network that sees a lesion in one cell has its largest value at voxels 0, 22, 41 and 63 of each axis, where the cells have their middles at
-# 7.5, 23.5, 39.5 and 55.5; on the same planes alone, as images, it lies in the middle of the cell or, at the border, on a plateau
-# within it. The upper half of a spot also reaches 23 voxels instead of 16. So a lesion at the edge of the volume is marked
-# half a stride (8 voxels here, 16 in a ResNet) farther out than the network saw it, and 2D and 3D maps do not lie on each other.
+# pytorch-grad-cam 1.5.7 (PyPI `grad-cam`, 2026): the map of a volume lies elsewhere than that of an image. The coarse map of the last layer
+# is brought to the size of the input by OpenCV for images, which knows that a cell is as wide as its stride, and by scipy's `zoom` for
+# volumes, which lays the middle of the first cell on the first voxel and that of the last cell on the last. With 64 voxels and 4 cells of
+# 16, as deep layers have, a network that sees a lesion in one cell has its largest value at voxels 0, 22, 41 and 63 of each axis, where the
+# cells have their middles at 7.5, 23.5, 39.5 and 55.5; on the same planes alone, as images, it lies in the middle of the cell or, at the
+# border, on a plateau within it. The upper half of a spot also reaches 23 voxels instead of 16. So a lesion at the edge of the volume is
+# marked half a stride (8 voxels here, 16 in a ResNet) farther out than the network saw it, and 2D and 3D maps do not lie on each other.
 #
-# Found with Python 3.11.7, torch 2.8.0, numpy 2.4.6, scipy 1.17.1, opencv-python 5.0.0 on x86-64. Exits 0 while that is so, and 1 when it changes.
+# Found with Python 3.11.7, torch 2.8.0, numpy 2.4.6, scipy 1.17.1, opencv-python 5.0.0 on x86-64. Exits 0 while that is so, and 1 when it
+# changes.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# grand-challenge-metrics 0.6.0 (of late what `evalutils` installs): `accuracies_from_confusion_matrix` answers 0 for every class that is not perfect. The
-# number of voxels that are right is divided by their number with rounding down (`//`), so that 99.9 % is 0 and only 100 % is 1. The result is of
-# floating-point type and named "accuracy scores", and Jaccard and Dice from the same matrix are right. A class that no voxel gets wrong beside
-# others that are wrong has 1.0, so that the mean over three classes is 0.33 where one voxel of a thousand is wrong.
+# grand-challenge-metrics 0.6.0 (of late what `evalutils` installs): `accuracies_from_confusion_matrix` answers 0 for every class that is
+# not perfect. The number of voxels that are right is divided by their number with rounding down (`//`), so that 99.9 % is 0 and only 100 %
+# is 1. The result is of floating-point type and named "accuracy scores", and Jaccard and Dice from the same matrix are right. A class that
+# no voxel gets wrong beside others that are wrong has 1.0, so that the mean over three classes is 0.33 where one voxel of a thousand is
+# wrong.
 #
 # Found with Python 3.11.7, numpy 2.4.6, scipy 1.17.1, scikit-learn 1.8.0 on x86-64. Exits 0 while that is so, and 1 when it changes.
 set -euo pipefail

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# grand-challenge-metrics 0.6.0 (of late what `evalutils` installs): the bootstrapped intervals of ROC curves never draw the last patient. Places are drawn
-# from 0 up to, but without, the number of patients less one. Of 40 patients whose last one is a case with a low score, the area is 0.90 and its
-# interval of 95 % 1.00 to 1.00, which does not hold it; with the same patients in another order it is 0.60 to 1.00. Whatever the last
-# patient scores, lowest or highest, no number of the result changes. With thousands of patients it matters little, but reader studies have
-# dozens, and tables are sorted by label or score. The intervals of single points of the curve (`get_bootstrapped_ci_point_error`)
-# are drawn in the same way.
+# grand-challenge-metrics 0.6.0 (of late what `evalutils` installs): the bootstrapped intervals of ROC curves never draw the last patient.
+# Places are drawn from 0 up to, but without, the number of patients less one. Of 40 patients whose last one is a case with a low score, the
+# area is 0.90 and its interval of 95 % 1.00 to 1.00, which does not hold it; with the same patients in another order it is 0.60 to 1.00.
+# Whatever the last patient scores, lowest or highest, no number of the result changes. With thousands of patients it matters little, but
+# reader studies have dozens, and tables are sorted by label or score. The intervals of single points of the curve
+# (`get_bootstrapped_ci_point_error`) are drawn in the same way.
 #
 # Found with Python 3.11.7, numpy 2.4.6, scipy 1.17.1, scikit-learn 1.8.0 on x86-64. Exits 0 while that is so, and 1 when it changes.
 set -euo pipefail

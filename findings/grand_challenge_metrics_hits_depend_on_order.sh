@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# grand-challenge-metrics 0.6.0 (of late what `evalutils` installs): how many lesions `score_detection` finds depends on the order in which the reference
-# lists them. Each lesion takes, in that order, the nearest detection within the radius that is still free, even if it is the only one for the
-# next lesion while the first one has another. Two nodules 1.0 apart and two detections, one between them and one beyond the first: both nodules
-# can be matched, and are if the second one is listed first; in the other order there is one hit, one miss and one false positive.
-# Of 200 random sets of ten lesions and ten detections, in a cube four times as wide as the radius, the count changes with the order in 22,
-# and is below the largest possible number of pairs. The order of the detections does not matter.
+# grand-challenge-metrics 0.6.0 (of late what `evalutils` installs): how many lesions `score_detection` finds depends on the order in which
+# the reference lists them. Each lesion takes, in that order, the nearest detection within the radius that is still free, even if it is the
+# only one for the next lesion while the first one has another. Two nodules 1.0 apart and two detections, one between them and one beyond
+# the first: both nodules can be matched, and are if the second one is listed first; in the other order there is one hit, one miss and one
+# false positive. Of 200 random sets of ten lesions and ten detections, in a cube four times as wide as the radius, the count changes with
+# the order in 22, and is below the largest possible number of pairs. The order of the detections does not matter.
 #
 # Found with Python 3.11.7, numpy 2.4.6, scipy 1.17.1, scikit-learn 1.8.0 on x86-64. Exits 0 while that is so, and 1 when it changes.
 set -euo pipefail

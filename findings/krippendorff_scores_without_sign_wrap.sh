@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# krippendorff 0.9.0 (2026): Krippendorff's alpha of scores in an unsigned type, as they come from a mask or an image (uint8), is another one. For "interval"
-# and "ratio" the difference of two scores is taken in the type of the data before it is made a floating-point number, so that 2 - 3 is
-# 255 and a difference of one point counts as more than any other. Three readers who score 40 lesions from 1 to 5 within a point of each other
-# have 0.79 as int64, float32 or int8 and 0.36 as uint8 or uint16, which is that of scores that are mere names (0.36), and by ratio 0.73 and
-# 0.18; with values up to 250 the sums wrap as well. "nominal" and "ordinal" do not take differences and are right. Nothing is said.
+# krippendorff 0.9.0 (2026): Krippendorff's alpha of scores in an unsigned type, as they come from a mask or an image (uint8), is another
+# one. For "interval" and "ratio" the difference of two scores is taken in the type of the data before it is made a floating-point number,
+# so that 2 - 3 is 255 and a difference of one point counts as more than any other. Three readers who score 40 lesions from 1 to 5 within a
+# point of each other have 0.79 as int64, float32 or int8 and 0.36 as uint8 or uint16, which is that of scores that are mere names (0.36),
+# and by ratio 0.73 and 0.18; with values up to 250 the sums wrap as well. "nominal" and "ordinal" do not take differences and are right.
+# Nothing is said.
 #
 # Found with Python 3.11.7, numpy 2.4.6 on x86-64. Exits 0 while that is so, and 1 when it changes.
 set -euo pipefail

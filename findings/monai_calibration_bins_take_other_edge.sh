@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# MONAI 1.6.1 (2026): the bins of its calibration error are not those that it documents. By default they hold their lower edge and not the upper
-# one, [left, right), says the documentation; they hold the upper one. The edges moreover lie up to 1.2e-7 above the multiples of 1 / bins,
-# so that with 4 bins `right=True`, which is documented as the opposite, gives the same bins, and with 20 leaves two bins empty that
+# MONAI 1.6.1 (2026): the bins of its calibration error are not those that it documents. By default they hold their lower edge and not the
+# upper one, [left, right), says the documentation; they hold the upper one. The edges moreover lie up to 1.2e-7 above the multiples of 1 /
+# bins, so that with 4 bins `right=True`, which is documented as the opposite, gives the same bins, and with 20 leaves two bins empty that
 # should hold a value. Probabilities on edges are what votes are: of 4 networks, in 4 bins, a quarter is put together with 0. Where none
-# votes for a lesion it is there in 12 %, where one votes in 13 %: the expected calibration error is 0.000 in the bins of MONAI, since
-# both errors cancel, and 0.048 in those of its documentation, in which 0 and 1/4 are apart.
+# votes for a lesion it is there in 12 %, where one votes in 13 %: the expected calibration error is 0.000 in the bins of MONAI, since both
+# errors cancel, and 0.048 in those of its documentation, in which 0 and 1/4 are apart.
 #
 # Found with Python 3.11.7, torch 2.8.0, numpy 2.4.6 on x86-64. Exits 0 while that is so, and 1 when it changes.
 set -euo pipefail

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# MONAI 1.6.1 (2026): the free-response curve (FROC) has no point at the lowest probability that was given, so that what was detected with it never
-# counts. A detector that finds all ten lesions with a probability of 1 and nothing else, or one that gives no probabilities but yes
-# and no, has a score of 0. With one false positive of probability 0.5 beside them the score is 1. Lesions that share the lowest
-# probability are missed at every rate of false positives: three of four such lesions, found and scored 0.3 beside a false positive of
-# 0.9, leave 0.25 where counting gives 1 at all rates from 0.25 on. Thresholds run over all probabilities but the first, which the program
-# of the CAMELYON16 challenge that MONAI names did for continuous maps; ties are rare there.
+# MONAI 1.6.1 (2026): the free-response curve (FROC) has no point at the lowest probability that was given, so that what was detected with
+# it never counts. A detector that finds all ten lesions with a probability of 1 and nothing else, or one that gives no probabilities but
+# yes and no, has a score of 0. With one false positive of probability 0.5 beside them the score is 1. Lesions that share the lowest
+# probability are missed at every rate of false positives: three of four such lesions, found and scored 0.3 beside a false positive of 0.9,
+# leave 0.25 where counting gives 1 at all rates from 0.25 on. Thresholds run over all probabilities but the first, which the program of the
+# CAMELYON16 challenge that MONAI names did for continuous maps; ties are rare there.
 #
 # Found with Python 3.11.7, torch 2.8.0, numpy 2.4.6 on x86-64. Exits 0 while that is so, and 1 when it changes.
 set -euo pipefail

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Nyxus 0.11.0 (2026): the area of the convex hull of a region depends on how far the region lies from the top of the image. A square of 20 x 20 pixels
-# in the first row has a hull of 361 pixels, 19 x 19 between the middles of its corners; each row farther down adds 19, as if the hull
-# went up to row 0, and in row 60 it is 1501. Solidity, the area of the region over that of its hull, is 1.11, 0.54 in row 20 and 0.27 in row 60
-# for the same square, a convex one; moved sideways it stays the same. Regions of other shapes are wrong in the same way by other amounts
-# (a triangle of 1200 pixels has 1446 in row 5 and 3160 in row 40). Radiomic features of the same lesion in another slice
+# Nyxus 0.11.0 (2026): the area of the convex hull of a region depends on how far the region lies from the top of the image. A square of 20
+# x 20 pixels in the first row has a hull of 361 pixels, 19 x 19 between the middles of its corners; each row farther down adds 19, as if
+# the hull went up to row 0, and in row 60 it is 1501. Solidity, the area of the region over that of its hull, is 1.11 in row 0, 0.54 in row 20 and
+# 0.27 in row 60 for the same square, a convex one; moved sideways it stays the same. Regions of other shapes are wrong in the same way by
+# other amounts (a triangle of 1200 pixels has 1446 in row 5 and 3160 in row 40). Radiomic features of the same lesion in another slice
 # position, or in an image that was cropped, are others.
 #
 # Found with Python 3.11.7, numpy 2.4.6, scipy 1.17.1 on x86-64. Exits 0 while that is so, and 1 when it changes.

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Nyxus 0.11.0 (2026): DIAMETER_EQUAL_AREA, the diameter of the circle with the area of the region, is the square of it: 4 A / pi, without the
-# root. A disk with a radius of 20 pixels has 1585 instead of 40, one of 40 pixels 6383 instead of 80: a lesion that has doubled
-# its diameter has four times that "diameter", and the feature orders lesions as the area does, with which it is perfectly correlated.
-# DIAMETER_EQUAL_PERIMETER beside it is a length, and within some per cent of 40 and 80 for the two disks. Thresholds in pixels or mm, and log
-# or ratio features with other lengths, are off by the size of the lesion.
+# Nyxus 0.11.0 (2026): DIAMETER_EQUAL_AREA, the diameter of the circle with the area of the region, is the square of it: 4 A / pi, without
+# the root. A disk with a radius of 20 pixels has 1585 instead of 40, one of 40 pixels 6383 instead of 80: a lesion that has doubled its
+# diameter has four times that "diameter", and the feature orders lesions as the area does, with which it is perfectly correlated.
+# DIAMETER_EQUAL_PERIMETER beside it is a length, and within some per cent of 40 and 80 for the two disks. Thresholds in pixels or mm, and
+# log or ratio features with other lengths, are off by the size of the lesion.
 #
 # Found with Python 3.11.7, numpy 2.4.6 on x86-64. Exits 0 while that is so, and 1 when it changes.
 set -euo pipefail

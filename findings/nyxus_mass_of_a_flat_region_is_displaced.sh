@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Nyxus 0.11.0 (2026): the centroid weighted by intensity lies one column and one row beyond the centroid, since one counts pixels from 1 and the
-# other from 0. A region with the same intensity everywhere has its centroid at (60, 50) and its weighted one at (61, 51), and
-# MASS_DISPLACEMENT, the distance between both and a measure of how unevenly a lesion takes up its tracer, is 1.41 instead of 0. For a region
-# whose intensity lies to the lower right the displacement is too large by that, for one whose intensity lies to the upper left too small:
-# the same lesion turned by 180 degrees has 3.3 and 0.5 where both are 1.9. No region has 0.
+# Nyxus 0.11.0 (2026): the centroid weighted by intensity lies one column and one row beyond the centroid, since one counts pixels from 1
+# and the other from 0. A region with the same intensity everywhere has its centroid at (60, 50) and its weighted one at (61, 51), and
+# MASS_DISPLACEMENT, the distance between both and a measure of how unevenly a lesion takes up its tracer, is 1.41 instead of 0. For a
+# region whose intensity lies to the lower right the displacement is too large by that, for one whose intensity lies to the upper left too
+# small: the same lesion turned by 180 degrees has 3.3 and 0.5 where both are 1.9. No region has 0.
 #
 # Found with Python 3.11.7, numpy 2.4.6 on x86-64. Exits 0 while that is so, and 1 when it changes.
 set -euo pipefail

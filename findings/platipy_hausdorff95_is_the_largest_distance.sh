@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# PlatiPy 0.7.2: "hausdorffDistance95" is no percentile of distances. It is the 95th percentile of two numbers, the largest distance in either direction,
-# which lies 95 % of the way from the smaller to the larger one. So the voxel that the percentile is meant to leave out decides: a ball
-# with a radius of 16 mm against itself moved by 1 mm has 1.0 mm; with a spur of one voxel's width that sticks out by 12 mm, 0.2 % of
-# the surface, 11.45 mm, where the percentile of all distances, of either direction or of both, stays at 1.0 mm. If both directions have the same
-# largest distance it is the Hausdorff distance itself, which stands beside it. A comparison of contours with others' HD95, by MONAI,
-# MedPy or surface-distance, is one of maxima with percentiles.
+# PlatiPy 0.7.2: "hausdorffDistance95" is no percentile of distances. It is the 95th percentile of two numbers, the largest distance in
+# either direction, which lies 95 % of the way from the smaller to the larger one. So the voxel that the percentile is meant to leave out
+# decides: a ball with a radius of 16 mm against itself moved by 1 mm has 1.0 mm; with a spur of one voxel's width that sticks out by 12 mm,
+# 0.2 % of the surface, 11.45 mm, where the percentile of all distances, of either direction or of both, stays at 1.0 mm. If both directions
+# have the same largest distance it is the Hausdorff distance itself, which stands beside it. A comparison of contours with others' HD95, by
+# MONAI, MedPy or surface-distance, is one of maxima with percentiles.
 #
 # Found with Python 3.11.7, SimpleITK 2.5.7, numpy 2.4.6, scipy 1.17.1 on x86-64. Exits 0 while that is so, and 1 when it changes.
 set -euo pipefail

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# PlatiPy 0.7.2: "sigmaSurfaceDistance", the standard deviation of the distances between two surfaces, is not divided by the number of voxels. The squares
-# of both directions are added up, weighted by the numbers of voxels, and the root is taken of the sum. Balls with radii of 4, 8, 16 and
-# 24 mm against themselves moved by 1 mm have 8, 17, 34 and 51 mm, although no distance is larger than 1 mm, where it is 0.5 mm for all;
-# divided by the root of the number of surface voxels, PlatiPy's own numbers are 0.5 as well. The value is proportional to the size of
-# an organ and, for the same organ, to the inverse of the voxel size; it looks like a length and is printed among lengths.
+# PlatiPy 0.7.2: "sigmaSurfaceDistance", the standard deviation of the distances between two surfaces, is not divided by the number of
+# voxels. The squares of both directions are added up, weighted by the numbers of voxels, and the root is taken of the sum. Balls with radii
+# of 4, 8, 16 and 24 mm against themselves moved by 1 mm have 8, 17, 34 and 51 mm, although no distance is larger than 1 mm, where it is 0.5
+# mm for all; divided by the root of the number of surface voxels, PlatiPy's own numbers are 0.5 as well. The value is proportional to the
+# size of an organ and, for the same organ, to the inverse of the voxel size; it looks like a length and is printed among lengths.
 #
 # Found with Python 3.11.7, SimpleITK 2.5.7, numpy 2.4.6, scipy 1.17.1 on x86-64. Exits 0 while that is so, and 1 when it changes.
 set -euo pipefail

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# pydicomRT 0.9.1 (PyPI `pydicomrt`, 2026): a series of PET is scaled by the rescale slope of its first slice. Scanners give each slice the slope that
-# suits its largest value, so that the same stored number is another activity in each slice. Of five slices of a phantom with 1, 2, 4, 8 and 16
-# kBq/ml, each stored with its full range, `image_series_to_sitk_image` makes all 1 kBq/ml: a hot lesion in a slice in the middle looks like
-# the background at the top of the head, and every SUV but those of the first slice is wrong by the ratio of two slopes. The documentation
-# promises the real units of the modality. SimpleITK reads the same files rightly. CT, with one slope for all, hides it; MR by Philips
-# does not always.
+# pydicomRT 0.9.1 (PyPI `pydicomrt`, 2026): a series of PET is scaled by the rescale slope of its first slice. Scanners give each slice the
+# slope that suits its largest value, so that the same stored number is another activity in each slice. Of five slices of a phantom with 1,
+# 2, 4, 8 and 16 kBq/ml, each stored with its full range, `image_series_to_sitk_image` makes all 1 kBq/ml: a hot lesion in a slice in the
+# middle looks like the background at the top of the head, and every SUV but those of the first slice is wrong by the ratio of two slopes.
+# The documentation promises the real units of the modality. SimpleITK reads the same files rightly. CT, with one slope for all, hides it;
+# MR by Philips does not always.
 #
 # Found with Python 3.11.7, pydicom 3.0.2, SimpleITK 2.5.7, numpy 2.4.6 on x86-64. Exits 0 while that is so, and 1 when it changes.
 set -euo pipefail

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# pydicomRT 0.9.1 (PyPI `pydicomrt`, 2026): a mask with a hole loses the inner pixel of its wall when it becomes an RT structure set. The contour of a
-# hole runs through the pixels that surround it, not through those of the hole, so that it takes them away: a bladder wall of two pixels,
-# 108 in a slice, comes back with 60, and one of a single pixel with 8 of 60. The contours themselves enclose 56 and 6 pixels between
-# them, so that no other reader of the file finds more. Full structures come back to the pixel. The settings that the documentation
-# names "for a mask that must round-trip exactly" (no noise size, low-pass ratio raised) change nothing. Skin, vessel walls, cortical
-# bone and rings around a target for planning are such masks. Nothing is said.
+# pydicomRT 0.9.1 (PyPI `pydicomrt`, 2026): a mask with a hole loses the inner pixel of its wall when it becomes an RT structure set. The
+# contour of a hole runs through the pixels that surround it, not through those of the hole, so that it takes them away: a bladder wall of
+# two pixels, 108 in a slice, comes back with 60, and one of a single pixel with 8 of 60. The contours themselves enclose 56 and 6 pixels
+# between them, so that no other reader of the file finds more. Full structures come back to the pixel. The settings that the documentation
+# names "for a mask that must round-trip exactly" (no noise size, low-pass ratio raised) change nothing. Skin, vessel walls, cortical bone
+# and rings around a target for planning are such masks. Nothing is said.
 #
 # Found with Python 3.11.7, pydicom 3.0.2, numpy 2.4.6 on x86-64. Exits 0 while that is so, and 1 when it changes.
 set -euo pipefail

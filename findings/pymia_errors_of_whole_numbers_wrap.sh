@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# pymia 0.3.4: the errors between two images are computed in the type of the images. For a CT in int16, as SimpleITK reads it, squares of differences
-# above 181 HU wrap round: with differences of up to 300 HU the root mean square error is 60 HU instead of 168 and the coefficient of
-# determination 1.00 instead of 0.86. In uint16 the differences wrap first, and the mean absolute error of the same pair is 33,742 instead
-# of 145. So a worse prediction can have a smaller error. As float or int32 all are right. Nothing is said.
+# pymia 0.3.4: the errors between two images are computed in the type of the images. For a CT in int16, as SimpleITK reads it, squares of
+# differences above 181 HU wrap round: with differences of up to 300 HU the root mean square error is 60 HU instead of 168 and the
+# coefficient of determination 1.00 instead of 0.86. In uint16 the differences wrap first, and the mean absolute error of the same pair is
+# 33,742 instead of 145. So a worse prediction can have a smaller error. As float or int32 all are right. Nothing is said.
 #
-# Found with Python 3.11.7, SimpleITK 2.5.7, numpy 2.4.6, scipy 1.17.1, scikit-image 0.26.0 on x86-64. Exits 0 while that is so, and 1 when it changes.
+# Found with Python 3.11.7, SimpleITK 2.5.7, numpy 2.4.6, scipy 1.17.1, scikit-image 0.26.0 on x86-64. Exits 0 while that is so, and 1 when
+# it changes.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# skl2onnx 1.20.0 (2026): a classifier calibrated by isotonic regression is a curve in scikit-learn and a staircase in ONNX. scikit-learn joins the points
-# of the isotonic fit by straight lines; the network takes the value of the nearest point. A patient between a point of 0.44 and the next
-# one of 0.67 gets 0.44 or 0.67 and nothing between. Of 4000 patients, whose probabilities are the mean of five such fits, 32 % are off by more
-# than 0.001, by up to 0.055, and 1,408 different values become 59, so that patients share a risk whom the model puts in an order. At the
-# points themselves both agree. Sigmoid calibration is right. Nothing is said.
+# skl2onnx 1.20.0 (2026): a classifier calibrated by isotonic regression is a curve in scikit-learn and a staircase in ONNX. scikit-learn
+# joins the points of the isotonic fit by straight lines; the network takes the value of the nearest point. A patient between a point of
+# 0.44 and the next one of 0.67 gets 0.44 or 0.67 and nothing between. Of 4000 patients, whose probabilities are the mean of five such fits,
+# 32 % are off by more than 0.001, by up to 0.055, and 1,408 different values become 59, so that patients share a risk whom the model puts
+# in an order. At the points themselves both agree. Sigmoid calibration is right. Nothing is said.
 #
-# Found with Python 3.11.7, scikit-learn 1.8.0 (and 1.6.1), onnx 1.23.2, onnxruntime 1.32.0, numpy 2.4.6 on x86-64. Exits 0 while that is so, and 1
-# when it changes.
+# Found with Python 3.11.7, scikit-learn 1.8.0 (and 1.6.1), onnx 1.23.2, onnxruntime 1.32.0, numpy 2.4.6 on x86-64. Exits 0 while that is
+# so, and 1 when it changes.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

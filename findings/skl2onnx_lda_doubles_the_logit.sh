@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# skl2onnx 1.20.0 (2026): linear discriminant analysis of two classes has other probabilities in ONNX than in scikit-learn. The logit comes out twice as
-# large: where scikit-learn says 0.70, 0.90 and 0.03 the network says 0.85, 0.99 and 0.001. The two scores of the classes are -d and d, with d the
-# logit, and go through a softmax, which is the logistic function of their difference. The classes stay the same, so does the area under the
-# curve, and a comparison of labels finds nothing; Brier score and calibration do: a model that is well calibrated has a calibration slope of
-# 0.5 once it is deployed, and a threshold of 10 % becomes one of 25 %. With shrinkage it is the same. Three classes are right, and so is logistic
-# regression.
+# skl2onnx 1.20.0 (2026): linear discriminant analysis of two classes has other probabilities in ONNX than in scikit-learn. The logit comes
+# out twice as large: where scikit-learn says 0.70, 0.90 and 0.03 the network says 0.85, 0.99 and 0.001. The two scores of the classes are
+# -d and d, with d the logit, and go through a softmax, which is the logistic function of their difference. The classes stay the same, so
+# does the area under the curve, and a comparison of labels finds nothing; Brier score and calibration do: a model that is well calibrated
+# has a calibration slope of 0.5 once it is deployed, and a threshold of 10 % becomes one of 25 %. With shrinkage it is the same. Three
+# classes are right, and so is logistic regression.
 #
-# Found with Python 3.11.7, scikit-learn 1.8.0 (and 1.6.1), onnx 1.23.2, onnxruntime 1.32.0, numpy 2.4.6 on x86-64. Exits 0 while that is so, and 1
-# when it changes.
+# Found with Python 3.11.7, scikit-learn 1.8.0 (and 1.6.1), onnx 1.23.2, onnxruntime 1.32.0, numpy 2.4.6 on x86-64. Exits 0 while that is
+# so, and 1 when it changes.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

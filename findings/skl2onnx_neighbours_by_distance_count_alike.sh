@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# skl2onnx 1.20.0 (2026): nearest neighbours that are weighted by distance (`weights="distance"`) count alike in ONNX. Distances are negated to find the
-# smallest ones and then brought up to 1e-6 at least, against a division by zero, which makes all of them 1e-6 and the weights equal.
-# Classifier and regressor have the result of `weights="uniform"`: of five neighbours a predicted age is off by up to 1.8 years and a
+# skl2onnx 1.20.0 (2026): nearest neighbours that are weighted by distance (`weights="distance"`) count alike in ONNX. Distances are negated
+# to find the smallest ones and then brought up to 1e-6 at least, against a division by zero, which makes all of them 1e-6 and the weights
+# equal. Classifier and regressor have the result of `weights="uniform"`: of five neighbours a predicted age is off by up to 1.8 years and a
 # probability by up to 0.12. A patient of the training set, at a distance of 0 from itself, gets the mean of its neighbours, 55.8 years,
 # where scikit-learn gives its own value, 52.4. With uniform weights both agree. Nothing is said.
 #
-# Found with Python 3.11.7, scikit-learn 1.8.0 (and 1.6.1), onnx 1.23.2, onnxruntime 1.32.0, numpy 2.4.6 on x86-64. Exits 0 while that is so, and 1
-# when it changes.
+# Found with Python 3.11.7, scikit-learn 1.8.0 (and 1.6.1), onnx 1.23.2, onnxruntime 1.32.0, numpy 2.4.6 on x86-64. Exits 0 while that is
+# so, and 1 when it changes.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# SurvivalEVAL 0.9.0 (2026): the mean error weighted by the probability of censoring ("IPCW-D") grows with the share of patients who are censored. Each
-# event stands, with its weight 1 / G, for patients who were censored, so that the weights add up to the number of all patients; the sum
-# is divided by the number of events. Times are uniform from 0 to 10 years and 5 years is predicted for everyone: the error is 2.5
-# years. With 13 %, 24 % and 42 % of the patients censored the package gives 2.9, 3.3 and 4.3 years, and the same sum divided by the number
-# of patients 2.5 in each. A model is thus the worse the sooner its study ended, and cohorts with unlike follow-up cannot be
+# SurvivalEVAL 0.9.0 (2026): the mean error weighted by the probability of censoring ("IPCW-D") grows with the share of patients who are
+# censored. Each event stands, with its weight 1 / G, for patients who were censored, so that the weights add up to the number of all
+# patients; the sum is divided by the number of events. Times are uniform from 0 to 10 years and 5 years is predicted for everyone: the
+# error is 2.5 years. With 13 %, 24 % and 42 % of the patients censored the package gives 2.9, 3.3 and 4.3 years, and the same sum divided
+# by the number of patients 2.5 in each. A model is thus the worse the sooner its study ended, and cohorts with unlike follow-up cannot be
 # compared. "IPCW-T", "Margin" and "Pseudo_obs" of the same function lie within a tenth of 2.5 here, with its weights.
 #
 # Found with Python 3.11.7, torch 2.15.0, numpy 2.4.6, scipy 1.17.1 on x86-64. Exits 0 while that is so, and 1 when it changes.

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # tableone 0.9.6 (2026): to import it sets the seed of numpy's global generator to 1337, for the whole program. What is drawn afterwards
-# without a generator of its own is the same in each run and each project: the order of a randomisation list, the split into training
-# and test set by scikit-learn with no `random_state`, a bootstrap with `np.random.choice`. A seed that the program has set before the import
-# is lost. Four processes that draw twenty patients into two arms make four lists without the import and one and the same with it,
-# although no seed is named anywhere; repeating an analysis "with other seeds" by running it again shows no spread. It is the
-# module that tests for several modes that does it, whether it is used or not.
+# without a generator of its own is the same in each run and each project: the order of a randomisation list, the split into training and
+# test set by scikit-learn with no `random_state`, a bootstrap with `np.random.choice`. A seed that the program has set before the import is
+# lost. Four processes that draw twenty patients into two arms make four lists without the import and one and the same with it, although no
+# seed is named anywhere; repeating an analysis "with other seeds" by running it again shows no spread. It is the module that tests for
+# several modes that does it, whether it is used or not.
 #
 # Found with Python 3.11.7, numpy 2.4.6, pandas 2.3.3, scikit-learn 1.8.0 on x86-64. Exits 0 while that is so, and 1 when it changes.
 set -euo pipefail

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# torchio 1.2.1 (2026): GridAggregator puts the patches of a network together whose output is coarser than its input, by `downsampling_factor`, and leaves gaps of
-# zeros between them. Patches that overlap are cropped by half the overlap, and this is cut off in voxels of the input although the
-# patches are those of the output: with a factor of 2 twice too much. An image of 64 voxels a side in patches of 32 that overlap by 4 or 8,
-# and a network that answers 1 everywhere: 18 % and 33 % of the map are 0, in planes between the patches, which a segmentation
-# shows as background. Without overlap, or with a factor of 1, the map is 1. "crop" is the default for overlaps; with "average" and "hann" a factor
-# other than 1 raises an error. Nothing is said.
+# torchio 1.2.1 (2026): GridAggregator puts the patches of a network together whose output is coarser than its input, by
+# `downsampling_factor`, and leaves gaps of zeros between them. Patches that overlap are cropped by half the overlap, and this is cut off in
+# voxels of the input although the patches are those of the output: with a factor of 2 twice too much. An image of 64 voxels a side in
+# patches of 32 that overlap by 4 or 8, and a network that answers 1 everywhere: 18 % and 33 % of the map are 0, in planes between the
+# patches, which a segmentation shows as background. Without overlap, or with a factor of 1, the map is 1. "crop" is the default for
+# overlaps; with "average" and "hann" a factor other than 1 raises an error. Nothing is said.
 #
 # Found with Python 3.11.7, torch 2.8.0, numpy 2.4.6, SimpleITK 2.5.7 on x86-64. Exits 0 while that is so, and 1 when it changes.
 set -euo pipefail

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# torchio 1.2.1 (2026): RandomMotion turns the head about the origin of the world, not about the middle of the image. The centre of the image is set in
-# the rotation, and lost when that is turned into a matrix and back. So the artefact that is simulated depends on where the file says that
-# the image lies: with a rotation of 10 degrees an image whose middle is the origin is turned in place, one in a tensor without
-# a matrix is turned about its corner (64 mm a side: the middle moves by 8 mm), and one 200 mm beside the isocentre, as a knee or a
+# torchio 1.2.1 (2026): RandomMotion turns the head about the origin of the world, not about the middle of the image. The centre of the
+# image is set in the rotation, and lost when that is turned into a matrix and back. So the artefact that is simulated depends on where the
+# file says that the image lies: with a rotation of 10 degrees an image whose middle is the origin is turned in place, one in a tensor
+# without a matrix is turned about its corner (64 mm a side: the middle moves by 8 mm), and one 200 mm beside the isocentre, as a knee or a
 # shoulder is, moves by 35 mm, so that a part of its k-space comes from a body that has left the field of view. The same values, rotations
 # and times give three different images. RandomAffine, of the same package, turns about the middle.
 #
-# Found with Python 3.11.7, torch 2.8.0, numpy 2.4.6, scipy 1.17.1, SimpleITK 2.5.7 on x86-64. Exits 0 while that is so, and 1 when it changes.
+# Found with Python 3.11.7, torch 2.8.0, numpy 2.4.6, scipy 1.17.1, SimpleITK 2.5.7 on x86-64. Exits 0 while that is so, and 1 when it
+# changes.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# torchmetrics 1.9.0 (2026): the generalized Dice score of one patient depends on the place that the patient has in the batch. A class that the reference
-# of a patient lacks would have an infinite weight; it gets "the largest weight of the class in the batch", but the table of those is
-# laid out by class and patient where the weights are laid out by patient and class, so that it is the weight of another class, or the right
-# one, by place. A patient without the small lesion, of which the prediction has 20 pixels, scores 0.82 as the first and 0.56 as the
-# second of two, beside the same other patient; alone the weight is 0, the 20 pixels do not count and the score is 0.90. So the mean
+# torchmetrics 1.9.0 (2026): the generalized Dice score of one patient depends on the place that the patient has in the batch. A class that
+# the reference of a patient lacks would have an infinite weight; it gets "the largest weight of the class in the batch", but the table of
+# those is laid out by class and patient where the weights are laid out by patient and class, so that it is the weight of another class, or
+# the right one, by place. A patient without the small lesion, of which the prediction has 20 pixels, scores 0.82 as the first and 0.56 as
+# the second of two, beside the same other patient; alone the weight is 0, the 20 pixels do not count and the score is 0.90. So the mean
 # over a test set changes with its order and with the size of the batches. Patients who have all classes are not concerned.
 #
 # Found with Python 3.11.7, torch 2.8.0, numpy 2.4.6 on x86-64. Exits 0 while that is so, and 1 when it changes.

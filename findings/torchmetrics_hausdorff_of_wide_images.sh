@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# torchmetrics 1.9.0 (2026): the Hausdorff distance of images that are wider than high is another number, without a word, and images that are higher
-# than wide end with an IndexError. The distances are written into a flat map at row * height + column instead of row * width + column.
-# A rectangle of 15 x 20 pixels against the same moved by four and eight columns at its sides has a distance of 8. An image of
-# 64 x 64 pixels gives 8; one of 64 x 96 gives 66, more than either mask is long, and one of 48 x 200 gives 0, as for masks that agree; 96 x 64
-# raises. The same with a spacing. The examples and the usual patches of training are squares. Slices that are cropped, sagittal
-# or coronal are not; three dimensions, for which one would have to go slice by slice, are refused.
+# torchmetrics 1.9.0 (2026): the Hausdorff distance of images that are wider than high is another number, without a word, and images that
+# are higher than wide end with an IndexError. The distances are written into a flat map at row * height + column instead of row * width +
+# column. A rectangle of 15 x 20 pixels against the same moved by four and eight columns at its sides has a distance of 8. An image of 64 x
+# 64 pixels gives 8; one of 64 x 96 gives 66, more than either mask is long, and one of 48 x 200 gives 0, as for masks that agree; 96 x 64
+# raises. The same with a spacing. The examples and the usual patches of training are squares. Slices that are cropped, sagittal or coronal
+# are not; three dimensions, for which one would have to go slice by slice, are refused.
 #
 # Found with Python 3.11.7, torch 2.8.0, numpy 2.4.6, scipy 1.17.1 on x86-64. Exits 0 while that is so, and 1 when it changes.
 set -euo pipefail

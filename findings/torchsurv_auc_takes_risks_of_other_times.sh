@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# torchsurv 0.2.0 (2026): the AUC over time of a risk that changes with time. A risk is given as a square table, row i and column j for patient
-# i at the time of patient j, and without `new_time` the AUC is evaluated at the times of the events, in their order. The columns for those
-# times are looked up among the patients with an event and then taken from the table of all patients, so that once anyone is censored
-# they are the columns of other patients. Of 60 patients with a risk that changes its sign at the median time 22 of 36 values are wrong, by up
-# to 0.82; with `new_time` named they are what counting the pairs gives. Where nobody is censored the call without it is
-# right if the patient with the longest time, which is left out, stands in the last row. A risk that does not change hides it all.
+# torchsurv 0.2.0 (2026): the AUC over time of a risk that changes with time. A risk is given as a square table, row i and column j for
+# patient i at the time of patient j, and without `new_time` the AUC is evaluated at the times of the events, in their order. The columns
+# for those times are looked up among the patients with an event and then taken from the table of all patients, so that once anyone is
+# censored they are the columns of other patients. Of 60 patients with a risk that changes its sign at the median time 22 of 36 values are
+# wrong, by up to 0.82; with `new_time` named they are what counting the pairs gives. Where nobody is censored the call without it is right
+# if the patient with the longest time, which is left out, stands in the last row. A risk that does not change hides it all.
 #
 # Found with Python 3.11.7, torch 2.8.0, numpy 2.4.6, scipy 1.17.1 on x86-64. Exits 0 while that is so, and 1 when it changes.
 set -euo pipefail

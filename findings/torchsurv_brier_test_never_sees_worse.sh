@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# torchsurv 0.2.0 (2026): the two-sided test of a Brier score, the default, gives p = 1 to a model that is significantly worse than chance. Which
-# tail counts is decided by whether the score is at least 0.5, a limit that suits areas under curves and the concordance index; the score
-# that is expected by chance is given by the caller (0.25 for a constant 1/2) or comes from permutations, and lies below. So every score
-# between chance and 0.5 is looked for in the wrong tail and twice a share near 1 is cut to 1. A model whose predictions are
-# turned round scores 0.42 at the median time, with an error of 0.02: against 0.25 p is 1, where twice the smaller tail is 1e-18, and by
-# permutation p is 1 while the one-sided p ("greater") is 0. "two_sided" is documented as a test of "not equal". Better than chance
-# comes out right.
+# torchsurv 0.2.0 (2026): the two-sided test of a Brier score, the default, gives p = 1 to a model that is significantly worse than chance.
+# Which tail counts is decided by whether the score is at least 0.5, a limit that suits areas under curves and the concordance index; the
+# score that is expected by chance is given by the caller (0.25 for a constant 1/2) or comes from permutations, and lies below. So every
+# score between chance and 0.5 is looked for in the wrong tail and twice a share near 1 is cut to 1. A model whose predictions are turned
+# round scores 0.42 at the median time, with an error of 0.02: against 0.25 p is 1, where twice the smaller tail is 1e-18, and by
+# permutation p is 1 while the one-sided p ("greater") is 0. "two_sided" is documented as a test of "not equal". Better than chance comes
+# out right.
 #
 # Found with Python 3.11.7, torch 2.8.0, numpy 2.4.6, scipy 1.17.1 on x86-64. Exits 0 while that is so, and 1 when it changes.
 set -euo pipefail

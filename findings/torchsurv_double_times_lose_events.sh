@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# torchsurv 0.2.0 (2026): times in double precision, which is what numpy and pandas give, make the AUC over time wrong. Times are turned into
-# single precision by a check of the input, after the times of evaluation have been taken from them in double precision, so that
+# torchsurv 0.2.0 (2026): times in double precision, which is what numpy and pandas give, make the AUC over time wrong. Times are turned
+# into single precision by a check of the input, after the times of evaluation have been taken from them in double precision, so that
 # rounding decides whether a patient who has the event at a time of evaluation has had it: for 23 of 36 events it has not, and the patient
-# counts as a control of its own event. Where the first event is such a one there is no case and the AUC is nan. Of 36 areas 22 are off, by up
-# to 0.14. The same times rounded to single precision beforehand are right, and so are whole days. Nothing is said; the areas are
-# in double precision.
+# counts as a control of its own event. Where the first event is such a one there is no case and the AUC is nan. Of 36 areas 22 are off, by
+# up to 0.14. The same times rounded to single precision beforehand are right, and so are whole days. Nothing is said; the areas are in
+# double precision.
 #
 # Found with Python 3.11.7, torch 2.8.0, numpy 2.4.6, scipy 1.17.1 on x86-64. Exits 0 while that is so, and 1 when it changes.
 set -euo pipefail
