@@ -37,24 +37,22 @@ impl<T: Voxel> Extremes<T> {
     #[inline(always)]
     fn in_lanes(values: &[T]) -> Option<Self> {
         let first = *values.first()?;
-        let (mut low, mut high, mut is_finite) = ([first; LANES], [first; LANES], true);
+        let (mut low, mut high) = ([first; LANES], [first; LANES]);
         let (blocks, rest) = values.as_chunks::<LANES>();
-        if T::PIXEL_TYPE.is_float() {
-            // Zero times a number is zero, and no number otherwise.
-            let mut zero = [0.0; LANES];
-            for block in blocks {
-                for lane in 0..LANES {
-                    zero[lane] += block[lane].to_f64() * 0.0;
-                }
-            }
-            is_finite = zero.iter().all(|&zero| zero == 0.0) && rest.iter().all(|value| value.to_f64().is_finite());
-        }
+        // Zero times a number is zero, and no number otherwise.
+        let mut zero = [0.0; LANES];
         for block in blocks {
             for lane in 0..LANES {
                 low[lane] = lower(block[lane], low[lane]);
                 high[lane] = higher(block[lane], high[lane]);
             }
+            if T::PIXEL_TYPE.is_float() {
+                for lane in 0..LANES {
+                    zero[lane] += block[lane].to_f64() * 0.0;
+                }
+            }
         }
+        let is_finite = zero.iter().all(|&zero| zero == 0.0) && rest.iter().all(|value| value.to_f64().is_finite());
         let found =
             Self { low: low.into_iter().fold(first, lower), high: high.into_iter().fold(first, higher), is_finite };
         Some(Self {

@@ -241,6 +241,16 @@ impl Extractor {
         label: u32,
         observer: &(dyn Fn(&ImageProgress<'_>) -> ControlFlow<()> + Sync),
     ) -> Result<Extraction> {
+        in_thread_pool(|| self.features_of_profiles(image, mask, label, observer))
+    }
+
+    fn features_of_profiles(
+        &self,
+        image: &Image,
+        mask: &LabelMap,
+        label: u32,
+        observer: &(dyn Fn(&ImageProgress<'_>) -> ControlFlow<()> + Sync),
+    ) -> Result<Extraction> {
         let region = self.check_input(image, mask, label)?;
         // The description takes time for its checksums and is needed by nothing else.
         let (described, evaluated) = rayon::join(
@@ -559,6 +569,12 @@ impl Extractor {
 /// The images of an image type in the box around a region.
 fn derive_type(stage: &Stage<'_>, image_type: &ImageTypeParameters) -> Result<DerivedImages> {
     derive(&stage.prepared.image, image_type.image_type(), image_type.settings(), stage.part, &stage.inside)
+}
+
+/// Does all of the work in the thread pool: each parallel step that is entered from outside puts the calling thread to
+/// sleep and wakes it again.
+pub(crate) fn in_thread_pool<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    rayon::scope(|_| work())
 }
 
 /// Each warning once, in the order in which they came: two profiles may tell the same.

@@ -344,8 +344,7 @@ impl Order {
 /// place of the value below, and how far it is from there to the next one.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct PercentilePlaces {
-    places: [(usize, f64); 5],
-    last: usize,
+    pub(crate) places: [(usize, f64); 5],
 }
 
 impl PercentilePlaces {
@@ -358,16 +357,7 @@ impl PercentilePlaces {
             let below = rank as usize;
             (below, rank - below as f64)
         });
-        Self { places, last }
-    }
-
-    /// The percentiles of values, of which `at` gives the one at a place in ascending order.
-    #[inline(always)]
-    pub(crate) fn percentiles(&self, at: impl Fn(usize) -> f64) -> [f64; 5] {
-        self.places.map(
-            #[inline(always)]
-            |(below, part)| if below == self.last { at(below) } else { interpolate(at(below), at(below + 1), part) },
-        )
+        Self { places }
     }
 }
 
@@ -446,7 +436,8 @@ impl Ranks {
 }
 
 /// Between two order statistics; numpy starts from the nearer one.
-fn interpolate(low: f64, high: f64, part: f64) -> f64 {
+#[inline(always)]
+pub(crate) fn interpolate(low: f64, high: f64, part: f64) -> f64 {
     if part >= 0.5 { high - (high - low) * (1.0 - part) } else { low + (high - low) * part }
 }
 

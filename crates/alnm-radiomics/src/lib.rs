@@ -21,6 +21,7 @@ mod image_features;
 mod image_type;
 mod level_map;
 mod map_progress;
+mod map_rows;
 mod marching_cubes;
 mod neighbourhood;
 pub mod ngtdm;

@@ -4,10 +4,12 @@
 //! the length of its run where it goes one on, and else by the pair of levels. The pairs of one level are the runs that
 //! go on.
 
+use std::ops::Range;
+
 use alnm_imaging::vectorised;
 
 use crate::glrlm::{any_line_with_two_voxels, of_each_length};
-use crate::level_map::{Cells, LevelMap, Offset};
+use crate::level_map::{BEHIND, Cells, LevelMap, Offset};
 use crate::tally::Tally;
 
 /// Pairs and runs along one direction after the other, in the same memory.
@@ -21,10 +23,13 @@ pub(crate) struct PairsAndRuns {
     tally: Tally,
     /// What the voxels of a row are counted as.
     in_row: Vec<u16>,
-    /// The length of the run behind and with each voxel of two planes: a run goes on from the same plane or the one
-    /// before.
-    length: Vec<u16>,
+    /// By plane of even and of odd number, the length of the run behind and with each voxel: a run goes on from the same
+    /// plane or the one before.
+    lengths: [Vec<u16>; 2],
 }
+
+/// Voxels that are looked at together.
+const TOGETHER: usize = 16;
 
 /// Where in the tally of a pass a voxel is counted: pairs of levels come first, then runs by level and length.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +40,21 @@ struct Layout {
     /// Where the runs of level 0 would begin, which there are none of.
     runs: u16,
     longest: u16,
+}
+
+impl Layout {
+    /// The cell of a voxel, and the length of its run with it, by its level, that of the voxel behind and the length of
+    /// the run behind.
+    #[inline(always)]
+    fn counted(self, level: u8, before: u8, passed: u16) -> (u16, u16) {
+        // A choice by a mask, since a branch on the levels of neighbours would be guessed wrongly half of the time.
+        let same = 0u16.wrapping_sub(u16::from(level == before));
+        let passed = passed & same;
+        let (level, before) = (u16::from(level), u16::from(before));
+        let pair = level.wrapping_mul(self.own).wrapping_add(before.wrapping_mul(self.behind));
+        let run = self.runs.wrapping_add(level.wrapping_mul(self.longest)).wrapping_add(passed);
+        ((run & same) | (pair & !same), passed.wrapping_add(1))
+    }
 }
 
 impl PairsAndRuns {
@@ -59,53 +79,60 @@ impl PairsAndRuns {
             longest: longest as u16,
         };
         self.tally.clear(columns * columns + levels * longest);
-        self.length.resize(map.two_planes(), 0);
+        // Behind a plane there is room for voxels that are looked at together with its last ones.
+        self.lengths.iter_mut().for_each(|lengths| lengths.resize(map.plane() + BEHIND, 0));
         vectorised!(pulp::Arch::new(), self.tally(map, cells, step.unsigned_abs(), layout));
         self.split(map, offset);
     }
 
     #[inline(always)]
     fn tally(&mut self, map: &LevelMap, cells: &[u8], step: usize, layout: Layout) {
-        let Self { tally, in_row, length, .. } = self;
-        let plane = map.plane();
-        let (even, odd) = length.split_at_mut(plane);
         for row in &map.rows {
-            let levels = &cells[row.clone()];
-            let before = LevelMap::neighbours(cells, row, -(step as isize));
-            if in_row.len() < row.len() {
-                in_row.resize(row.len(), 0);
-            }
-            let in_row = &mut in_row[..row.len()];
-            // A choice by a mask, since a branch on the levels of neighbours would be guessed wrongly half of the time.
-            let counted = |level: u8, before: u8, passed: u16| -> (u16, u16) {
-                let same = 0u16.wrapping_sub(u16::from(level == before));
-                let passed = passed & same;
-                let (level, before) = (u16::from(level), u16::from(before));
-                let pair = level.wrapping_mul(layout.own).wrapping_add(before.wrapping_mul(layout.behind));
-                let run = layout.runs.wrapping_add(level.wrapping_mul(layout.longest)).wrapping_add(passed);
-                ((run & same) | (pair & !same), passed.wrapping_add(1))
-            };
             if row.len() <= step {
-                let (z, behind) = (row.start / plane, row.start - step);
-                let (this_plane, last_plane) =
-                    if z % 2 == 0 { (&mut *even, &mut *odd) } else { (&mut *odd, &mut *even) };
-                let (earlier, own) = this_plane.split_at_mut(row.start % plane);
-                let own = &mut own[..row.len()];
-                let passed: &[u16] = if behind / plane == z { earlier } else { last_plane };
-                let passed = &passed[behind % plane..][..row.len()];
-                let to = in_row.iter_mut().zip(own);
-                for ((cell, length), ((&level, &before), &passed)) in to.zip(levels.iter().zip(before).zip(passed)) {
-                    (*cell, *length) = counted(level, before, passed);
-                }
+                self.tally_row(map, cells, row.clone(), step, layout);
             } else {
-                // Along x, the voxel behind is one of the same row, and the one behind the row is outside of the region.
-                let mut passed = 0;
-                for (cell, (&level, &before)) in in_row.iter_mut().zip(levels.iter().zip(before)) {
-                    (*cell, passed) = counted(level, before, passed);
-                }
+                self.tally_along(cells, row, layout);
             }
-            tally.count(in_row);
         }
+    }
+
+    /// Counts a row whose voxels behind are of another row.
+    #[inline(always)]
+    fn tally_row(&mut self, map: &LevelMap, cells: &[u8], row: Range<usize>, step: usize, layout: Layout) {
+        let Self { tally, in_row, lengths, .. } = self;
+        let plane = map.plane();
+        in_row.resize(row.len().next_multiple_of(TOGETHER), 0);
+        let (z, in_plane) = (row.start / plane, row.start % plane);
+        let (z_behind, behind_in_plane) = ((row.start - step) / plane, (row.start - step) % plane);
+        for start in (0..row.len()).step_by(TOGETHER) {
+            let levels: &[u8; TOGETHER] = LevelMap::together(cells, row.start + start, 0);
+            let before: &[u8; TOGETHER] = LevelMap::together(cells, row.start + start, -(step as isize));
+            let passed: [u16; TOGETHER] = *LevelMap::together(&lengths[z_behind % 2], behind_in_plane + start, 0);
+            let (mut in_part, mut own) = ([0; TOGETHER], [0; TOGETHER]);
+            for voxel in 0..TOGETHER {
+                (in_part[voxel], own[voxel]) = layout.counted(levels[voxel], before[voxel], passed[voxel]);
+            }
+            // Beyond the end of the row lie voxels that come later, or none of the region, whose lengths do not matter.
+            lengths[z % 2][in_plane + start..][..TOGETHER].copy_from_slice(&own);
+            in_row[start..start + TOGETHER].copy_from_slice(&in_part);
+        }
+        tally.count(&in_row[..row.len()]);
+    }
+
+    /// Counts a row along x: the voxel behind is one of the same row, and the one behind the row is outside of the
+    /// region.
+    #[inline(always)]
+    fn tally_along(&mut self, cells: &[u8], row: &Range<usize>, layout: Layout) {
+        let Self { tally, in_row, .. } = self;
+        in_row.clear();
+        let mut passed = 0;
+        let voxels = cells[row.clone()].iter().zip(LevelMap::neighbours(cells, row, -1));
+        in_row.extend(voxels.map(|(&level, &before)| {
+            let (cell, length) = layout.counted(level, before, passed);
+            passed = length;
+            cell
+        }));
+        tally.count(in_row);
     }
 
     /// Takes pairs and runs out of what was counted.

@@ -79,11 +79,13 @@ pub(crate) fn sums_side_by_side<const N: usize, const W: usize>(
     // Sets without values are taken out at the end.
     let least = whole.iter().zip(counts).filter(|(_, count)| **count > 0).map(|(&whole, _)| whole).min().unwrap_or(0);
     let most = whole.iter().copied().fold(0, usize::max);
+    let last = counts.iter().copied().fold(0, usize::max);
     // Numbers as wide as the values, so that both are compared side by side.
-    let ends = whole.map(|count| count as f64);
-    let mut lanes = [[[0.0; W]; LANES]; N];
+    let (ends, totals) = (whole.map(|count| count as f64), counts.map(|count| count as f64));
+    let mut all = [[0.0; W]; N];
     // So few sums at a time that they stay in the registers of the processor.
     for first in (0..W).step_by(SETS) {
+        let mut lanes = [[[0.0; SETS]; N]; LANES];
         for lane in 0..LANES {
             let mut sums = [[0.0; SETS]; N];
             for row in rows[..least].iter().skip(lane).step_by(LANES) {
@@ -103,37 +105,32 @@ pub(crate) fn sums_side_by_side<const N: usize, const W: usize>(
                     }
                 }
             }
-            for k in 0..N {
-                lanes[k][lane][first..first + SETS].copy_from_slice(&sums[k]);
+            lanes[lane] = sums;
+        }
+        let mut sums = [[0.0; SETS]; N];
+        for k in 0..N {
+            for set in 0..SETS {
+                let l = |lane: usize| lanes[lane][k][set];
+                sums[k][set] = ((l(0) + l(1)) + (l(2) + l(3))) + ((l(4) + l(5)) + (l(6) + l(7)));
+            }
+        }
+        for (place, row) in rows[..last].iter().enumerate().skip(least) {
+            let place = place as f64;
+            for set in 0..SETS {
+                let terms = terms(row[first + set], first + set);
+                let is_left = (place >= ends[first + set]) & (place < totals[first + set]);
+                for k in 0..N {
+                    sums[k][set] += if is_left { terms[k] } else { 0.0 };
+                }
+            }
+        }
+        for k in 0..N {
+            for set in 0..SETS {
+                all[k][first + set] = if totals[first + set] > 0.0 { sums[k][set] } else { 0.0 };
             }
         }
     }
-    let mut sums = [[0.0; W]; N];
-    for (sums, l) in sums.iter_mut().zip(&lanes) {
-        for set in 0..W {
-            sums[set] = ((l[0][set] + l[1][set]) + (l[2][set] + l[3][set]))
-                + ((l[4][set] + l[5][set]) + (l[6][set] + l[7][set]));
-        }
-    }
-    let rest: [f64; W] = std::array::from_fn(|set| (counts[set] - whole[set]) as f64);
-    for place in 0..LANES - 1 {
-        let row: [f64; W] =
-            std::array::from_fn(
-                |set| if whole[set] + place < rows.len() { rows[whole[set] + place][set] } else { 0.0 },
-            );
-        for set in 0..W {
-            let terms = terms(row[set], set);
-            for k in 0..N {
-                sums[k][set] += if (place as f64) < rest[set] { terms[k] } else { 0.0 };
-            }
-        }
-    }
-    for sums in &mut sums {
-        for set in 0..W {
-            sums[set] = if counts[set] == 0 { 0.0 } else { sums[set] };
-        }
-    }
-    sums
+    all
 }
 
 /// The sum of all values; see [`sum_of`].

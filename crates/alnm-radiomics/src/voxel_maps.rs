@@ -5,22 +5,22 @@ use std::ops::{ControlFlow, Range};
 
 use alnm_imaging::{Image, LabelMap, Volume};
 use ndarray::Array3;
-use rayon::prelude::*;
 
 use crate::derived_image::DerivedImage;
 use crate::diagnostics::Diagnostic;
 use crate::error::{RadiomicsError, Result};
-use crate::extraction::{Derived, Extractor, each_once};
+use crate::extraction::{Derived, Extractor, each_once, in_thread_pool};
 use crate::feature::{ClassValue, FeatureClass, FeatureId, Selection};
-use crate::glcm::{self, Definitions, SlidingCooccurrences, WindowFeatures};
+use crate::glcm::{self, Definitions, SlidingCooccurrences, WindowDirections};
 use crate::ibsi::{IbsiMap, IbsiProfile};
 use crate::image_features::{BoxedRegion, TextureClass, ValueSource, texture_features};
 use crate::level_map::{LevelMap, LevelScale, Offset, WantedDirections};
 use crate::map_progress::{MapObserver, MapProgress, RowWatch};
+use crate::map_rows::MapRows;
 use crate::parameters::Settings;
 use crate::warning::Warning;
 use crate::windows::{
-    DependenceWindows, FirstOrderWindows, RankedValues, RunWindows, ToneWindows, WindowClass, WindowGrid, ZoneWindows,
+    DependenceWindows, FirstOrderWindows, RankedValues, RunWindows, ToneWindows, WindowGrid, ZoneWindows,
 };
 use crate::{first_order, gldm, glrlm, glszm, ngtdm};
 
@@ -91,6 +91,17 @@ impl Extractor {
         mask: &LabelMap,
         label: u32,
         observer: &(dyn Fn(&MapProgress<'_>) -> ControlFlow<()> + Sync),
+    ) -> Result<MapExtraction> {
+        in_thread_pool(|| self.maps_of_profiles(image, mask, label, observer))
+    }
+
+    /// The maps of each profile that is asked for.
+    fn maps_of_profiles(
+        &self,
+        image: &Image,
+        mask: &LabelMap,
+        label: u32,
+        observer: &MapObserver<'_>,
     ) -> Result<MapExtraction> {
         let mut extraction = MapExtraction::default();
         if self.parameters().asks_for_pyradiomics() {
@@ -164,28 +175,10 @@ fn image_maps(
     let mut maps = Vec::new();
     for (class, selection) in classes.iter().filter(|(class, _)| !class.is_shape()) {
         let described = selection.described(*class);
-        let computed = neighbourhoods.along_runs(*class, selection)?;
-        let everywhere: BTreeSet<Option<Offset>> =
-            computed.iter().flat_map(|run| run.occurring.iter().copied()).collect();
-        let incomplete = |count: usize| count < everywhere.len();
-        let any_incomplete = computed.iter().flat_map(|run| &run.direction_counts).any(|&count| incomplete(count));
-        // PyRadiomics cannot take eigenvalues where any neighbourhood lacks a direction, and leaves the map empty.
-        let is_skipped = |name: &str| name == glcm::MAXIMAL_CORRELATION && any_incomplete;
         let mut of_features = vec![vec![settings.init_value; region.inside.len()]; described.len()];
-        // All features of a few voxels after the other, while these are in the processor's cache.
-        for (run, computed) in region.runs.iter().zip(&computed) {
-            for (place, (feature, values)) in described.iter().zip(&mut of_features).enumerate() {
-                if is_skipped(feature.name) {
-                    continue;
-                }
-                let of_voxels = computed.values[place..].iter().step_by(described.len());
-                values[run.clone()].iter_mut().zip(of_voxels).for_each(|(value, &of_voxel)| *value = of_voxel);
-                // Alone among the features, PyRadiomics' joint average does not leave out directions without pairs.
-                if feature.name == "JointAverage" {
-                    let counts = values[run.clone()].iter_mut().zip(&computed.direction_counts);
-                    counts.filter(|(_, count)| incomplete(**count)).for_each(|(value, _)| *value = f64::NAN);
-                }
-            }
+        let directions = neighbourhoods.fill(*class, selection, &mut of_features)?;
+        for (feature, values) in described.iter().zip(&mut of_features) {
+            leave_out_incomplete(feature.name, values, region.runs, &directions, settings.init_value);
         }
         for (feature, values) in described.iter().zip(of_features) {
             let id = FeatureId::PyRadiomics { image: image.name.clone(), class: *class, feature: *feature };
@@ -193,6 +186,29 @@ fn image_maps(
         }
     }
     Ok(maps)
+}
+
+/// Leaves values out as PyRadiomics does where a neighbourhood lacks a direction that another one has pairs in: those of
+/// its joint average, and the whole map of the maximal correlation, since it cannot take eigenvalues there.
+fn leave_out_incomplete(
+    feature: &str,
+    values: &mut [f64],
+    runs: &[Range<usize>],
+    directions: &[WindowDirections],
+    init_value: f64,
+) {
+    if ![glcm::JOINT_AVERAGE, glcm::MAXIMAL_CORRELATION].contains(&feature) {
+        return;
+    }
+    let everywhere: BTreeSet<Option<Offset>> =
+        directions.iter().flat_map(|of_run| of_run.occurring.iter().copied()).collect();
+    let counts = runs.iter().cloned().flatten().zip(directions.iter().flat_map(|of_run| &of_run.counts));
+    let mut incomplete = counts.filter(|(_, count)| **count < everywhere.len()).map(|(voxel, _)| voxel);
+    if feature == glcm::JOINT_AVERAGE {
+        incomplete.for_each(|voxel| values[voxel] = f64::NAN);
+    } else if incomplete.next().is_some() {
+        values.fill(init_value);
+    }
 }
 
 /// The discretised box that neighbourhoods are cut from.
@@ -238,8 +254,13 @@ impl<'a> Kernels<'a> {
         (place.saturating_sub(radius), (place + radius + 1).min(self.region.shape[axis]))
     }
 
-    /// The features of a class for the neighbourhoods of the voxels of each run.
-    fn along_runs(&self, class: FeatureClass, selection: &Selection) -> Result<Vec<WindowFeatures>> {
+    /// The rows of the maps.
+    fn rows(&self) -> MapRows<'_> {
+        MapRows { runs: self.region.runs, watch: &self.watch }
+    }
+
+    /// Fills the maps of a class. Returns the directions of the neighbourhoods in each run, of classes that have them.
+    fn fill(&self, class: FeatureClass, selection: &Selection, maps: &mut [Vec<f64>]) -> Result<Vec<WindowDirections>> {
         let settings = self.settings;
         if class == FeatureClass::Glcm && settings.symmetrical_glcm && settings.weighting_norm.is_none() {
             let fixed_axis = self.region.fixed_axis;
@@ -255,15 +276,15 @@ impl<'a> Kernels<'a> {
             if let Some(windows) = windows {
                 let formulas = selection.of(class, glcm::FORMULAS)?;
                 let wanted = WantedDirections { each: true, merged: false };
-                return windows.along_runs(self.region.runs, &self.watch, &formulas, wanted);
+                return windows.fill(self.rows(), maps, &formulas, wanted);
             }
         }
         if let Some(grid) = self.window_grid()
-            && let Some(features) = self.side_by_side(&grid, class, selection)
+            && let Some(filled) = self.fill_side_by_side(&grid, class, selection, maps)
         {
-            return features;
+            return filled.map(|()| Vec::new());
         }
-        self.one_by_one(class, selection)
+        self.fill_one_by_one(class, selection, maps)
     }
 
     /// The grid for windows that are worked on side by side, where they can be.
@@ -277,14 +298,14 @@ impl<'a> Kernels<'a> {
         std::array::from_fn(|axis| if self.region.fixed_axis == Some(axis) { 0 } else { radius })
     }
 
-    /// The features of a class for the neighbourhoods of the voxels of each run, many neighbourhoods at once; `None`
-    /// for a class or settings that are not counted so.
-    fn side_by_side(
+    /// Fills the maps of a class, many neighbourhoods at once; `None` for a class or settings that are not counted so.
+    fn fill_side_by_side(
         &self,
         grid: &WindowGrid<'_>,
         class: FeatureClass,
         selection: &Selection,
-    ) -> Option<Result<Vec<WindowFeatures>>> {
+        maps: &mut [Vec<f64>],
+    ) -> Option<Result<()>> {
         let Settings { distances, gldm_a, weighting_norm, .. } = self.settings;
         let fixed_axis = self.region.fixed_axis;
         let (voxels, longest) = grid.largest_window();
@@ -293,13 +314,13 @@ impl<'a> Kernels<'a> {
             FeatureClass::FirstOrder => selection.of(class, first_order::FORMULAS).and_then(|formulas| {
                 let shift = self.settings.voxel_array_shift as f64;
                 let ranked = RankedValues::new(&self.image.values, &self.levels);
-                self.windows(grid, || {
+                grid.fill(self.rows(), maps, || {
                     FirstOrderWindows::new(&formulas, definitions, &ranked, shift, self.region.voxel_volume)
                 })
             }),
             FeatureClass::Gldm => selection.of(class, gldm::FORMULAS).and_then(|formulas| {
                 let factors = grid.joint_factors(voxels);
-                self.windows(grid, || {
+                grid.fill(self.rows(), maps, || {
                     DependenceWindows::new(&formulas, definitions, distances, fixed_axis, *gldm_a, &factors)
                 })
             }),
@@ -307,49 +328,48 @@ impl<'a> Kernels<'a> {
                 selection.of(class, glrlm::FORMULAS).and_then(|formulas| {
                     let factors = grid.joint_factors(longest);
                     let wanted = WantedDirections { each: true, merged: false };
-                    self.windows(grid, || RunWindows::new(&formulas, definitions, fixed_axis, wanted, &factors))
+                    grid.fill(self.rows(), maps, || {
+                        RunWindows::new(&formulas, definitions, fixed_axis, wanted, &factors)
+                    })
                 })
             }
             FeatureClass::Glszm => selection.of(class, glszm::FORMULAS).and_then(|formulas| {
                 let factors = grid.joint_factors(voxels);
-                self.windows(grid, || ZoneWindows::new(&formulas, definitions, fixed_axis, &factors))
+                grid.fill(self.rows(), maps, || ZoneWindows::new(&formulas, definitions, fixed_axis, &factors))
             }),
             FeatureClass::Ngtdm => selection.of(class, ngtdm::FORMULAS).and_then(|formulas| {
-                self.windows(grid, || ToneWindows::new(&formulas, definitions, distances, fixed_axis))
+                grid.fill(self.rows(), maps, || ToneWindows::new(&formulas, definitions, distances, fixed_axis))
             }),
             _ => return None,
         })
     }
 
-    /// The features of the windows around the voxels of each run.
-    fn windows<C: WindowClass>(
+    /// Fills the maps of a class, one neighbourhood after the other.
+    fn fill_one_by_one(
         &self,
-        grid: &WindowGrid<'_>,
-        class: impl Fn() -> C + Sync + Send,
-    ) -> Result<Vec<WindowFeatures>> {
-        grid.along_runs(self.region.runs, &self.watch, class)
-    }
-
-    /// The features of a class for the neighbourhoods of the voxels of each run, one neighbourhood after the other.
-    fn one_by_one(&self, class: FeatureClass, selection: &Selection) -> Result<Vec<WindowFeatures>> {
-        let of_run = |run: &Range<usize>| {
-            let mut features = WindowFeatures::default();
-            for voxel in run.clone() {
-                self.add_features(class, selection, voxel, &mut features)?;
+        class: FeatureClass,
+        selection: &Selection,
+        maps: &mut [Vec<f64>],
+    ) -> Result<Vec<WindowDirections>> {
+        let of_run = |(): &mut (), run: &Range<usize>, pieces: &mut [&mut [f64]]| {
+            let mut directions = WindowDirections::default();
+            for (place, voxel) in run.clone().enumerate() {
+                let values = self.features(class, selection, voxel, &mut directions)?;
+                pieces.iter_mut().zip(values).for_each(|(piece, value)| piece[place] = value.value);
             }
-            Ok(features)
+            Ok(directions)
         };
-        self.region.runs.par_iter().map(|run| self.watch.row(run, || of_run(run))).collect()
+        self.rows().fill(maps, || (), of_run)
     }
 
-    /// Adds the features of a class for the neighbourhood of one voxel.
-    fn add_features(
+    /// The features of a class for the neighbourhood of one voxel, whose directions are added to those found before.
+    fn features(
         &self,
         class: FeatureClass,
         selection: &Selection,
         voxel: usize,
-        features: &mut WindowFeatures,
-    ) -> Result<()> {
+        directions: &mut WindowDirections,
+    ) -> Result<Vec<ClassValue>> {
         let shape = self.region.shape;
         let [z, y, x] = [voxel / (shape[1] * shape[2]), voxel / shape[2] % shape[1], voxel % shape[2]];
         let ((z0, z1), (y0, y1), (x0, x1)) = (self.extent(z, 0), self.extent(y, 1), self.extent(x, 2));
@@ -364,31 +384,27 @@ impl<'a> Kernels<'a> {
             let reach = self.settings.distances.iter().copied().max().unwrap_or(1) as usize;
             Ok(LevelMap::new(levels.view(), reach)?.within(self.scale))
         };
-        let mut direction_count = 0;
-        let values: Vec<ClassValue> = match class.source() {
+        match class.source() {
             ValueSource::Values => {
                 let counted: Vec<usize> = members().filter(|&member| self.levels[member] > 0).collect();
                 let values: Vec<f64> = counted.iter().map(|&member| self.image.values[member]).collect();
                 let levels: Vec<u32> = counted.iter().map(|&member| self.levels[member]).collect();
                 let shift = self.settings.voxel_array_shift as f64;
                 let kernel = first_order::FirstOrder::new(&values, &levels, shift, self.region.voxel_volume);
-                first_order::features(&kernel, selection)?
+                first_order::features(&kernel, selection)
             }
             ValueSource::Texture(TextureClass::Glcm) => {
                 let matrices = glcm::matrices(&level_map()?, &self.region.glcm_settings(self.settings))?;
-                direction_count = matrices.len();
-                features.occurring.extend(matrices.iter().map(glcm::CooccurrenceMatrix::direction));
-                glcm::means(&matrices, selection)?
+                directions.counts.push(matrices.len());
+                directions.occurring.extend(matrices.iter().map(glcm::CooccurrenceMatrix::direction));
+                glcm::means(&matrices, selection)
             }
             ValueSource::Texture(class) => {
-                texture_features(class, &level_map()?, self.settings, self.region, selection)?
+                texture_features(class, &level_map()?, self.settings, self.region, selection)
             }
             // Shape has no maps.
-            ValueSource::Mask => Vec::new(),
-        };
-        features.values.extend(values.iter().map(|value| value.value));
-        features.direction_counts.push(direction_count);
-        Ok(())
+            ValueSource::Mask => Ok(Vec::new()),
+        }
     }
 }
 
@@ -407,15 +423,17 @@ mod tests {
         let kernels = Kernels::new(image, settings, region, RowWatch::new(&go_on, &image.name)).unwrap();
         let selection = Selection::default();
         let grid = kernels.window_grid().unwrap();
-        let fast = kernels.side_by_side(&grid, class, &selection).unwrap();
-        let slow = kernels.one_by_one(class, &selection);
-        let bits = |features: Vec<WindowFeatures>| -> Vec<u64> {
+        let maps = vec![vec![-1.0; region.inside.len()]; selection.described(class).len()];
+        let (mut fast, mut slow) = (maps.clone(), maps);
+        let side_by_side = kernels.fill_side_by_side(&grid, class, &selection, &mut fast).unwrap();
+        let one_by_one = kernels.fill_one_by_one(class, &selection, &mut slow);
+        let bits = |maps: Vec<Vec<f64>>| -> Vec<u64> {
             // The sign of what is no number says nothing.
             let canonical = |value: f64| if value.is_nan() { f64::NAN } else { value };
-            features.into_iter().flat_map(|run| run.values).map(|value| canonical(value).to_bits()).collect()
+            maps.into_iter().flatten().map(|value| canonical(value).to_bits()).collect()
         };
-        match (fast, slow) {
-            (Ok(fast), Ok(slow)) => bits(fast) == bits(slow),
+        match (side_by_side, one_by_one) {
+            (Ok(()), Ok(_)) => bits(fast) == bits(slow),
             (Err(fast), Err(slow)) => std::mem::discriminant(&fast) == std::mem::discriminant(&slow),
             _ => false,
         }

@@ -113,12 +113,13 @@ impl Zones {
                 near_start = start_of_plane;
             }
             let in_near = |voxel: usize| plane + voxel - start_of_plane;
+            // Room for as many pieces as may begin in the row, and the next one.
+            let room = count as usize + row.len() + 1;
+            zone_of.extend(zone_of.len() as u32..room as u32);
+            levels.resize(zone_of.len(), 0);
+            sizes.resize(zone_of.len(), 0);
             for start in row.clone().step_by(TOGETHER) {
                 let same = vectorised!(arch, compare_levels(cells, start, &predecessors.steps));
-                // Room for as many pieces as may begin here.
-                zone_of.extend(zone_of.len() as u32..count + TOGETHER as u32);
-                levels.resize(zone_of.len(), 0);
-                sizes.resize(zone_of.len(), 0);
                 for (voxel, &same) in (start..row.end).zip(&same) {
                     let apart = predecessors.apart[usize::from(same)];
                     let own = in_near(voxel);

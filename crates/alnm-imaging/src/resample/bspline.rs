@@ -5,11 +5,12 @@
 //! part of the image that the grid can see is filtered: the response of the filter falls by |z| per voxel, so that
 //! [`MARGIN`] voxels away nothing is left of it in double precision.
 
-use ndarray::{Array3, Axis};
+use ndarray::{Array3, ArrayViewMut1, Axis};
 use rayon::prelude::*;
 
 use super::sampling::{Sampling, is_inside, sample_lines};
 use crate::error::{ImagingError, Result};
+use crate::extremes::Extremes;
 use crate::geometry::Geometry;
 use crate::progress::{ProgressObserver, Tally};
 use crate::vectorised;
@@ -17,6 +18,9 @@ use crate::volume::{Volume, Voxel};
 
 /// |√3 − 2|^40 ≈ 10⁻²³, far below the last bit of a double.
 const MARGIN: usize = 40;
+
+/// Coefficients that are looked at together.
+const CHUNK: usize = 1 << 14;
 
 /// Coefficients that a value depends on, on one axis.
 const SUPPORT: usize = 4;
@@ -142,7 +146,7 @@ impl Coefficients {
                 let start = ((z.start + k) * size[1] + y.start + j) * size[0] + x.start;
                 let samples = &voxels[start..start + width];
                 row.iter_mut().zip(samples).for_each(|(value, sample)| *value = sample.to_f64());
-                if let Some(i) = row.iter().position(|value| !value.is_finite()) {
+                if let Some(i) = first_not_finite(row) {
                     return Some(start + i);
                 }
             }
@@ -160,8 +164,9 @@ impl Coefficients {
 
     /// Largest magnitude of a coefficient.
     fn largest(&self) -> f64 {
-        let planes = self.values.axis_iter(Axis(0)).into_par_iter();
-        planes.map(|plane| plane.iter().fold(0.0_f64, |m, c| m.max(c.abs()))).reduce(|| 0.0, f64::max)
+        let values = self.values.as_slice().expect("a new array has standard layout");
+        let largest = |values: &[f64]| Extremes::of(values).map_or(0.0, |extremes| extremes.high.max(-extremes.low));
+        values.par_chunks(CHUNK).map(largest).reduce(|| 0.0, f64::max)
     }
 
     /// The value as ITK sums it: 64 products, x fastest.
@@ -251,7 +256,7 @@ fn plane_by_plane<T: Voxel>(
             for j in y.clone() {
                 let start = ((z.start + k) * size[1] + j) * size[0] + x.start;
                 samples.extend(volume.as_slice()[start..start + x.len()].iter().map(|sample| sample.to_f64()));
-                if let Some(i) = samples[samples.len() - x.len()..].iter().position(|value| !value.is_finite()) {
+                if let Some(i) = first_not_finite(&samples[samples.len() - x.len()..]) {
                     return Some(start + i);
                 }
             }
@@ -289,6 +294,12 @@ fn plane_by_plane<T: Voxel>(
         },
     );
     Ok(result)
+}
+
+/// The first value that is not finite. Nearly always there is none, which is found without a branch for each value.
+fn first_not_finite(values: &[f64]) -> Option<usize> {
+    let all_finite = values.iter().fold(true, |finite, value| finite & value.is_finite());
+    if all_finite { None } else { values.iter().position(|value| !value.is_finite()) }
 }
 
 fn not_finite<T: Voxel>(volume: &Volume<T>, position: usize) -> ImagingError {
@@ -362,11 +373,10 @@ fn filter_depth(values: &mut Array3<f64>, tally: &Tally<'_>) {
     columns.for_each_init(Vec::new, |scratch: &mut Vec<f64>, mut column| {
         let width = column.len_of(Axis(2));
         scratch.clear();
-        column.rows().into_iter().for_each(|row| scratch.extend(row));
+        let mut rows: Vec<&mut [f64]> = column.rows_mut().into_iter().filter_map(ArrayViewMut1::into_slice).collect();
+        rows.iter().for_each(|row| scratch.extend_from_slice(row));
         filter_lines(scratch, width);
-        for (mut row, filtered) in column.rows_mut().into_iter().zip(scratch.chunks(width)) {
-            row.iter_mut().zip(filtered).for_each(|(value, filtered)| *value = *filtered);
-        }
+        rows.iter_mut().zip(scratch.chunks(width)).for_each(|(row, filtered)| row.copy_from_slice(filtered));
         tally.advance(depth);
     });
 }

@@ -32,6 +32,10 @@ pub(super) fn sample<T: Voxel>(
                 positions[axis].iter().map(|&p| is_inside(p, size[axis]).then(|| nearest(p, size[axis]))).collect()
             });
             let [width, height, _] = grid.size();
+            // Positions ascend or descend, so those inside of the image are one run.
+            let before = indices[0].iter().take_while(|x| x.is_none()).count();
+            let xs: Vec<usize> = indices[0].iter().flatten().copied().collect();
+            let copied = xs.first().filter(|_| xs.windows(2).all(|pair| pair[1] == pair[0] + 1));
             let mut result = Volume::filled(grid.clone(), outside);
             for_each_part(result.as_mut_slice(), width * height, &|z, slice| {
                 let _done = tally.at_end(height);
@@ -39,10 +43,10 @@ pub(super) fn sample<T: Voxel>(
                 for (row, y) in slice.chunks_mut(width).zip(&indices[1]) {
                     let Some(y) = y else { continue };
                     let source = &voxels[(z * size[1] + y) * size[0]..][..size[0]];
-                    for (voxel, x) in row.iter_mut().zip(&indices[0]) {
-                        if let Some(x) = x {
-                            *voxel = source[*x];
-                        }
+                    let row = &mut row[before..before + xs.len()];
+                    match copied {
+                        Some(&first) => row.copy_from_slice(&source[first..first + xs.len()]),
+                        None => row.iter_mut().zip(&xs).for_each(|(voxel, &x)| *voxel = source[x]),
                     }
                 }
             });

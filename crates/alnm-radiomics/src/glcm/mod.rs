@@ -45,8 +45,8 @@ use crate::tally::Tally;
 use crate::weighting::WeightingNorm;
 pub use matrix::CooccurrenceMatrix;
 pub(crate) use matrix::CountCell;
-pub(crate) use sliding::{SlidingCooccurrences, WindowFeatures};
-pub(crate) use statistics::{Definitions, MAXIMAL_CORRELATION};
+pub(crate) use sliding::{SlidingCooccurrences, WindowDirections};
+pub(crate) use statistics::{Definitions, JOINT_AVERAGE, MAXIMAL_CORRELATION};
 pub use statistics::{FORMULAS, Statistics};
 
 /// Levels up to which pairs are counted in a table, which then takes 16 MiB.

@@ -7,7 +7,6 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use alnm_imaging::vectorised;
-use rayon::prelude::*;
 
 use super::matrix::{CooccurrenceMatrix, CountCell};
 use super::maximal_correlation::{LARGEST, SymmetricBatch};
@@ -18,7 +17,7 @@ use crate::entropy::{InformationTables, information};
 use crate::error::{RadiomicsError, Result};
 use crate::feature::Formula;
 use crate::level_map::{LevelScale, Offset, WantedDirections, directions};
-use crate::map_progress::RowWatch;
+use crate::map_rows::MapRows;
 use crate::summation::mean_of_defined;
 
 /// Difference of the highest and the lowest level up to which pairs are counted in tables, one for each direction.
@@ -41,13 +40,11 @@ pub(crate) struct SlidingCooccurrences {
     definitions: Definitions,
 }
 
-/// Features of the windows around the voxels of a run.
+/// The directions of the windows around the voxels of a run.
 #[derive(Debug, Default)]
-pub(crate) struct WindowFeatures {
-    /// The values, voxel after voxel.
-    pub(crate) values: Vec<f64>,
+pub(crate) struct WindowDirections {
     /// For each voxel, the number of directions in which its window has pairs.
-    pub(crate) direction_counts: Vec<usize>,
+    pub(crate) counts: Vec<usize>,
     /// Directions in which any window has pairs; `None` for a weighted sum.
     pub(crate) occurring: BTreeSet<Option<Offset>>,
 }
@@ -85,19 +82,20 @@ impl SlidingCooccurrences {
         })
     }
 
-    /// The features of the windows around the voxels of each run along x; see [`SlidingWindow::along`].
+    /// Fills `rows` of maps with the features of the windows around their voxels; see [`SlidingWindow::along`]. Returns
+    /// the directions of each row.
     ///
     /// # Errors
-    /// As [`SlidingWindow::along`], and where `watch` is broken off.
-    pub(crate) fn along_runs(
+    /// As [`SlidingWindow::along`] and [`MapRows::fill`].
+    pub(crate) fn fill(
         &self,
-        runs: &[Range<usize>],
-        watch: &RowWatch<'_>,
+        rows: MapRows<'_>,
+        maps: &mut [Vec<f64>],
         formulas: &[&'static Formula<Statistics>],
         wanted: WantedDirections,
-    ) -> Result<Vec<WindowFeatures>> {
+    ) -> Result<Vec<WindowDirections>> {
         let room = || SlidingWindow::new(self, formulas, wanted);
-        runs.par_iter().map_init(room, |window, run| watch.row(run, || window.along(run.clone()))).collect()
+        rows.fill(maps, room, |window, run, pieces| window.along(run.clone(), pieces))
     }
 
     /// First and one past the last place of the window along an axis.
@@ -205,11 +203,11 @@ impl<'a> SlidingWindow<'a> {
         }
     }
 
-    /// The features of the windows around the voxels of a run along x.
+    /// Writes the features of the windows around the voxels of a run along x, of each map the piece along the run.
     ///
     /// # Errors
     /// By PyRadiomics' definitions [`RadiomicsError::NoNeighbours`] where a window is smaller than every distance.
-    fn along(&mut self, run: Range<usize>) -> Result<WindowFeatures> {
+    fn along(&mut self, run: Range<usize>, pieces: &mut [&mut [f64]]) -> Result<WindowDirections> {
         let of = self.of;
         let shape = of.shape;
         let (z, y) = (run.start / (shape[1] * shape[2]), run.start / shape[2] % shape[1]);
@@ -217,7 +215,7 @@ impl<'a> SlidingWindow<'a> {
         let mut window = Window { z: of.extent(z, 0), y: of.extent(y, 1), x: 0..0 };
         window.x = of.extent(xs.start, 2).start..of.extent(xs.start, 2).start;
 
-        let mut features = WindowFeatures::default();
+        let mut found = WindowDirections::default();
         let mut statistics: Vec<Statistics> = Vec::with_capacity(run.len() * self.directions.len());
         let mut merged: Vec<Option<Statistics>> = Vec::with_capacity(if self.merged.is_some() { run.len() } else { 0 });
         self.correlations.clear();
@@ -237,13 +235,13 @@ impl<'a> SlidingWindow<'a> {
             for Direction { counts, offset, .. } in
                 self.directions.iter().filter(|direction| direction.counts.pairs > 0)
             {
-                features.occurring.insert(Some(*offset));
+                found.occurring.insert(Some(*offset));
                 if self.averages {
                     let correlations = self.correlation.map(|_| &mut self.correlations);
                     statistics.push(vectorised!(pulp::Arch::new(), self.summary.statistics(of, counts, correlations)));
                 }
             }
-            features.direction_counts.push(statistics.len() - before);
+            found.counts.push(statistics.len() - before);
             if let Some(counts) = &self.merged {
                 let summary = &mut self.summary;
                 let any = counts.pairs > 0;
@@ -260,19 +258,22 @@ impl<'a> SlidingWindow<'a> {
             }
         }
         let mut remaining = statistics.as_slice();
-        for (voxel, &count) in features.direction_counts.iter().enumerate() {
+        let (of_means, of_merged) = pieces.split_at_mut(if self.averages { self.formulas.len() } else { 0 });
+        for (voxel, &count) in found.counts.iter().enumerate() {
             if self.averages {
                 let (of_voxel, later) = remaining.split_at(count);
-                let mean = |formula: &&Formula<Statistics>| mean_of_defined(of_voxel.iter().map(formula.value));
-                features.values.extend(self.formulas.iter().map(mean));
+                for (piece, formula) in of_means.iter_mut().zip(&self.formulas) {
+                    piece[voxel] = mean_of_defined(of_voxel.iter().map(formula.value));
+                }
                 remaining = later;
             }
             if let Some(merged) = merged.get(voxel) {
-                let value = |formula: &&Formula<Statistics>| merged.as_ref().map_or(f64::NAN, formula.value);
-                features.values.extend(self.formulas.iter().map(value));
+                for (piece, formula) in of_merged.iter_mut().zip(&self.formulas) {
+                    piece[voxel] = merged.as_ref().map_or(f64::NAN, formula.value);
+                }
             }
         }
-        Ok(features)
+        Ok(found)
     }
 
     fn check_reach(&self, window: &Window) -> Result<()> {

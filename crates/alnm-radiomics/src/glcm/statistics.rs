@@ -244,6 +244,8 @@ pub(super) fn entropy(p: &[f64], epsilon: f64) -> f64 {
 
 /// Name of the feature that takes an eigenvalue, and by far the most time.
 pub(crate) const MAXIMAL_CORRELATION: &str = "MCC";
+/// Name of the joint average.
+pub(crate) const JOINT_AVERAGE: &str = "JointAverage";
 
 /// The features of the class in the order of PyRadiomics' columns: the
 /// feature of the IBSI with the same definition, and the formula over a [`Statistics`].
@@ -264,7 +266,7 @@ pub const FORMULAS: &[Formula<Statistics>] = &[
     Formula::compliant("Imc1", glcm::INFORMATION_CORRELATION_1, |m| m.information[0]),
     Formula::compliant("Imc2", glcm::INFORMATION_CORRELATION_2, |m| m.information[1]),
     Formula::compliant("InverseVariance", glcm::INVERSE_VARIANCE, |m| m.inverse_variance),
-    Formula::compliant("JointAverage", glcm::JOINT_AVERAGE, |m| m.joint_average),
+    Formula::compliant(JOINT_AVERAGE, glcm::JOINT_AVERAGE, |m| m.joint_average),
     Formula::compliant("JointEnergy", glcm::ANGULAR_SECOND_MOMENT, |m| m.joint_energy),
     Formula::compliant("JointEntropy", glcm::JOINT_ENTROPY, |m| m.joint_entropy),
     Formula::pyradiomics_only(MAXIMAL_CORRELATION, |m| m.maximal_correlation),

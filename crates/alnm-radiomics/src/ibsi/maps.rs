@@ -8,7 +8,6 @@
 use std::ops::Range;
 
 use alnm_imaging::region::VoxelBox;
-use rayon::prelude::*;
 
 use super::definition::{Aggregation, Directions, Extent, IbsiFamily};
 use super::discretisation::Levels;
@@ -18,9 +17,10 @@ use super::profile::IbsiProfile;
 use super::region::Mask;
 use crate::error::Result;
 use crate::feature::{FeatureId, Formula};
-use crate::glcm::{self, Definitions, SlidingCooccurrences, WindowFeatures};
+use crate::glcm::{self, Definitions, SlidingCooccurrences};
 use crate::level_map::{LevelScale, WantedDirections, runs};
 use crate::map_progress::{MapObserver, RowWatch};
+use crate::map_rows::MapRows;
 use crate::windows::{
     DependenceWindows, FirstOrderWindows, RankedValues, RunWindows, ToneWindows, WindowGrid, ZoneWindows,
 };
@@ -32,12 +32,6 @@ const DEFINITIONS: Definitions = Definitions::Ibsi;
 pub(crate) struct IbsiMap {
     pub(crate) id: FeatureId,
     pub(crate) values: Vec<f64>,
-}
-
-/// Features with their values for the voxels of each run.
-struct MappedFeatures {
-    ids: Vec<FeatureId>,
-    of_runs: Vec<WindowFeatures>,
 }
 
 /// A region with the neighbourhoods of its voxels.
@@ -74,12 +68,10 @@ impl IbsiProfile {
             self.families.iter().copied().filter(|family| family.has_maps()).collect::<Vec<IbsiFamily>>(),
         );
         let region = MappedRegion::new(&profile, prepared, discretised, RowWatch::new(observer, IBSI_IMAGE));
-        let sources = region.features()?;
-        let found = |id: &FeatureId| {
-            sources.iter().find_map(|source| Some((source, source.ids.iter().position(|other| other == id)?)))
-        };
+        let mut maps = region.maps()?;
         let ids = profile.feature_ids();
-        Ok(ids.into_iter().filter_map(|id| found(&id).map(|at| region.map(at, id.clone()))).collect())
+        maps.sort_by_key(|map| ids.iter().position(|id| *id == map.id));
+        Ok(maps)
     }
 }
 
@@ -109,27 +101,29 @@ impl<'a> MappedRegion<'a> {
         }
     }
 
-    /// The values at a place of the features, where the voxels lie.
-    fn map(&self, (source, place): (&MappedFeatures, usize), id: FeatureId) -> IbsiMap {
-        let mut values = vec![self.profile.maps.outside; self.levels.len()];
-        for (run, of_run) in self.runs.iter().zip(&source.of_runs) {
-            let of_voxels = of_run.values.chunks_exact(source.ids.len());
-            values[run.clone()].iter_mut().zip(of_voxels).for_each(|(to, of_voxel)| *to = of_voxel[place]);
-        }
-        IbsiMap { id, values }
+    /// The rows of the maps.
+    fn rows(&self) -> MapRows<'_> {
+        MapRows { runs: &self.runs, watch: &self.watch }
     }
 
-    /// All features of the profile.
-    fn features(&self) -> Result<Vec<MappedFeatures>> {
+    /// The maps of some features, which `fill` writes the values of the voxels into.
+    fn filled(&self, ids: Vec<FeatureId>, fill: impl FnOnce(&mut [Vec<f64>]) -> Result<()>) -> Result<Vec<IbsiMap>> {
+        let mut maps = vec![vec![self.profile.maps.outside; self.levels.len()]; ids.len()];
+        fill(&mut maps)?;
+        Ok(ids.into_iter().zip(maps).map(|(id, values)| IbsiMap { id, values }).collect())
+    }
+
+    /// All maps of the profile.
+    fn maps(&self) -> Result<Vec<IbsiMap>> {
         let shape = self.prepared.intensity.shape;
         let grid = WindowGrid::new(&self.levels, shape, self.radius);
-        let mut features = Vec::new();
+        let mut maps = Vec::new();
         for &family in &self.profile.families {
             let of_family = self.profile.aggregations.iter().copied().filter(|method| family.knows(*method));
             let of_family: Vec<Aggregation> = of_family.collect();
             if !family.is_texture() {
                 let together = grid.as_ref().and_then(|grid| self.statistics(grid, family));
-                features.push(together.unwrap_or_else(|| self.one_by_one(family, Vec::new()))?);
+                maps.extend(together.unwrap_or_else(|| self.one_by_one(family, Vec::new()))?);
                 continue;
             }
             for extent in Extent::ALL {
@@ -137,23 +131,22 @@ impl<'a> MappedRegion<'a> {
                     of_family.iter().copied().filter(|method| method.extent() == extent).collect();
                 if !methods.is_empty() {
                     let together = grid.as_ref().and_then(|grid| self.texture(grid, family, extent, &methods));
-                    features.push(together.unwrap_or_else(|| self.one_by_one(family, methods))?);
+                    maps.extend(together.unwrap_or_else(|| self.one_by_one(family, methods))?);
                 }
             }
         }
-        Ok(features)
+        Ok(maps)
     }
 
     /// Statistics of many windows at once; `None` for another family.
-    fn statistics(&self, grid: &WindowGrid<'_>, family: IbsiFamily) -> Option<Result<MappedFeatures>> {
+    fn statistics(&self, grid: &WindowGrid<'_>, family: IbsiFamily) -> Option<Result<Vec<IbsiMap>>> {
         if family != IbsiFamily::Statistics {
             return None;
         }
         let formulas = reference_formulas(family, first_order::FORMULAS);
         let ranked = RankedValues::new(&self.prepared.image, &self.levels);
         let class = || FirstOrderWindows::new(&formulas, DEFINITIONS, &ranked, 0.0, 1.0);
-        let of_runs = grid.along_runs(&self.runs, &self.watch, class);
-        Some(of_runs.map(|of_runs| MappedFeatures { ids: ids(family, None), of_runs }))
+        Some(self.filled(ids(family, None), |maps| grid.fill(self.rows(), maps, class)))
     }
 
     /// Texture of many windows at once, by methods of one extent; `None` for what is averaged over slices, for distance
@@ -164,7 +157,7 @@ impl<'a> MappedRegion<'a> {
         family: IbsiFamily,
         extent: Extent,
         methods: &[Aggregation],
-    ) -> Option<Result<MappedFeatures>> {
+    ) -> Option<Result<Vec<IbsiMap>>> {
         const DISTANCE: [u32; 1] = [1];
         let fixed_axis = match extent {
             Extent::Slices => return None,
@@ -176,8 +169,10 @@ impl<'a> MappedRegion<'a> {
         let (averaged, merged) = (method_of(Some(Directions::Averaged)), method_of(Some(Directions::Merged)));
         let wanted = WantedDirections { each: averaged.is_some(), merged: merged.is_some() };
         let (voxels, longest) = grid.largest_window();
-        let (runs, watch) = (&self.runs, &self.watch);
-        let of_runs = match family {
+        let methods = [averaged, merged, method_of(None)].into_iter().flatten();
+        let ids = methods.flat_map(|method| ids(family, Some(method))).collect();
+        let rows = self.rows();
+        Some(match family {
             IbsiFamily::Glcm => {
                 let shape = self.prepared.intensity.shape;
                 // How many levels a window has is counted there.
@@ -185,49 +180,47 @@ impl<'a> MappedRegion<'a> {
                 let (levels, radius) = (&self.levels, self.radius);
                 let windows =
                     SlidingCooccurrences::new(levels, shape, radius, &DISTANCE, fixed_axis, scale, DEFINITIONS)?;
-                windows.along_runs(runs, watch, &reference_formulas(family, glcm::FORMULAS), wanted)
+                let formulas = reference_formulas(family, glcm::FORMULAS);
+                self.filled(ids, |maps| windows.fill(rows, maps, &formulas, wanted).map(drop))
             }
             IbsiFamily::Glrlm => {
                 let formulas = reference_formulas(family, glrlm::FORMULAS);
                 let factors = grid.joint_factors(longest);
-                grid.along_runs(runs, watch, || RunWindows::new(&formulas, DEFINITIONS, fixed_axis, wanted, &factors))
+                let class = || RunWindows::new(&formulas, DEFINITIONS, fixed_axis, wanted, &factors);
+                self.filled(ids, |maps| grid.fill(rows, maps, class))
             }
             IbsiFamily::Glszm => {
                 let formulas = reference_formulas(family, glszm::FORMULAS);
                 let factors = grid.joint_factors(voxels);
-                grid.along_runs(runs, watch, || ZoneWindows::new(&formulas, DEFINITIONS, fixed_axis, &factors))
+                let class = || ZoneWindows::new(&formulas, DEFINITIONS, fixed_axis, &factors);
+                self.filled(ids, |maps| grid.fill(rows, maps, class))
             }
             IbsiFamily::Ngtdm => {
                 let formulas = reference_formulas(family, ngtdm::FORMULAS);
-                grid.along_runs(runs, watch, || ToneWindows::new(&formulas, DEFINITIONS, &DISTANCE, fixed_axis))
+                let class = || ToneWindows::new(&formulas, DEFINITIONS, &DISTANCE, fixed_axis);
+                self.filled(ids, |maps| grid.fill(rows, maps, class))
             }
             IbsiFamily::Ngldm => {
                 let formulas = reference_formulas(family, gldm::FORMULAS);
                 let factors = grid.joint_factors(voxels);
-                grid.along_runs(runs, watch, || {
-                    DependenceWindows::new(&formulas, DEFINITIONS, &DISTANCE, fixed_axis, 0, &factors)
-                })
+                let class = || DependenceWindows::new(&formulas, DEFINITIONS, &DISTANCE, fixed_axis, 0, &factors);
+                self.filled(ids, |maps| grid.fill(rows, maps, class))
             }
             _ => return None,
-        };
-        let methods = [averaged, merged, method_of(None)].into_iter().flatten();
-        let ids = methods.flat_map(|method| ids(family, Some(method))).collect();
-        Some(of_runs.map(|of_runs| MappedFeatures { ids, of_runs }))
+        })
     }
 
     /// The features of a family by some methods, one window after the other.
-    fn one_by_one(&self, family: IbsiFamily, methods: Vec<Aggregation>) -> Result<MappedFeatures> {
+    fn one_by_one(&self, family: IbsiFamily, methods: Vec<Aggregation>) -> Result<Vec<IbsiMap>> {
         let profile = self.profile.clone().with_families([family]).with_aggregations(methods);
-        let of_run = |run: &Range<usize>| -> Result<WindowFeatures> {
-            let mut features = WindowFeatures::default();
-            for voxel in run.clone() {
+        let of_run = |(): &mut (), run: &Range<usize>, pieces: &mut [&mut [f64]]| {
+            for (place, voxel) in run.clone().enumerate() {
                 let values = profile.features_of(self.window(&profile, voxel))?;
-                features.values.extend(values.into_iter().map(|feature| feature.value));
+                pieces.iter_mut().zip(values).for_each(|(piece, feature)| piece[place] = feature.value);
             }
-            Ok(features)
+            Ok(())
         };
-        let of_runs = self.runs.par_iter().map(|run| self.watch.row(run, || of_run(run))).collect::<Result<_>>()?;
-        Ok(MappedFeatures { ids: profile.feature_ids(), of_runs })
+        self.filled(profile.feature_ids(), |maps| self.rows().fill(maps, || (), of_run).map(drop))
     }
 
     /// The neighbourhood of a voxel as a region, in the box that the families of a profile look at.

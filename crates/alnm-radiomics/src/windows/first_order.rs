@@ -5,12 +5,12 @@ use rayon::prelude::*;
 
 use super::matrices::CellCounts;
 use super::sorting::SortingNetwork;
-use super::{Lanes, WINDOWS, WindowClass, WindowGrid, Windows};
+use super::{Lanes, WINDOWS, WindowClass, WindowGrid, WindowValues, Windows};
 use crate::entropy::InformationTables;
 use crate::error::Result;
 use crate::feature::Formula;
 use crate::first_order::{
-    FirstOrder, KnownDeviations, Means, Order, PercentilePlaces, about_mean, is_central, value_and_energy,
+    FirstOrder, KnownDeviations, Means, Order, PercentilePlaces, about_mean, interpolate, is_central, value_and_energy,
 };
 use crate::glcm::Definitions;
 use crate::summation::{MOST_SIDE_BY_SIDE, sums_side_by_side};
@@ -40,7 +40,8 @@ impl<'a> RankedValues<'a> {
         let mut counted: Vec<(i64, u32)> = Vec::with_capacity(values.len());
         let of_voxels = (0..values.len()).filter(|&voxel| levels[voxel] > 0);
         counted.extend(of_voxels.map(|voxel| (in_total_order(values[voxel]), voxel as u32)));
-        counted.par_sort_unstable();
+        // The order among equal values does not matter.
+        counted.par_sort_unstable_by_key(|&(value, _)| value);
         let mut ascending: Vec<f64> = Vec::new();
         let mut wide = vec![u32::MAX; values.len()];
         for same in counted.chunk_by(|a, b| a.0 == b.0) {
@@ -96,8 +97,50 @@ impl SortedRanks {
         *is_wide = matches!(ranks, Ranks::Wide(_));
     }
 
-    fn at(&self, place: usize, window: usize) -> usize {
-        if self.is_wide { self.wide[place][window] as usize } else { usize::from(self.narrow[place][window]) }
+    /// Of values that ascend, those whose ranks are at a place of each window; any of them where there is no rank.
+    #[inline(always)]
+    fn values_at(&self, places: &Lanes<usize>, ascending: &[f64]) -> Lanes<f64> {
+        let highest = ascending.len() - 1;
+        let mut values = [0.0; WINDOWS];
+        if self.is_wide {
+            for window in 0..WINDOWS {
+                values[window] = ascending[(self.wide[places[window]][window] as usize).min(highest)];
+            }
+        } else {
+            for window in 0..WINDOWS {
+                values[window] = ascending[usize::from(self.narrow[places[window]][window]).min(highest)];
+            }
+        }
+        values
+    }
+
+    /// The values that come first and last in each window, and its percentiles; see [`Order`]. Lanes without values
+    /// hold any number.
+    #[inline(always)]
+    fn statistics(
+        &self,
+        counts: &Lanes<usize>,
+        by_count: &[PercentilePlaces],
+        ascending: &[f64],
+    ) -> ([Lanes<f64>; 2], [Lanes<f64>; 5]) {
+        let mut last = [0; WINDOWS];
+        for window in 0..WINDOWS {
+            last[window] = counts[window].saturating_sub(1);
+        }
+        let mut percentiles = [[0.0; WINDOWS]; 5];
+        for (place, values) in percentiles.iter_mut().enumerate() {
+            let (mut below, mut above, mut parts) = ([0; WINDOWS], [0; WINDOWS], [0.0; WINDOWS]);
+            for window in 0..WINDOWS {
+                (below[window], parts[window]) = by_count[counts[window]].places[place];
+                above[window] = (below[window] + 1).min(last[window]);
+            }
+            let (low, high) = (self.values_at(&below, ascending), self.values_at(&above, ascending));
+            for window in 0..WINDOWS {
+                let between = interpolate(low[window], high[window], parts[window]);
+                values[window] = if below[window] == last[window] { low[window] } else { between };
+            }
+        }
+        ([self.values_at(&[0; WINDOWS], ascending), self.values_at(&last, ascending)], percentiles)
     }
 }
 
@@ -150,13 +193,13 @@ impl WindowLevels {
 
 /// The values of windows that count, each window's in raster order from the first row on.
 #[derive(Debug, Default)]
-struct WindowValues {
+struct GreyValues {
     values: Vec<Lanes<f64>>,
     /// The values between the 10th and the 90th percentile, in the same way.
     central: Vec<Lanes<f64>>,
 }
 
-impl WindowValues {
+impl GreyValues {
     fn resize(&mut self, voxels: usize) {
         self.values.resize(voxels, [0.0; WINDOWS]);
         self.central.resize(voxels, [0.0; WINDOWS]);
@@ -254,7 +297,7 @@ pub(crate) struct FirstOrderWindows<'a> {
     /// By number of values.
     percentiles: Vec<PercentilePlaces>,
     levels: WindowLevels,
-    values: WindowValues,
+    values: GreyValues,
 }
 
 impl<'a> FirstOrderWindows<'a> {
@@ -275,7 +318,7 @@ impl<'a> FirstOrderWindows<'a> {
             ranks: SortedRanks::default(),
             percentiles: Vec::new(),
             levels: WindowLevels::default(),
-            values: WindowValues::default(),
+            values: GreyValues::default(),
         }
     }
 
@@ -307,10 +350,6 @@ impl WindowClass for FirstOrderWindows<'_> {
         Ok(())
     }
 
-    fn value_count(&self) -> usize {
-        self.formulas.len()
-    }
-
     fn resize(&mut self, windows: &Windows, highest: u32) {
         let voxels = windows.levels.len();
         self.ranks.resize(voxels);
@@ -321,27 +360,24 @@ impl WindowClass for FirstOrderWindows<'_> {
         self.values.resize(voxels);
     }
 
-    fn add_values(&mut self, grid: &WindowGrid<'_>, windows: &Windows, values: &mut Vec<f64>) {
+    fn write(&mut self, grid: &WindowGrid<'_>, windows: &Windows, values: &mut WindowValues<'_, '_>) {
         let ranked = self.ranked;
         self.ranks.sort(grid, windows, &ranked.ranks);
         let LevelSums { counts, entropy, uniformity } = self.levels.sums(windows);
         self.values.gather(grid, windows, ranked, &counts);
-        let order = std::array::from_fn(|window| {
-            let at = |place: usize| ranked.ascending[self.ranks.at(place, window)];
-            // Lanes without a window have no values.
-            let count = counts[window];
-            let (extremes, percentiles) = match count {
-                0 => ([f64::NAN; 2], [f64::NAN; 5]),
-                _ => ([at(0), at(count - 1)], self.percentiles[count].percentiles(at)),
-            };
-            Order { extremes, percentiles, entropy: entropy[window], uniformity: uniformity[window] }
+        let (extremes, percentiles) =
+            vectorised!(pulp::Arch::new(), self.ranks.statistics(&counts, &self.percentiles, &ranked.ascending));
+        let order = std::array::from_fn(|window| Order {
+            extremes: extremes.map(|lanes| lanes[window]),
+            percentiles: percentiles.map(|lanes| lanes[window]),
+            entropy: entropy[window],
+            uniformity: uniformity[window],
         });
-        for mut distribution in self.distributions(windows, &order, &counts) {
-            if self.definitions == Definitions::Ibsi {
-                distribution.leave_out_rounded_spread();
-            }
-            values.extend(self.formulas.iter().map(|formula| (formula.value)(&distribution)));
+        let mut distributions = self.distributions(windows, &order, &counts);
+        if self.definitions == Definitions::Ibsi {
+            distributions.iter_mut().for_each(FirstOrder::leave_out_rounded_spread);
         }
+        values.write(0, &self.formulas, &distributions);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use alnm_imaging::vectorised;
 
-use super::{Lanes, WINDOWS};
+use super::{Lanes, WINDOWS, WindowValues};
 use crate::entropy::{EPSILON, InformationTables, offset_information};
 use crate::feature::Formula;
 use crate::size_matrix::{JointFactors, MarginalSums, SizeFeature, SizeMatrix, SizeSums};
@@ -184,19 +184,18 @@ impl<'a> WindowMatrices<'a> {
         *features = sums.features();
     }
 
-    /// Adds the values of formulas of each of `count` windows, one window after the other; of several matrices of a
-    /// window, one after the other too.
-    pub(super) fn add_values(
+    /// Writes the values of formulas of each of `count` windows; those of several matrices of a window belong to maps
+    /// one after the other.
+    pub(super) fn write(
         matrices: &[&WindowSizeFeatures],
         formulas: &[&'static Formula<SizeMatrix>],
         count: usize,
-        values: &mut Vec<f64>,
+        values: &mut WindowValues<'_, '_>,
     ) {
-        for window in 0..count {
-            for features in matrices {
-                let matrix = SizeMatrix::of_features(std::array::from_fn(|feature| features[feature][window]));
-                values.extend(formulas.iter().map(|formula| (formula.value)(&matrix)));
-            }
+        for (place, features) in matrices.iter().enumerate() {
+            let of_window = |window| SizeMatrix::of_features(std::array::from_fn(|feature| features[feature][window]));
+            let of_windows: Vec<SizeMatrix> = (0..count).map(of_window).collect();
+            values.write(place * formulas.len(), formulas, &of_windows);
         }
     }
 }

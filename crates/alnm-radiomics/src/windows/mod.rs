@@ -15,12 +15,11 @@ mod zones;
 
 use std::ops::Range;
 
-use rayon::prelude::*;
-
 use crate::error::Result;
-use crate::glcm::{Definitions, WindowFeatures};
+use crate::feature::Formula;
+use crate::glcm::Definitions;
 use crate::level_map::{Offset, neighbour_offsets};
-use crate::map_progress::RowWatch;
+use crate::map_rows::MapRows;
 use crate::size_matrix::JointFactors;
 pub(crate) use first_order::{FirstOrderWindows, RankedValues};
 use matrices::WindowMatrices;
@@ -78,21 +77,21 @@ impl<'a> WindowGrid<'a> {
         place.saturating_sub(self.radius[axis])..(place + self.radius[axis] + 1).min(self.shape[axis])
     }
 
-    /// The features of the windows around the voxels of each run along x.
+    /// Fills `rows` of the maps of a class with the features of the windows around their voxels.
     ///
     /// # Errors
-    /// As [`WindowGrid::along`], and where `watch` is broken off.
-    pub(crate) fn along_runs<C: WindowClass>(
+    /// As [`WindowGrid::along`] and [`MapRows::fill`].
+    pub(crate) fn fill<C: WindowClass>(
         &self,
-        runs: &[Range<usize>],
-        watch: &RowWatch<'_>,
+        rows: MapRows<'_>,
+        maps: &mut [Vec<f64>],
         class: impl Fn() -> C + Sync + Send,
-    ) -> Result<Vec<WindowFeatures>> {
+    ) -> Result<()> {
         let room = || (class(), Windows::default());
-        let of_run = |(class, windows): &mut (C, Windows), run: &Range<usize>| {
-            watch.row(run, || self.along(class, windows, run))
+        let along = |(class, windows): &mut (C, Windows), run: &Range<usize>, pieces: &mut [&mut [f64]]| {
+            self.along(class, windows, run, pieces)
         };
-        runs.par_iter().map_init(room, of_run).collect()
+        rows.fill(maps, room, along).map(drop)
     }
 
     /// Planes and rows of the window around a voxel.
@@ -134,7 +133,7 @@ impl<'a> WindowGrid<'a> {
         }
     }
 
-    /// The features of the windows around the voxels of a run along x.
+    /// The features of the windows around the voxels of a run along x, of each map the piece along the run.
     ///
     /// # Errors
     /// [`RadiomicsError::NoNeighbours`](crate::RadiomicsError::NoNeighbours) where a window is too small for the class.
@@ -143,9 +142,8 @@ impl<'a> WindowGrid<'a> {
         class: &mut C,
         windows: &mut Windows,
         run: &Range<usize>,
-    ) -> Result<WindowFeatures> {
-        let mut features = WindowFeatures::default();
-        features.values.reserve_exact(run.len() * class.value_count());
+        pieces: &mut [&mut [f64]],
+    ) -> Result<()> {
         for start in run.clone().step_by(WINDOWS) {
             let count = WINDOWS.min(run.end - start);
             if windows.look_at(self, start, count) {
@@ -154,10 +152,9 @@ impl<'a> WindowGrid<'a> {
             for window_shape in windows.shapes(self, start) {
                 class.check(window_shape)?;
             }
-            class.add_values(self, windows, &mut features.values);
-            features.direction_counts.resize(features.direction_counts.len() + count, 0);
+            class.write(self, windows, &mut WindowValues { pieces, first: start - run.start });
         }
-        Ok(features)
+        Ok(())
     }
 }
 
@@ -166,14 +163,43 @@ pub(crate) trait WindowClass {
     /// Whether the class has values for a window of this shape.
     fn check(&self, shape: [usize; 3]) -> Result<()>;
 
-    /// How many values a window has.
-    fn value_count(&self) -> usize;
-
     /// Makes ready for windows of another size over levels up to `highest`.
     fn resize(&mut self, windows: &Windows, highest: u32);
 
-    /// Adds the values of each window, one window after the other.
-    fn add_values(&mut self, grid: &WindowGrid<'_>, windows: &Windows, values: &mut Vec<f64>);
+    /// Writes the values of each window.
+    fn write(&mut self, grid: &WindowGrid<'_>, windows: &Windows, values: &mut WindowValues<'_, '_>);
+}
+
+/// Where the values of windows side by side belong in the maps.
+pub(crate) struct WindowValues<'a, 'm> {
+    /// By map, its piece along a run.
+    pieces: &'a mut [&'m mut [f64]],
+    /// The place of the first window in the run.
+    first: usize,
+}
+
+impl WindowValues<'_, '_> {
+    /// Writes the values of formulas for the subjects of the windows, into as many maps from `first_map` on.
+    fn write<S>(&mut self, first_map: usize, formulas: &[&'static Formula<S>], subjects: &[S]) {
+        for (piece, formula) in self.pieces[first_map..].iter_mut().zip(formulas) {
+            let of_windows = piece[self.first..].iter_mut().zip(subjects);
+            of_windows.for_each(|(value, subject)| *value = (formula.value)(subject));
+        }
+    }
+
+    /// Writes the values of formulas for the subject of one window.
+    fn write_window<S>(&mut self, window: usize, formulas: &[&'static Formula<S>], subject: &S) {
+        for (piece, formula) in self.pieces.iter_mut().zip(formulas) {
+            piece[self.first + window] = (formula.value)(subject);
+        }
+    }
+
+    /// Writes that formulas have no value for a window.
+    fn write_undefined(&mut self, window: usize) {
+        for piece in &mut *self.pieces {
+            piece[self.first + window] = f64::NAN;
+        }
+    }
 }
 
 /// Whether a window of this shape has room for two neighbours, as PyRadiomics requires of it. By the reference manual

@@ -3,7 +3,7 @@
 use alnm_imaging::vectorised;
 
 use super::matrices::CellCounts;
-use super::{Lanes, WINDOWS, WindowClass, WindowGrid, WindowMatrices, Windows, check_reach};
+use super::{Lanes, WINDOWS, WindowClass, WindowGrid, WindowMatrices, WindowValues, Windows, check_reach};
 use crate::error::Result;
 use crate::feature::Formula;
 use crate::glcm::Definitions;
@@ -96,23 +96,19 @@ impl WindowClass for DependenceWindows<'_> {
         self.neighbours.check(shape)
     }
 
-    fn value_count(&self) -> usize {
-        self.formulas.len()
-    }
-
     fn resize(&mut self, windows: &Windows, highest: u32) {
         self.matrices.resize(highest, windows.levels.len() + 1);
         self.neighbours.resize(windows);
         self.numbers.resize(windows.levels.len(), [0; WINDOWS]);
     }
 
-    fn add_values(&mut self, _: &WindowGrid<'_>, windows: &Windows, values: &mut Vec<f64>) {
+    fn write(&mut self, _: &WindowGrid<'_>, windows: &Windows, values: &mut WindowValues<'_, '_>) {
         let Self { formulas, neighbours, alpha, numbers, matrices } = self;
         let sizes = windows.levels.len() as u32 + 1;
         vectorised!(pulp::Arch::new(), {
             count_dependences(&windows.levels, &neighbours.pairs, *alpha, sizes, numbers);
         });
-        WindowMatrices::add_values(&[matrices.features(numbers, sizes)], formulas, windows.count, values);
+        WindowMatrices::write(&[matrices.features(numbers, sizes)], formulas, windows.count, values);
     }
 }
 
@@ -287,10 +283,6 @@ impl WindowClass for ToneWindows {
         check_reach(self.definitions, shape, &self.distances, self.fixed_axis)
     }
 
-    fn value_count(&self) -> usize {
-        self.formulas.len()
-    }
-
     fn resize(&mut self, windows: &Windows, highest: u32) {
         let voxels = windows.levels.len();
         self.terms.resize(voxels, [0; WINDOWS]);
@@ -300,18 +292,18 @@ impl WindowClass for ToneWindows {
         self.level_differences.resize(highest as usize + 1, [0.0; WINDOWS]);
     }
 
-    fn add_values(&mut self, _: &WindowGrid<'_>, windows: &Windows, values: &mut Vec<f64>) {
+    fn write(&mut self, _: &WindowGrid<'_>, windows: &Windows, values: &mut WindowValues<'_, '_>) {
         vectorised!(pulp::Arch::new(), self.compare(windows));
         self.add_up();
         let Self { formulas, rows, row_counts, matrix, .. } = self;
-        for (rows, &count) in rows.iter().zip(&*row_counts).take(windows.count) {
+        for (window, (rows, &count)) in rows.iter().zip(&*row_counts).take(windows.count).enumerate() {
             let rows = &rows[..count];
             if rows.is_empty() {
-                values.extend(formulas.iter().map(|_| f64::NAN));
+                values.write_undefined(window);
                 continue;
             }
             matrix.refill(rows);
-            values.extend(formulas.iter().map(|formula| (formula.value)(matrix)));
+            values.write_window(window, formulas, matrix);
         }
     }
 }

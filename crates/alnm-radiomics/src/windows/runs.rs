@@ -3,7 +3,7 @@
 use alnm_imaging::vectorised;
 
 use super::matrices::WindowSizeFeatures;
-use super::{Lanes, NOTHING, WINDOWS, WindowClass, WindowGrid, WindowMatrices, Windows, check_reach};
+use super::{Lanes, NOTHING, WINDOWS, WindowClass, WindowGrid, WindowMatrices, WindowValues, Windows, check_reach};
 use crate::error::Result;
 use crate::feature::Formula;
 use crate::glcm::Definitions;
@@ -116,10 +116,6 @@ impl WindowClass for RunWindows<'_> {
         check_reach(self.definitions, shape, &[1], self.fixed_axis)
     }
 
-    fn value_count(&self) -> usize {
-        self.formulas.len() * (usize::from(self.wanted.each) + usize::from(self.wanted.merged))
-    }
-
     fn resize(&mut self, windows: &Windows, highest: u32) {
         self.matrices.resize(highest, sizes(windows) as usize);
         let offsets = match self.definitions {
@@ -138,7 +134,7 @@ impl WindowClass for RunWindows<'_> {
         }
     }
 
-    fn add_values(&mut self, _: &WindowGrid<'_>, windows: &Windows, values: &mut Vec<f64>) {
+    fn write(&mut self, _: &WindowGrid<'_>, windows: &Windows, values: &mut WindowValues<'_, '_>) {
         let Self { formulas, definitions, wanted, directions, lengths, numbers, merged, matrices, .. } = self;
         let levels = windows.levels.as_slice();
         let sizes = sizes(windows);
@@ -161,7 +157,7 @@ impl WindowClass for RunWindows<'_> {
         let of_each = wanted.each.then(|| vectorised!(pulp::Arch::new(), means.features()));
         let of_all = wanted.merged.then(|| matrices.features(merged, sizes));
         let of_windows: Vec<&WindowSizeFeatures> = of_each.iter().chain(of_all).collect();
-        WindowMatrices::add_values(&of_windows, formulas, windows.count, values);
+        WindowMatrices::write(&of_windows, formulas, windows.count, values);
     }
 }
 

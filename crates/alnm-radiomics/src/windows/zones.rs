@@ -2,7 +2,7 @@
 
 use alnm_imaging::vectorised;
 
-use super::{Lanes, NOTHING, WINDOWS, WindowClass, WindowGrid, WindowMatrices, Windows, check_reach};
+use super::{Lanes, NOTHING, WINDOWS, WindowClass, WindowGrid, WindowMatrices, WindowValues, Windows, check_reach};
 use crate::error::Result;
 use crate::feature::Formula;
 use crate::glcm::Definitions;
@@ -93,10 +93,6 @@ impl WindowClass for ZoneWindows<'_> {
         check_reach(self.definitions, shape, &[1], self.fixed_axis)
     }
 
-    fn value_count(&self) -> usize {
-        self.formulas.len()
-    }
-
     fn resize(&mut self, windows: &Windows, highest: u32) {
         self.matrices.resize(highest, windows.levels.len() + 1);
         let voxels = windows.levels.len();
@@ -113,7 +109,7 @@ impl WindowClass for ZoneWindows<'_> {
         self.sizes.resize(voxels, [0; WINDOWS]);
     }
 
-    fn add_values(&mut self, _: &WindowGrid<'_>, windows: &Windows, values: &mut Vec<f64>) {
+    fn write(&mut self, _: &WindowGrid<'_>, windows: &Windows, values: &mut WindowValues<'_, '_>) {
         let Self { formulas, before, after, levels: narrow, zones, sizes, matrices, .. } = self;
         let levels = windows.levels.as_slice();
         vectorised!(pulp::Arch::new(), {
@@ -139,6 +135,6 @@ impl WindowClass for ZoneWindows<'_> {
                 }
             }
         });
-        WindowMatrices::add_values(&[matrices.features(sizes, columns)], formulas, windows.count, values);
+        WindowMatrices::write(&[matrices.features(sizes, columns)], formulas, windows.count, values);
     }
 }
