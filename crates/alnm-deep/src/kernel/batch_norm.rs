@@ -276,7 +276,7 @@ pub(crate) fn data_gradient(
         Some(mut into) => {
             let gradients = gradient.as_slice().par_chunks(chunk).zip(inputs);
             into.as_mut_slice().par_chunks_mut(chunk).zip(gradients).for_each(|(into, (gradient, input))| {
-                compiled_for(instructions, || passing.into_other(gradient, input, into));
+                compiled_for(instructions, || passing.to_another(gradient, input, into));
             });
             PassedGradient { of_input: into, of_output: Some(gradient) }
         }
@@ -326,7 +326,7 @@ impl<'a> Passing<'a> {
     }
 
     #[inline(always)]
-    fn into_other(&self, gradient: &[f32], input: &[f32], into: &mut [f32]) {
+    fn to_another(&self, gradient: &[f32], input: &[f32], into: &mut [f32]) {
         let channels = self.mean.len();
         let rows = gradient.chunks_exact(channels).zip(input.chunks_exact(channels));
         for (into, (gradient, input)) in into.chunks_exact_mut(channels).zip(rows) {
