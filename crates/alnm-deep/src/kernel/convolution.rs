@@ -67,11 +67,16 @@ impl Convolution {
         self.kernel == 1 && self.stride == 1 && self.padding == 0
     }
 
+    /// Whether the kernel is one that Winograd's filtering takes.
+    pub(crate) fn has_filtered_form(&self) -> bool {
+        self.kernel == 3 && self.stride == 1 && self.padding == 1
+    }
+
     /// Whether Winograd's filtering is the faster way for an input of this shape.
     pub(crate) fn is_filtered(&self, input: [usize; 4]) -> bool {
-        let has_form =
-            self.kernel == 3 && self.stride == 1 && self.padding == 1 && Winograd::takes(self.inputs, self.outputs);
-        has_form && Grid::of(input).tiles() >= winograd::FEWEST_TILES
+        self.has_filtered_form()
+            && Winograd::takes(self.inputs, self.outputs)
+            && Grid::of(input).tiles() >= winograd::FEWEST_TILES
     }
 
     /// The output for an input by the faster way, the transformed weight made for this call alone.

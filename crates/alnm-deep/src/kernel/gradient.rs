@@ -180,8 +180,8 @@ impl Convolution {
 
     /// The gradient of the loss with respect to the weight, (outputs × patch), by the faster way.
     pub(crate) fn backward_weight(&self, workspace: &Workspace, input: &Tensor, output_gradient: &Tensor) -> Vec<f32> {
-        let has_form = self.kernel == 3 && self.stride == 1 && self.padding == 1;
-        if has_form && winograd_gradient::takes(self.inputs, self.outputs, Grid::of(input.shape()).tiles()) {
+        let tiles = Grid::of(input.shape()).tiles();
+        if self.has_filtered_form() && winograd_gradient::takes(self.inputs, self.outputs, tiles) {
             winograd_gradient::weight_gradient(workspace, input, output_gradient)
         } else {
             self.backward_weight_by_pixels(workspace, input, output_gradient)

@@ -53,9 +53,9 @@ struct Task {
 impl Cuts {
     /// By shape alone, so that the order of sums is the same at any number of threads.
     fn new(tiles: usize, outputs: usize, inputs: usize) -> Self {
-        let groups = outputs.div_ceil(GROUP) * inputs.div_ceil(GROUP);
-        let parts = TASKS.div_ceil(groups).min(tiles.div_ceil(4 * TILES));
-        Self { tiles, parts, outputs, inputs }
+        let whole = Self { tiles, parts: 1, outputs, inputs };
+        let parts = TASKS.div_ceil(whole.groups()).min(tiles.div_ceil(4 * TILES));
+        Self { parts, ..whole }
     }
 
     fn input_groups(&self) -> usize {
