@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{DeepError, Result};
 use crate::graph::Role;
+use crate::kernel::microkernel::Buffer;
 use crate::network::Network;
 
 /// The parameters on which weight decay acts.
@@ -120,7 +121,7 @@ impl OptimiserState {
         optimiser: Optimiser,
         rule: WeightDecayRule,
         network: &mut Network,
-        gradients: &[Vec<f32>],
+        gradients: &[Buffer],
         rates: LearningRates<'_>,
     ) {
         self.steps += 1;
@@ -135,7 +136,7 @@ impl OptimiserState {
                         let first_step = steps == 1;
                         let learning_rate = learning_rate * factor;
                         let decay = if decays { weight_decay } else { 0.0 };
-                        for ((value, gradient), velocity) in values.iter_mut().zip(gradients).zip(velocity) {
+                        for ((value, gradient), velocity) in values.iter_mut().zip(&**gradients).zip(velocity) {
                             let gradient = gradient + decay * *value;
                             *velocity = if first_step { gradient } else { momentum * *velocity + gradient };
                             *value -= learning_rate * *velocity;
@@ -153,7 +154,7 @@ impl OptimiserState {
                         let rate = learning_rate / correction;
                         let keep = if decays { 1.0 - learning_rate * weight_decay } else { 1.0 };
                         for (((value, gradient), first), second) in
-                            values.iter_mut().zip(gradients).zip(first).zip(second)
+                            values.iter_mut().zip(&**gradients).zip(first).zip(second)
                         {
                             *first += (1.0 - beta1) * (gradient - *first);
                             *second = beta2 * *second + (1.0 - beta2) * gradient * gradient;

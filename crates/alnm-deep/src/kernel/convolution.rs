@@ -63,7 +63,7 @@ impl Convolution {
     }
 
     /// Whether the activations themselves are the patches.
-    fn is_pointwise(&self) -> bool {
+    pub(super) fn is_pointwise(&self) -> bool {
         self.kernel == 1 && self.stride == 1 && self.padding == 0
     }
 

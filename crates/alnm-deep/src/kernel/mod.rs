@@ -12,6 +12,7 @@ pub(crate) mod panels;
 pub(crate) mod pooling;
 mod scratch;
 pub(crate) mod spatial;
+mod weight_gradient;
 pub(crate) mod winograd;
 mod winograd_gradient;
 pub(crate) mod workspace;

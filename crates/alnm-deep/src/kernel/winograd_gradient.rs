@@ -9,7 +9,8 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::microkernel::{
-    Instructions, LANES, PANEL, PATCH, Rectangle, accumulate_outer, compiled_for, winograd_gradient, winograd_input,
+    Buffer, Instructions, LANES, PANEL, PATCH, Rectangle, accumulate_outer, compiled_for, winograd_gradient,
+    winograd_input,
 };
 use super::scratch::with_scratch;
 use super::winograd::{Grid, POSITIONS, kernel_transform};
@@ -80,7 +81,7 @@ impl Cuts {
 }
 
 /// The gradient with respect to the weight, (outputs × (kernel row, kernel column, input)).
-pub(super) fn weight_gradient(workspace: &Workspace, input: &Tensor, output_gradient: &Tensor) -> Vec<f32> {
+pub(super) fn weight_gradient(workspace: &Workspace, input: &Tensor, output_gradient: &Tensor) -> Buffer {
     let grid = Grid::of(input.shape());
     let (inputs, outputs) = (input.channels(), output_gradient.channels());
     let cuts = Cuts::new(grid.tiles(), outputs, inputs);
@@ -93,7 +94,7 @@ pub(super) fn weight_gradient(workspace: &Workspace, input: &Tensor, output_grad
             compiled_for(instructions, || transform_sums(sums, into));
         });
     });
-    let mut result = vec![0.0; outputs * TAPS * inputs];
+    let mut result = workspace.take_buffer(outputs * TAPS * inputs);
     result.par_chunks_exact_mut(TAPS * inputs).enumerate().for_each(|(output, into)| {
         let row = output % GROUP;
         for (tap, into) in into.chunks_exact_mut(inputs).enumerate() {
@@ -101,7 +102,10 @@ pub(super) fn weight_gradient(workspace: &Workspace, input: &Tensor, output_grad
                 for part in 0..cuts.parts {
                     let task = part * cuts.groups() + output / GROUP * cuts.input_groups() + group;
                     let from = &partial[task * TAPS * SUMS + (tap * GROUP + row) * GROUP..][..into.len()];
-                    into.iter_mut().zip(from).for_each(|(sum, value)| *sum += value);
+                    match part {
+                        0 => into.copy_from_slice(from),
+                        _ => into.iter_mut().zip(from).for_each(|(sum, value)| *sum += value),
+                    }
                 }
             }
         }

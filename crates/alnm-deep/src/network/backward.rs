@@ -8,6 +8,7 @@ use super::retention::leading_to_parameters;
 use crate::graph::{NodeId, Operation};
 use crate::kernel::batch_norm::{self, AffineGradient, Normalised, Rectified};
 use crate::kernel::gradient::Accumulation;
+use crate::kernel::microkernel::Buffer;
 use crate::kernel::pooling;
 use crate::kernel::workspace::Workspace;
 use crate::tensor::Tensor;
@@ -25,7 +26,7 @@ pub(crate) enum GradientTarget<'a> {
 #[derive(Debug)]
 pub(crate) struct Gradients {
     /// With respect to the parameters, in the network's order and layout; empty for those that were not wanted.
-    pub(crate) parameters: Vec<Vec<f32>>,
+    pub(crate) parameters: Vec<Buffer>,
     /// With respect to the output of the node that was wanted.
     pub(crate) at_end: Option<Tensor>,
 }
@@ -46,7 +47,7 @@ impl Network {
         let leads = self.leading_nodes(wanted);
         let mut arrived: Vec<Option<Tensor>> = (0..self.graph.outputs()).map(|_| None).collect();
         arrived[from] = Some(gradient);
-        let mut parameters: Vec<Vec<f32>> = self.graph.parameters.iter().map(|_| Vec::new()).collect();
+        let mut parameters: Vec<Buffer> = self.graph.parameters.iter().map(|_| Buffer::zeros(0)).collect();
         let until = if let GradientTarget::Node(node) = wanted { node } else { 0 };
         for id in (until + 1..=from).rev() {
             if let Some(gradient) = arrived[id].take() {
@@ -90,7 +91,7 @@ impl Network {
                     flow.parameters[weight] = layer.backward_weight(workspace, input, &gradient);
                 }
                 if let Some(bias) = bias.filter(|bias| flow.trains(*bias)) {
-                    flow.parameters[bias] = column_sums(&gradient);
+                    flow.parameters[bias] = column_sums(&gradient).into();
                 }
                 if flow.leads[source] {
                     let into = if flow.arrived[source].is_some() { Accumulation::Add } else { Accumulation::Replace };
@@ -123,7 +124,7 @@ impl Network {
                 let AffineGradient { weight, bias } = sums;
                 for (parameter, gradient) in [(norm.weight, weight), (norm.bias, bias)] {
                     if flow.trains(parameter) {
-                        flow.parameters[parameter] = gradient;
+                        flow.parameters[parameter] = gradient.into();
                     }
                 }
                 if let (Some(residual), Some(gradient)) = (residual, passed.of_output) {
@@ -172,7 +173,7 @@ struct BackwardFlow<'a> {
     tape: &'a mut Tape,
     /// Gradients that have arrived at the nodes.
     arrived: &'a mut [Option<Tensor>],
-    parameters: &'a mut [Vec<f32>],
+    parameters: &'a mut [Buffer],
 }
 
 impl BackwardFlow<'_> {

@@ -1,5 +1,6 @@
 //! A network's parameters and running statistics by name: out, and in from state dictionaries and files.
 
+use std::ops::Deref;
 use std::path::Path;
 
 use super::Network;
@@ -148,7 +149,10 @@ impl Network {
 
     /// Values in the order and layout of the parameters, by name and in PyTorch's layout. Parameters without values,
     /// such as frozen ones without gradients, are left out.
-    pub(crate) fn named<'a>(&'a self, values: &'a [Vec<f32>]) -> impl Iterator<Item = (String, StateTensor)> + 'a {
+    pub(crate) fn named<'a, V: Deref<Target = [f32]>>(
+        &'a self,
+        values: &'a [V],
+    ) -> impl Iterator<Item = (String, StateTensor)> + 'a {
         let named = self.graph.parameters.iter().zip(values).filter(|(_, values)| !values.is_empty());
         named.map(|(specification, values)| {
             let values = reorder(specification, values, Order::ToFile);

@@ -141,6 +141,31 @@ impl Ahead {
     }
 }
 
+/// The rows after those of a tile, line by line across them.
+struct NextRows {
+    line: *const f32,
+    row: usize,
+    stride: usize,
+}
+
+impl NextRows {
+    #[inline(always)]
+    fn of<const ROWS: usize>(left: *const f32, stride: usize) -> Self {
+        Self { line: left.wrapping_add(ROWS * stride), row: 0, stride }
+    }
+
+    /// A cache line that the next tile begins with, then the one below it; after the last row the next ones.
+    #[inline(always)]
+    fn line<const ROWS: usize>(&mut self) -> *const f32 {
+        let line = self.line;
+        self.row += 1;
+        let back = if self.row == ROWS { ROWS * self.stride - STRIP } else { 0 };
+        self.row = if self.row == ROWS { 0 } else { self.row };
+        self.line = line.wrapping_add(self.stride).wrapping_sub(back);
+        line
+    }
+}
+
 /// A part of a tile of at most [`Vector::TILE`] rows, by its height.
 #[inline(always)]
 unsafe fn tile_of_height<V: Vector>(operands: Operands, part: Part, rows: usize) {
@@ -192,6 +217,7 @@ unsafe fn tile<V: Vector, const ROWS: usize>(operands: Operands, Part { begin, e
         let second_half = place(column + V::LANES) - place(column);
         for segment in 0..segments {
             let left = left.add(segment * segment_stride);
+            let mut next = NextRows::of::<ROWS>(left.wrapping_add(begin), left_stride);
             for k in begin..end {
                 let (first, second) = (V::load(panel), V::load(panel.add(second_half)));
                 V::prefetch(asked);
@@ -199,6 +225,9 @@ unsafe fn tile<V: Vector, const ROWS: usize>(operands: Operands, Part { begin, e
                     V::prefetch(asked.wrapping_add(second_half));
                 }
                 asked = asked.wrapping_add(ahead.step);
+                if V::LANES == STRIP {
+                    V::prefetch(next.line::<ROWS>());
+                }
                 panel = panel.add(STRIP);
                 for_rows!(r < ROWS {
                     let value = V::splat(*left.add(r * left_stride + k));
