@@ -4,8 +4,6 @@
 //! With `Y = Aᵀ [(G g Gᵀ) ∘ (Bᵀ d B)] A` for each tile, the gradient is `Gᵀ [Σ (A ∂Y Aᵀ) ∘ (Bᵀ d B)] G`, where the sum
 //! goes over the tiles of all images.
 
-use std::ops::Range;
-
 use rayon::prelude::*;
 
 use super::microkernel::{
@@ -19,138 +17,173 @@ use crate::tensor::Tensor;
 
 /// Positions of the kernel.
 const TAPS: usize = 9;
-/// Outputs, and inputs, of a task: the sums of all positions for them stay in the second-level cache.
+/// Outputs, and inputs, of a pair of groups whose sums are taken together.
 const GROUP: usize = 64;
-/// Tiles that a task transforms at a time.
-const TILES: usize = 16;
-/// Tasks that the sums are cut into where there are tiles enough.
-const TASKS: usize = 16;
-/// Sums of a task for each position.
+/// Tiles that are transformed together.
+const TILES: usize = 64;
+/// Sums of a pair of groups for each position.
 const SUMS: usize = GROUP * GROUP;
 /// Numbers between positions in the transforms, so that they do not share a few sets of the caches.
 const APART: usize = LANES;
+/// Transformed numbers of each position.
+const POSITION: usize = TILES * GROUP + APART;
+/// Transformed numbers of some tiles and a group of channels, position by position (tiles × channels).
+const BLOCK: usize = POSITIONS * POSITION;
+/// Blocks that are transformed before products are taken of them: they stay in the last-level cache.
+const BLOCKS: usize = 16;
 
 /// Whether the gradient is computed this way for so many channels and tiles. With few tiles the transform of the sums
 /// costs more than it saves.
 pub(super) fn takes(inputs: usize, outputs: usize, tiles: usize) -> bool {
-    inputs.is_multiple_of(PANEL) && outputs.is_multiple_of(PANEL) && tiles >= 2 * TILES
+    inputs.is_multiple_of(PANEL) && outputs.is_multiple_of(PANEL) && tiles >= TILES / 2
 }
 
-/// What the sums are cut into: parts of the tiles, groups of outputs, groups of inputs.
-struct Cuts {
-    tiles: usize,
-    parts: usize,
-    outputs: usize,
-    inputs: usize,
+/// The groups that channels are cut into.
+#[derive(Clone, Copy)]
+struct Groups {
+    channels: usize,
 }
 
-/// A part of the sums: channels of outputs and inputs, and tiles.
-struct Task {
-    outputs: Range<usize>,
-    inputs: Range<usize>,
-    tiles: Range<usize>,
-}
-
-impl Cuts {
-    /// By shape alone, so that the order of sums is the same at any number of threads.
-    fn new(tiles: usize, outputs: usize, inputs: usize) -> Self {
-        let whole = Self { tiles, parts: 1, outputs, inputs };
-        let parts = TASKS.div_ceil(whole.groups()).min(tiles.div_ceil(4 * TILES));
-        Self { parts, ..whole }
+impl Groups {
+    fn count(self) -> usize {
+        self.channels.div_ceil(GROUP)
     }
 
-    fn input_groups(&self) -> usize {
-        self.inputs.div_ceil(GROUP)
+    fn first(self, group: usize) -> usize {
+        group * GROUP
     }
 
-    /// Tasks of a part.
-    fn groups(&self) -> usize {
-        self.outputs.div_ceil(GROUP) * self.input_groups()
+    fn size(self, group: usize) -> usize {
+        GROUP.min(self.channels - self.first(group))
     }
 
-    /// Tasks come part by part, in each the groups of outputs, in each of these the groups of inputs.
-    fn task(&self, index: usize) -> Task {
-        let (part, group) = (index / self.groups(), index % self.groups());
-        let channels = |group: usize, all: usize| group * GROUP..all.min((group + 1) * GROUP);
-        Task {
-            outputs: channels(group / self.input_groups(), self.outputs),
-            inputs: channels(group % self.input_groups(), self.inputs),
-            tiles: self.tiles * part / self.parts..self.tiles * (part + 1) / self.parts,
-        }
+    /// Where the groups begin, and where the last one ends.
+    fn cuts(self) -> impl Iterator<Item = usize> {
+        (0..=self.count()).map(move |group| self.channels.min(self.first(group)))
     }
 }
 
 /// The gradient with respect to the weight, (outputs × (kernel row, kernel column, input)).
+///
+/// Tiles are taken by shape alone, a few blocks at a time: their transforms are made once for each group of channels, then
+/// the products of each pair of groups are added to its sums in the order of the tiles.
 pub(super) fn weight_gradient(workspace: &Workspace, input: &Tensor, output_gradient: &Tensor) -> Buffer {
-    let grid = Grid::of(input.shape());
-    let (inputs, outputs) = (input.channels(), output_gradient.channels());
-    let cuts = Cuts::new(grid.tiles(), outputs, inputs);
-    let instructions = workspace.instructions;
-    let mut partial = workspace.take_buffer(cuts.parts * cuts.groups() * TAPS * SUMS);
-    partial.par_chunks_exact_mut(TAPS * SUMS).enumerate().for_each(|(index, into)| {
-        let task = cuts.task(index);
-        with_scratch(POSITIONS * SUMS, |sums| {
-            sum_products(instructions, &grid, input, output_gradient, &task, sums);
-            compiled_for(instructions, || transform_sums(sums, into));
+    let (inputs, outputs) = (Groups { channels: input.channels() }, Groups { channels: output_gradient.channels() });
+    let transforms =
+        Transforms { instructions: workspace.instructions, grid: Grid::of(input.shape()), inputs, outputs };
+    let tiles = transforms.grid.tiles();
+    let together = (BLOCKS / transforms.groups()).clamp(1, tiles.div_ceil(TILES));
+    let mut blocks = workspace.take_buffer(together * transforms.groups() * BLOCK);
+    let mut sums = workspace.take_buffer(outputs.count() * inputs.count() * POSITIONS * SUMS);
+    sums.par_chunks_mut(SUMS).for_each(|sums| sums.fill(0.0));
+    for start in (0..tiles).step_by(together * TILES) {
+        let here = (tiles - start).min(together * TILES);
+        blocks.par_chunks_exact_mut(BLOCK).enumerate().for_each(|(index, into)| {
+            let (place, group) = (index / transforms.groups(), index % transforms.groups());
+            let count = here.saturating_sub(place * TILES).min(TILES);
+            transforms.fill(input, output_gradient, start + place * TILES, count, group, into);
         });
-    });
-    let mut result = workspace.take_buffer(outputs * TAPS * inputs);
-    result.par_chunks_exact_mut(TAPS * inputs).enumerate().for_each(|(output, into)| {
-        let row = output % GROUP;
-        for (tap, into) in into.chunks_exact_mut(inputs).enumerate() {
-            for (group, into) in into.chunks_mut(GROUP).enumerate() {
-                for part in 0..cuts.parts {
-                    let task = part * cuts.groups() + output / GROUP * cuts.input_groups() + group;
-                    let from = &partial[task * TAPS * SUMS + (tap * GROUP + row) * GROUP..][..into.len()];
-                    match part {
-                        0 => into.copy_from_slice(from),
-                        _ => into.iter_mut().zip(from).for_each(|(sum, value)| *sum += value),
-                    }
-                }
+        sums.par_chunks_exact_mut(SUMS).enumerate().for_each(|(index, sums)| {
+            let (pair, position) = (index / POSITIONS, index % POSITIONS);
+            for (place, blocks) in blocks.chunks_exact(transforms.groups() * BLOCK).enumerate() {
+                let count = here.saturating_sub(place * TILES).min(TILES);
+                transforms.add_products(blocks, pair, position, count, sums);
             }
-        }
-    });
+        });
+    }
+    let mut result = workspace.take_buffer(outputs.channels * TAPS * inputs.channels);
+    write_gradients(&transforms, &sums, &mut result);
     result
 }
 
-/// For each position the sums over tiles of products of transformed gradient and patch: panel by panel of the inputs
-/// ([`GROUP`] outputs × [`PANEL`]) numbers.
-fn sum_products(
+/// What the transforms of tiles are made of. Groups of inputs come first, then those of outputs.
+struct Transforms {
     instructions: Instructions,
-    grid: &Grid,
-    input: &Tensor,
-    output_gradient: &Tensor,
-    task: &Task,
-    sums: &mut [f32],
-) {
-    sums.fill(0.0);
-    let stride = TILES * GROUP + APART;
-    with_scratch(2 * POSITIONS * stride + GROUP, |scratch| {
-        let (zeros, transforms) = scratch.split_at_mut(GROUP);
-        zeros.fill(0.0);
-        let (patches, gradients) = transforms.split_at_mut(POSITIONS * stride);
-        for start in task.tiles.clone().step_by(TILES) {
-            let tiles = start..task.tiles.end.min(start + TILES);
-            for (place, tile) in tiles.clone().enumerate() {
-                let (line, column) = grid.line_and_column(tile);
-                let pixels = grid.patch(line, column, input.channels());
-                let values = &input.as_slice()[task.inputs.start..];
-                let into = &mut patches[place * GROUP..];
-                winograd_input(instructions, values, &pixels, task.inputs.len(), zeros, into, stride);
-                let pixels = grid.pixels(line, column, output_gradient.channels());
-                let values = &output_gradient.as_slice()[task.outputs.start..];
-                let into = &mut gradients[place * GROUP..];
-                winograd_gradient(instructions, values, &pixels, task.outputs.len(), zeros, into, stride);
-            }
-            for (position, sums) in sums.chunks_exact_mut(SUMS).enumerate() {
-                let (gradient, patch) = (&gradients[position * stride..], &patches[position * stride..]);
-                for (first, sums) in (0..task.inputs.len()).step_by(PANEL).zip(sums.chunks_exact_mut(GROUP * PANEL)) {
-                    let mut sums = Rectangle::whole(&mut sums[..task.outputs.len() * PANEL], PANEL);
-                    let patch = (&patch[first..], GROUP);
-                    accumulate_outer(instructions, (gradient, GROUP), patch, tiles.len(), &mut sums);
+    grid: Grid,
+    inputs: Groups,
+    outputs: Groups,
+}
+
+impl Transforms {
+    fn groups(&self) -> usize {
+        self.inputs.count() + self.outputs.count()
+    }
+
+    /// The groups of outputs and inputs of a pair.
+    fn pair(&self, pair: usize) -> (usize, usize) {
+        (pair / self.inputs.count(), pair % self.inputs.count())
+    }
+
+    /// Transforms `count` tiles from `first` on for a group of channels: patches of the input, or the gradient.
+    fn fill(
+        &self,
+        input: &Tensor,
+        output_gradient: &Tensor,
+        first: usize,
+        count: usize,
+        group: usize,
+        into: &mut [f32],
+    ) {
+        let zeros = [0.0; GROUP];
+        for place in 0..count {
+            let (line, column) = self.grid.line_and_column(first + place);
+            let into = &mut into[place * GROUP..];
+            match group.checked_sub(self.inputs.count()) {
+                None => {
+                    let pixels = self.grid.patch(line, column, self.inputs.channels);
+                    let values = &input.as_slice()[self.inputs.first(group)..];
+                    let size = self.inputs.size(group);
+                    winograd_input(self.instructions, values, &pixels, size, &zeros, into, POSITION);
+                }
+                Some(group) => {
+                    let pixels = self.grid.pixels(line, column, self.outputs.channels);
+                    let values = &output_gradient.as_slice()[self.outputs.first(group)..];
+                    let size = self.outputs.size(group);
+                    winograd_gradient(self.instructions, values, &pixels, size, &zeros, into, POSITION);
                 }
             }
         }
+    }
+
+    /// Adds the products at a position of the `count` tiles of one block per group to the sums of a pair: panel by panel
+    /// of the inputs ([`GROUP`] outputs × [`PANEL`]) numbers.
+    fn add_products(&self, blocks: &[f32], pair: usize, position: usize, count: usize, sums: &mut [f32]) {
+        let (output, input) = self.pair(pair);
+        let of_group = |group: usize| &blocks[group * BLOCK + position * POSITION..][..POSITION];
+        let (gradient, patch) = (of_group(self.inputs.count() + output), of_group(input));
+        let panels = (0..self.inputs.size(input)).step_by(PANEL).zip(sums.chunks_exact_mut(GROUP * PANEL));
+        for (first, sums) in panels {
+            let mut sums = Rectangle::whole(&mut sums[..self.outputs.size(output) * PANEL], PANEL);
+            accumulate_outer(self.instructions, (gradient, GROUP), (&patch[first..], GROUP), count, &mut sums);
+        }
+    }
+}
+
+/// Transforms the sums of all pairs of groups and puts them where they belong in the gradient.
+fn write_gradients(transforms: &Transforms, sums: &[f32], result: &mut [f32]) {
+    let Transforms { inputs, outputs, .. } = *transforms;
+    let row_cuts: Vec<usize> = outputs.cuts().collect();
+    let mut column_cuts: Vec<usize> = (0..TAPS)
+        .flat_map(|tap| inputs.cuts().take(inputs.count()).map(move |first| tap * inputs.channels + first))
+        .collect();
+    column_cuts.push(TAPS * inputs.channels);
+    let parts = Rectangle::whole(result, TAPS * inputs.channels).cut(&row_cuts, &column_cuts);
+    // The parts of a pair: one for each position of the kernel.
+    let mut targets: Vec<Vec<Rectangle<'_>>> = (0..outputs.count() * inputs.count()).map(|_| Vec::new()).collect();
+    for (index, part) in parts.into_iter().enumerate() {
+        let (output, input) = (index / (TAPS * inputs.count()), index % inputs.count());
+        targets[output * inputs.count() + input].push(part);
+    }
+    targets.into_par_iter().zip(sums.par_chunks_exact(POSITIONS * SUMS)).for_each(|(targets, sums)| {
+        with_scratch(TAPS * SUMS, |gradients| {
+            compiled_for(transforms.instructions, || transform_sums(sums, gradients));
+            for (mut target, gradients) in targets.into_iter().zip(gradients.chunks_exact(SUMS)) {
+                for (row, values) in gradients.chunks_exact(GROUP).take(target.rows()).enumerate() {
+                    let into = target.row(row);
+                    into.copy_from_slice(&values[..into.len()]);
+                }
+            }
+        });
     });
 }
 
@@ -238,17 +271,6 @@ mod tests {
                     assert!((f64::from(*got) - want).abs() < tolerance, "{instructions:?} {got} {want}");
                 }
             }
-        }
-    }
-
-    #[test]
-    fn every_task_has_its_own_channels_and_tiles() {
-        for (tiles, outputs, inputs) in [(32, 32, 32), (200, 160, 96), (3136, 64, 64), (64, 512, 512)] {
-            let cuts = Cuts::new(tiles, outputs, inputs);
-            let size = |range: &Range<usize>| range.len();
-            let tasks = (0..cuts.parts * cuts.groups()).map(|index| cuts.task(index));
-            let covered: usize = tasks.map(|task| size(&task.outputs) * size(&task.inputs) * size(&task.tiles)).sum();
-            assert_eq!(covered, tiles * outputs * inputs);
         }
     }
 }
