@@ -42,8 +42,9 @@ const EMPTY_BLOCK: [u8; 5] = [0, 0, 0, 0xff, 0xff];
 /// A last block without data.
 const LAST_BLOCK: [u8; 2] = [3, 0];
 
-/// Compressed bytes that one thread inflates at a time.
-const PART: usize = 1 << 18;
+/// Compressed bytes that one thread inflates at a time. Fuzzing tries short inputs, which have several parts too then.
+#[allow(unexpected_cfgs, reason = "the flag of fuzzers")]
+const PART: usize = if cfg!(fuzzing) { 1 << 7 } else { 1 << 18 };
 
 /// Parts of each thread that are inflated before they are read: so many that threads seldom wait for each other, and so few
 /// that the data are still in the processor's cache when they are read.
