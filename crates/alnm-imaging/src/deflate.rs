@@ -42,8 +42,9 @@ const EMPTY_BLOCK: [u8; 5] = [0, 0, 0, 0xff, 0xff];
 /// A last block without data.
 const LAST_BLOCK: [u8; 2] = [3, 0];
 
-/// Compressed bytes that one thread inflates at a time.
-const PART: usize = 1 << 18;
+/// Compressed bytes that one thread inflates at a time. Fuzzing tries short inputs, which have several parts too then.
+#[allow(unexpected_cfgs, reason = "the flag of fuzzers")]
+const PART: usize = if cfg!(fuzzing) { 1 << 7 } else { 1 << 18 };
 
 /// Parts of each thread that are inflated before they are read: so many that threads seldom wait for each other, and so few
 /// that the data are still in the processor's cache when they are read.
@@ -284,30 +285,63 @@ impl<'a> Input<'a> {
     }
 }
 
+/// Data that were inflated, at the start of memory that is used again.
+#[derive(Default)]
+struct Inflated {
+    memory: Vec<u8>,
+    length: usize,
+}
+
+impl Inflated {
+    /// Of no data, with room for at least so many bytes.
+    fn with_room(mut memory: Vec<u8>, bytes: usize) -> Self {
+        if memory.len() < bytes {
+            memory = bytemuck::allocation::zeroed_vec(bytes);
+        }
+        Self { memory, length: 0 }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.memory[..self.length]
+    }
+
+    /// Makes room where there is none; none where the data are more than a part may hold.
+    fn grow(&mut self) -> Option<()> {
+        if self.length > LARGEST_PART {
+            return None;
+        }
+        if self.length == self.memory.len() {
+            self.memory.resize(2 * self.length.max(BLOCK), 0);
+        }
+        Some(())
+    }
+}
+
 /// Parts that are inflated and still to be read, with how many bytes of the first have been.
 #[derive(Default)]
 struct Ready {
-    parts: VecDeque<Vec<u8>>,
+    parts: VecDeque<Inflated>,
     taken: usize,
 }
 
 impl Ready {
     fn length(&self) -> usize {
-        self.parts.iter().map(Vec::len).sum::<usize>() - self.taken
+        self.parts.iter().map(|part| part.length).sum::<usize>() - self.taken
     }
 
-    /// Fills a buffer as far as there is data; returns how far, and adds the parts that have been read to `spare`.
+    /// Fills a buffer as far as there is data; returns how far, and adds the memory of parts that have been read to
+    /// `spare`.
     fn read(&mut self, buffer: &mut [u8], spare: &mut Vec<Vec<u8>>) -> usize {
         let mut filled = 0;
         while let Some(part) = self.parts.front() {
-            let count = (part.len() - self.taken).min(buffer.len() - filled);
-            buffer[filled..filled + count].copy_from_slice(&part[self.taken..self.taken + count]);
+            let count = (part.length - self.taken).min(buffer.len() - filled);
+            buffer[filled..filled + count].copy_from_slice(&part.bytes()[self.taken..self.taken + count]);
             filled += count;
             self.taken += count;
-            if self.taken < part.len() {
+            if self.taken < part.length {
                 break;
             }
-            spare.extend(self.parts.pop_front());
+            spare.extend(self.parts.pop_front().map(|part| part.memory));
             self.taken = 0;
         }
         filled
@@ -327,41 +361,85 @@ struct PartReader<'a> {
 
 /// A part of a stream, inflated.
 struct Part {
-    data: Vec<u8>,
+    data: Inflated,
     /// Deflated bytes of the part that were read; all but at the end of the data.
     consumed: usize,
     is_last: bool,
     checksum: Checksum,
 }
 
-/// Inflates deflated bytes by themselves into the memory of `data`; none where that is not possible, or where the data
+/// Inflates deflated bytes by themselves into memory that is given; none where that is not possible, or where the data
 /// are more than a part may hold.
-fn inflate_part(bytes: &[u8], wrapper: Wrapper, mut data: Vec<u8>) -> Option<Part> {
-    let mut inflater = Decompress::new(false);
-    data.clear();
-    data.reserve((USUAL_EXPANSION * bytes.len()).min(LARGEST_PART));
-    loop {
-        let (read, written) = (inflater.total_in(), data.len());
-        let rest = &bytes[read as usize..];
-        let status = inflater.decompress_vec(rest, &mut data, FlushDecompress::None).ok()?;
-        let consumed = inflater.total_in() as usize;
-        let is_last = status == Status::StreamEnd;
-        if is_last || (consumed == bytes.len() && data.len() < data.capacity()) {
-            // Between blocks, and nowhere else, a last block can stand. Elsewhere the part ended at what only looked
-            // like an empty block.
-            let is_whole = is_last || {
-                let length = data.len();
-                let status = inflater.decompress_vec(&LAST_BLOCK, &mut data, FlushDecompress::None).ok()?;
-                status == Status::StreamEnd && data.len() == length
-            };
-            let checksum = wrapper.checksum_of(&data);
-            return is_whole.then_some(Part { data, consumed, is_last, checksum });
+fn inflate_part(bytes: &[u8], wrapper: Wrapper, memory: Vec<u8>) -> Option<Part> {
+    let mut data = Inflated::with_room(memory, (USUAL_EXPANSION * bytes.len()).min(LARGEST_PART));
+    // The last part, which ends otherwise, is left to the inflater that tells where the data end.
+    if bytes.ends_with(&EMPTY_BLOCK_END) && inflate_whole(bytes, &mut data).is_some() {
+        let checksum = wrapper.checksum_of(data.bytes());
+        return Some(Part { data, consumed: bytes.len(), is_last: false, checksum });
+    }
+    data.length = 0;
+    let (consumed, is_last) = inflate_any(bytes, &mut data)?;
+    let checksum = wrapper.checksum_of(data.bytes());
+    Some(Part { data, consumed, is_last, checksum })
+}
+
+/// Inflates bytes that end between two blocks before the last, by an inflater that takes several literals at a time; none
+/// where they do not.
+fn inflate_whole(bytes: &[u8], data: &mut Inflated) -> Option<()> {
+    /// A checksum that is not looked at.
+    const CHECKSUM: [u8; 4] = [0; 4];
+    let mut inflater = fdeflate::Decompressor::new();
+    inflater.ignore_adler32();
+    let mut read = |mut bytes: &[u8], data: &mut Inflated| -> Option<bool> {
+        loop {
+            let (read, written) = inflater.read(bytes, &mut data.memory, data.length, false).ok()?;
+            bytes = &bytes[read..];
+            data.length += written;
+            if data.length < data.memory.len() {
+                return Some(inflater.is_done());
+            }
+            data.grow()?;
         }
-        let is_stuck = inflater.total_in() == read && data.len() == written && data.len() < data.capacity();
-        if is_stuck || data.len() > LARGEST_PART {
+    };
+    if read(Wrapper::Zlib.header(), data)? || read(bytes, data)? {
+        return None;
+    }
+    // Between blocks, and nowhere else, a last block can stand. Elsewhere the bytes ended at what only looked like an
+    // empty block.
+    let length = data.length;
+    let is_done = read(&[LAST_BLOCK.as_slice(), &CHECKSUM].concat(), data)?;
+    (is_done && data.length == length).then_some(())
+}
+
+/// Inflates bytes that end between two blocks, or behind the last; returns how many were read and whether the last block
+/// was among them.
+fn inflate_any(bytes: &[u8], data: &mut Inflated) -> Option<(usize, bool)> {
+    let mut inflater = Decompress::new(false);
+    let mut read = |bytes: &[u8], data: &mut Inflated| -> Option<(usize, Status)> {
+        let (consumed, written) = (inflater.total_in(), inflater.total_out());
+        let status = inflater.decompress(bytes, &mut data.memory[data.length..], FlushDecompress::None).ok()?;
+        data.length += (inflater.total_out() - written) as usize;
+        Some(((inflater.total_in() - consumed) as usize, status))
+    };
+    let mut consumed = 0;
+    loop {
+        let before = (consumed, data.length);
+        let (count, status) = read(&bytes[consumed..], data)?;
+        consumed += count;
+        let has_room = data.length < data.memory.len();
+        if status == Status::StreamEnd {
+            return Some((consumed, true));
+        }
+        if consumed == bytes.len() && has_room {
+            // As above.
+            let length = data.length;
+            let (_, status) = read(&LAST_BLOCK, data)?;
+            return (status == Status::StreamEnd && data.length == length).then_some((consumed, false));
+        }
+        if has_room && (consumed, data.length) == before {
             return None;
         }
-        data.reserve(data.len().max(BLOCK));
+        data.grow()?;
     }
 }
 
@@ -589,6 +667,28 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn both_inflaters_agree(place in 0_usize..PART, bit in 0_u32..8, cut in 0_usize..PART) {
+            let bytes = written(Wrapper::Gzip, b"header", &noise(3 * PART));
+            let deflated = &bytes[Wrapper::Gzip.header().len()..];
+            let end = behind_empty_block(deflated, PART).unwrap();
+            let mut part = deflated[..end].to_vec();
+            let inflate_both = |bytes: &[u8]| {
+                let [mut whole, mut any] = [BLOCK; 2].map(|room| Inflated::with_room(Vec::new(), room));
+                let whole = inflate_whole(bytes, &mut whole).map(|()| whole.bytes().to_vec());
+                let any = inflate_any(bytes, &mut any).filter(|(_, is_last)| !is_last).map(|_| any.bytes().to_vec());
+                (whole, any)
+            };
+            let (whole, any) = inflate_both(&part);
+            prop_assert!(whole.is_some());
+            prop_assert_eq!(whole, any);
+            let (whole, any) = inflate_both(&part[..cut]);
+            prop_assert!(whole.is_none() || whole == any);
+            part[place] ^= 1 << bit;
+            let (whole, any) = inflate_both(&part);
+            prop_assert!(whole.is_none() || whole == any);
+        }
+
         #[test]
         fn damage_is_an_error_or_no_change(place in 0_usize..4000, bit in 0_u32..8, cut in 1_usize..2000) {
             let voxels = noise(4000);

@@ -40,6 +40,7 @@ mod derived_object;
 mod encoding;
 mod folder;
 mod frame_place;
+mod header_reader;
 mod image_file;
 mod item;
 mod jpeg;

@@ -18,6 +18,7 @@ mod geometry_difference;
 pub mod habitat;
 pub mod intensity;
 pub mod kinetics;
+mod large_pages;
 pub mod mask;
 mod matrix_inverse;
 pub mod metaimage;

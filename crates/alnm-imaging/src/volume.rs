@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use crate::error::{ImagingError, NonFiniteVoxel, Result};
 use crate::geometry::Geometry;
+use crate::large_pages::prefer_large_pages;
 
 /// The type of a voxel as it stands in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -281,7 +282,9 @@ impl<T> Volume<T> {
     where
         T: Clone,
     {
-        Self { data: Array3::from_elem(geometry.shape(), value), geometry }
+        let data = Array3::from_elem(geometry.shape(), value);
+        data.as_slice().map(prefer_large_pages);
+        Self { data, geometry }
     }
 
     /// The voxels, (z, y, x), in standard layout.

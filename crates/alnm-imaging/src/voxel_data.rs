@@ -10,6 +10,7 @@ use crate::error::{FileProblem, ImagingError};
 use crate::format::{FileFormat, MAX_VOXEL_BYTES};
 use crate::geometry::Geometry;
 use crate::geometry_difference::SAME_GRID;
+use crate::large_pages::prefer_large_pages;
 use crate::volume::{Image, PixelType, Volume, Voxel};
 
 /// Which byte of a number comes first.
@@ -398,6 +399,7 @@ impl VoxelLayout {
         const STEP_BYTES: usize = 1 << 24;
         let at_once = self.numbers().min(AT_ONCE_BYTES / T::BYTES);
         let mut numbers: Vec<T> = bytemuck::allocation::try_zeroed_vec(at_once).unwrap_or_default();
+        prefer_large_pages(&numbers);
         let mut done = 0;
         while done < self.numbers() {
             if done == numbers.len() {

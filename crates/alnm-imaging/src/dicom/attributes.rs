@@ -82,14 +82,17 @@ pub(super) fn private<'a>(
     creator: &str,
     element: u16,
 ) -> Option<&'a InMemElement> {
-    /// Blocks that files use: the first few of those that there may be.
-    const BLOCKS: std::ops::Range<u16> = 0x10..0x20;
-    let is_of_vendor = |block: &u16| {
-        let name = object.get(Tag(group, *block)).and_then(|element| element.to_str().ok());
-        name.is_some_and(|name| name.trim_matches([' ', '\0']) == creator)
+    /// Elements that name the vendors of blocks have lower numbers than those in the blocks.
+    const FIRST_IN_BLOCKS: u16 = 0x100;
+    debug_assert!(is_read(Tag(group, 0x1000 | element)), "({group:04x},xx{element:02x}) is not parsed");
+    let is_of_vendor = |creator_element: &&InMemElement| {
+        creator_element.to_str().is_ok_and(|name| name.trim_matches([' ', '\0']) == creator)
     };
-    debug_assert!(is_read(Tag(group, BLOCKS.start << 8 | element)), "({group:04x},xx{element:02x}) is not parsed");
-    let block = BLOCKS.into_iter().find(is_of_vendor)?;
+    let mut creators = object
+        .iter()
+        .skip_while(|element| element.header().tag.group() < group)
+        .take_while(|element| element.header().tag < Tag(group, FIRST_IN_BLOCKS));
+    let block = creators.find(is_of_vendor)?.header().tag.element();
     object.get(Tag(group, block << 8 | element))
 }
 

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::attributes::text;
-use super::image_file::ImageFile;
+use super::image_file::{FirstFiles, ImageFile};
 use super::listing::files_below;
 use super::mask_file::{MaskFile, several_masks};
 use super::phases_of_series::of_series;
@@ -56,9 +56,9 @@ enum Content {
 }
 
 impl Content {
-    fn of(opened: Opened, path: &Path) -> Self {
+    fn of(opened: Opened, path: &Path, together: &FirstFiles) -> Self {
         if ImageFile::is_image(&opened.header) {
-            return Self::Image(Box::new(ImageFile::of(opened)));
+            return Self::Image(Box::new(ImageFile::of(opened, together)));
         }
         let [modality, sop_class] =
             [tags::MODALITY, tags::SOP_CLASS_UID].map(|tag| text(&opened.header, tag).unwrap_or_default());
@@ -87,7 +87,7 @@ impl DicomFolder {
                 Err(problem) => problems.push(problem),
             }
         }
-        let is_lone = |image: &ImageFile| image.series.uid.is_empty();
+        let is_lone = |image: &ImageFile| image.series.is_empty();
         let lone = contents.iter().filter(|content| matches!(content, Content::Image(image) if is_lone(image))).count();
         let is_wanted = |content: &&Content| !matches!(content, Content::Other(..));
         if lone > 0 && contents.iter().filter(is_wanted).count() > 1 {
@@ -122,7 +122,7 @@ impl DicomFolder {
 
     /// One file that is open already. A mask in it that is damaged is an error here.
     pub(crate) fn of_opened(path: &Path, opened: Opened) -> Result<Self> {
-        let content = Content::of(opened, path);
+        let content = Content::of(opened, path, &FirstFiles::default());
         // What is not there is missed in the file, not in its folder.
         let mut folder = Self::new(path, vec![content])?;
         if folder.mask_problems.is_empty() { Ok(folder) } else { Err(folder.mask_problems.remove(0)) }
@@ -241,9 +241,10 @@ fn contents_of(
     files: &[PathBuf],
     open: impl Fn(&Path) -> Result<Option<Opened>, FileProblem> + Sync,
 ) -> Vec<Result<Option<Content>>> {
+    let together = FirstFiles::default();
     let content = |file: &PathBuf| {
         let opened = open(file).map_err(|problem| problem.at(file))?;
-        Ok(opened.map(|opened| Content::of(opened, file)))
+        Ok(opened.map(|opened| Content::of(opened, file, &together)))
     };
     files.par_iter().map(content).collect()
 }

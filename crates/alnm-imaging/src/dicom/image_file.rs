@@ -1,7 +1,8 @@
 //! Reading the headers of files with images.
 
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use dicom_core::Tag;
 use dicom_core::header::HasLength;
@@ -28,8 +29,29 @@ use crate::error::FileProblem;
 /// A file with an image: its planes, or why it has none that can be read.
 pub(super) struct ImageFile {
     pub(super) path: PathBuf,
-    pub(super) series: SeriesIdentity,
+    /// `SeriesInstanceUID`; empty where none is stated.
+    pub(super) series: String,
+    pub(super) series_number: Option<i64>,
+    /// What the file says of its series; none of a file that is not the first of its series.
+    pub(super) identity: Option<Box<SeriesIdentity>>,
     pub(super) slices: Result<Vec<Slice>, FileProblem>,
+}
+
+/// The first file of each series by its path, as far as files were seen. What is said of a series is taken from that
+/// file, and not read from the hundreds of others.
+#[derive(Default)]
+pub(super) struct FirstFiles(Mutex<HashMap<String, PathBuf>>);
+
+impl FirstFiles {
+    /// Whether no file of a series was seen whose path comes before this one.
+    fn are_led_by(&self, path: &Path, series: &str) -> bool {
+        let mut first = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if first.get(series).is_some_and(|known| known.as_path() <= path) {
+            return false;
+        }
+        first.insert(series.to_owned(), path.to_owned());
+        true
+    }
 }
 
 impl ImageFile {
@@ -42,11 +64,18 @@ impl ImageFile {
         has_image && text(header, tags::MODALITY).as_deref() != Some("SEG")
     }
 
-    /// The image of a file.
-    pub(super) fn of(opened: Opened) -> Self {
+    /// The image of a file, one of those that are read together.
+    pub(super) fn of(opened: Opened, together: &FirstFiles) -> Self {
         let Opened { header, file } = opened;
-        let path = file.path().to_owned();
-        Self { path, series: SeriesIdentity::of(&header), slices: slices(&header, &Arc::new(file)) }
+        let series = text(&header, tags::SERIES_INSTANCE_UID).unwrap_or_default();
+        let is_first = together.are_led_by(file.path(), &series);
+        Self {
+            path: file.path().to_owned(),
+            series_number: integer(&header, tags::SERIES_NUMBER),
+            identity: is_first.then(|| Box::new(SeriesIdentity::of(&header))),
+            series,
+            slices: slices(&header, &Arc::new(file)),
+        }
     }
 }
 
@@ -254,7 +283,6 @@ impl SeriesIdentity {
         let or_empty = |tag: Tag| text(object, tag).unwrap_or_default();
         Self {
             uid: or_empty(tags::SERIES_INSTANCE_UID),
-            number: integer(object, tags::SERIES_NUMBER),
             description: or_empty(tags::SERIES_DESCRIPTION),
             modality: or_empty(tags::MODALITY),
             patient_id: or_empty(tags::PATIENT_ID),

@@ -1,5 +1,6 @@
 //! The files of a folder.
 
+use std::ffi::OsString;
 use std::fs::DirEntry;
 use std::path::{Path, PathBuf};
 
@@ -11,19 +12,20 @@ pub(crate) fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
         const DEEPEST: usize = 16;
         let entry = |entry: std::io::Result<DirEntry>| {
             let entry = entry?;
-            let (path, kind) = (entry.path(), entry.file_type()?);
+            let kind = entry.file_type()?;
             // What a link leads to has to be asked for.
-            let is_folder = if kind.is_symlink() { path.is_dir() } else { kind.is_dir() };
-            Ok((path, is_folder))
+            let is_folder = if kind.is_symlink() { entry.path().is_dir() } else { kind.is_dir() };
+            Ok((entry.file_name(), is_folder))
         };
-        let mut entries: Vec<(PathBuf, bool)> =
+        let mut entries: Vec<(OsString, bool)> =
             std::fs::read_dir(folder)?.map(entry).collect::<std::io::Result<_>>()?;
         entries.sort();
-        for (entry, is_folder) in entries {
+        for (name, is_folder) in entries {
+            let path = folder.join(name);
             if !is_folder {
-                files.push(entry);
+                files.push(path);
             } else if depth < DEEPEST {
-                collect(&entry, files, depth + 1)?;
+                collect(&path, files, depth + 1)?;
             }
         }
         Ok(())

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::acquisition::Acquisition;
 use super::attributes::seconds_of_date;
 use super::copies::Distinct;
-use super::image_file::ImageFile;
+use super::image_file::{FirstFiles, ImageFile};
 use super::phase_key::PhaseKey;
 use super::pixels::{PixelFormat, colours_unasked, decode_frame};
 use super::problem::malformed;
@@ -103,7 +103,7 @@ pub struct Series {
 pub(super) fn group(files: impl Iterator<Item = ImageFile>) -> Vec<Series> {
     let mut groups: BTreeMap<String, Vec<ImageFile>> = BTreeMap::new();
     for file in files {
-        groups.entry(file.series.uid.clone()).or_default().push(file);
+        groups.entry(file.series.clone()).or_default().push(file);
     }
     let mut series: Vec<Series> = groups.into_values().filter_map(Series::new).collect();
     series.sort_by_key(|series| series.number);
@@ -124,10 +124,10 @@ pub(super) fn continue_after_midnight(mut times: Vec<&mut f64>) {
 impl Series {
     fn new(mut files: Vec<ImageFile>) -> Option<Self> {
         files.sort_by(|a, b| a.path.cmp(&b.path));
-        let first = files.first()?;
-        let (identity, path) = (first.series.clone(), first.path.clone());
+        let path = files.first()?.path.clone();
+        let identity = *files.iter_mut().find_map(|file| file.identity.take())?;
         let Distinct { files, warning } = Distinct::of(files);
-        let number = files.iter().find_map(|file| file.series.number);
+        let number = files.iter().find_map(|file| file.series_number);
         let mut slices = Vec::new();
         let mut fault = None;
         for file in files {
@@ -447,7 +447,7 @@ impl Series {
         if !ImageFile::is_image(&opened.header) {
             return Err(no_image());
         }
-        let file = ImageFile::of(opened);
+        let file = ImageFile::of(opened, &FirstFiles::default());
         let slices = file.slices.map_err(in_memory)?;
         Self::new(vec![ImageFile { slices: Ok(slices), ..file }]).ok_or_else(no_image)?.image()
     }

@@ -17,7 +17,6 @@ use super::volume_kind::Making;
 #[derive(Debug, Clone, Default)]
 pub(super) struct SeriesIdentity {
     pub(super) uid: String,
-    pub(super) number: Option<i64>,
     pub(super) description: String,
     pub(super) modality: String,
     pub(super) patient_id: String,

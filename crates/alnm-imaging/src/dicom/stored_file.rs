@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -15,6 +15,7 @@ use flate2::bufread::DeflateDecoder;
 
 use super::attributes::integer;
 use super::encoding::{put_meta, put_preamble};
+use super::header_reader::HeaderReader;
 use super::problem::{first_line, malformed, unsupported};
 use super::walk::{
     ByteSource, ElementHeader, Encoding, ITEM, ITEM_END, SEQUENCE_END, Walk, check_length, check_whole, number_bytes,
@@ -180,7 +181,7 @@ struct FileSource {
     before: Vec<u8>,
     /// Bytes of `before` that were read.
     position: usize,
-    file: BufReader<File>,
+    file: HeaderReader,
     /// Bytes of the file.
     bytes: u64,
     /// Bytes that are missing before the file.
@@ -191,14 +192,17 @@ impl FileSource {
     /// A file of which nothing was read; none when it does not begin as a DICOM file does.
     fn of(file: File) -> Result<Option<Self>, FileProblem> {
         let source = Self::behind(&[], file)?;
-        Ok((source.missing > 0 || has_preamble(source.file.buffer())).then_some(source))
+        Ok((source.missing > 0 || has_preamble(source.file.held())).then_some(source))
     }
 
     /// A file of which `start` was read.
     fn behind(start: &[u8], file: File) -> Result<Self, FileProblem> {
         let bytes = file.metadata()?.len();
-        let mut file = BufReader::new(file);
-        let missing = missing_start(if start.is_empty() { file.fill_buf()? } else { start }).unwrap_or_default();
+        let mut file = HeaderReader::new(file);
+        if start.is_empty() {
+            file.fill()?;
+        }
+        let missing = missing_start(if start.is_empty() { file.held() } else { start }).unwrap_or_default();
         let before = [missing.as_slice(), start].concat();
         Ok(Self { before, position: 0, file, bytes, missing: missing.len() as u64 })
     }
@@ -228,8 +232,7 @@ impl ByteSource for FileSource {
     fn pass_over(&mut self, bytes: u64) -> io::Result<()> {
         let before = bytes.min((self.before.len() - self.position) as u64);
         self.position += before as usize;
-        let bytes = i64::try_from(bytes - before).map_err(|_| io::ErrorKind::UnexpectedEof)?;
-        self.file.seek_relative(bytes)
+        self.file.pass_over(bytes - before)
     }
 }
 
@@ -239,7 +242,7 @@ fn parse_file(path: &Path, mut source: FileSource, until: Tag) -> Result<Opened,
     let storage = if parsed.inflated.is_some() {
         Storage::Deflated { data_set: parsed.data_set - missing }
     } else {
-        Storage::Disk { handle: KeptHandle::keep(source.file.into_inner()), missing }
+        Storage::Disk { handle: KeptHandle::keep(source.file.into_file()), missing }
     };
     Ok(parsed.into_opened(path, bytes, storage).0)
 }
