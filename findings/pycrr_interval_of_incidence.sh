@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# pycrr 0.1.0 (2026): the confidence intervals of a cumulative incidence (Aalen and Johansen) are too wide, and still grow when the curve is
-# known. The variance is the sum of those of the single steps and leaves out that the steps hang together: who has had one event cannot
-# have another, and what was lost to one is missing later. Where nobody is censored the incidence is a plain share, of 400 patients 0.66 by
-# time 2, with an error of 0.024; the package has 0.034, and 0.040 at the end of a curve that has ended. Of 95 % intervals 99.6 % hold the
-# truth. An interval that is too wide hides differences between treatments. The incidence itself is right, as are these of lifelines.
+# pycrr 0.1.0 (2026): the confidence intervals of a cumulative incidence (Aalen and Johansen) are too wide. The variance is the sum of those of
+# the single steps and leaves out that the steps hang together: who has had one event cannot have another, and what was lost to one is
+# missing later. Where nobody is censored the incidence is a plain share, of 400 patients 0.63 by time 2, with an error of 0.024; the package
+# has 0.040, two thirds more, and the interval for 95 % holds the truth in all of 300 studies. An interval that is too wide hides differences
+# between treatments. The incidence itself is right.
 #
 # Found with Python 3.11.7, numpy 2.4.6, scipy 1.17.1, lifelines 0.30.3 on x86-64. Exits 0 while that is so, and 1 when it changes.
 set -euo pipefail
