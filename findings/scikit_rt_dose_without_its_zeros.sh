@@ -3,8 +3,8 @@
 # a structure; it multiplies the dose by the mask and keeps what is above 0. An organ of which one half gets 10 Gy and the other nothing, as
 # beside a field of protons or a Monte Carlo calculation, has a mean dose of 10 Gy instead of 5, a median of 10 instead of 5, and of its
 # dose-volume histogram all of the volume gets 10 Gy. The less of an organ is hit, the more it is overstated: a tenth of it at 20 Gy gives a
-# mean of 20 for 2. Where every voxel gets a little, the mean is right; the volume of the structure
-# is always right, so that dose and volume do not belong together.
+# mean of 20 for 2. Where every voxel gets a little, the mean is right; the volume of the structure is always right, so that dose and volume
+# do not belong together.
 #
 # Found with Python 3.11.7, numpy 1.26.4, scipy 1.13.1, SimpleITK 2.5.7 on x86-64. Exits 0 while that is so, and 1 when it changes.
 set -euo pipefail
