@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use alnm_imaging::vectorised;
 
-use crate::level_map::{Cell, LevelMap, Offset, with_cells};
+use crate::level_map::{Cell, Cells, LevelMap, Offset, with_cells};
 use crate::size_matrix::{SizeCell, SizeMatrix};
 
 /// The zones of a region. A zone is found in pieces, each of which has a number; the zone's own is the lowest of them.
@@ -16,8 +16,8 @@ pub(crate) struct Zones {
     pieces: Vec<u32>,
     /// By piece, the number of its zone.
     zone_of: Vec<u32>,
-    /// By piece, the position of its level.
-    levels: Vec<u32>,
+    /// By piece, the position of its level + 1.
+    levels: Cells,
     /// By piece, its voxels; at the number of a zone, those of the zone.
     sizes: Vec<u32>,
 }
@@ -71,7 +71,7 @@ impl Zones {
         let mut small = vec![0u32; map.gray_levels.len() * SMALL];
         let mut large: Vec<(u32, u32)> = Vec::new();
         for zone in (0..self.zone_of.len()).filter(|&piece| self.zone_of[piece] as usize == piece) {
-            let (level, extent) = (self.levels[zone], extents[zone]);
+            let (level, extent) = (self.levels.at(zone) - 1, extents[zone]);
             if extent as usize <= SMALL {
                 small[level as usize * SMALL + extent as usize - 1] += 1;
             } else {
@@ -102,7 +102,7 @@ impl Zones {
         let mut near = vec![0u32; 2 * plane];
         let mut near_start = 0;
         let mut pieces = vec![0u32; if places == KeptPlaces::All { cells.len() } else { 0 }];
-        let (mut zone_of, mut levels, mut sizes) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut zone_of, mut levels, mut sizes) = (Vec::new(), Vec::<C>::new(), Vec::new());
         let mut count = 0u32;
         let arch = pulp::Arch::new();
         for row in &map.rows {
@@ -116,7 +116,7 @@ impl Zones {
             // Room for as many pieces as may begin in the row, and the next one.
             let room = count as usize + row.len() + 1;
             zone_of.extend(zone_of.len() as u32..room as u32);
-            levels.resize(zone_of.len(), 0);
+            levels.resize(zone_of.len(), C::default());
             sizes.resize(zone_of.len(), 0);
             for start in row.clone().step_by(TOGETHER) {
                 let same = vectorised!(arch, compare_levels(cells, start, &predecessors.steps));
@@ -129,7 +129,7 @@ impl Zones {
                     // Whether a piece begins is guessed wrongly too often for a branch, so the next is always written.
                     let begins = 0u32.wrapping_sub(u32::from(apart == 0));
                     let mut piece = (piece_of(&near, apart) & !begins) | (count & begins);
-                    levels[count as usize] = cells[voxel].into() - 1;
+                    levels[count as usize] = cells[voxel];
                     count += begins & 1;
                     let mut others = apart & apart.wrapping_sub(1);
                     if others > 0 {
@@ -152,7 +152,7 @@ impl Zones {
         zone_of.truncate(count as usize);
         levels.truncate(count as usize);
         sizes.truncate(count as usize);
-        Self { pieces, zone_of, levels, sizes }
+        Self { pieces, zone_of, levels: C::cells(levels), sizes }
     }
 }
 
