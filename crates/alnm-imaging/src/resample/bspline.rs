@@ -320,11 +320,11 @@ fn combine(target: &mut [f64], sources: [&[f64]; SUPPORT], weights: [f64; SUPPOR
 }
 
 /// Lines of x that are turned, so that they run side by side.
-const LINES: usize = 8;
+const LINES: usize = 16;
 
 /// Turns samples into coefficients along up to [`LINES`] lines of x: coefficient n of line i is `turned[n][i]`.
 fn filter_turned(turned: &mut Vec<[f64; LINES]>, lines: &[f64], width: usize) {
-    turned.clear();
+    // What lies in the places of lines that are missing does not matter.
     turned.resize(width, [0.0; LINES]);
     for (i, line) in lines.chunks(width).enumerate() {
         turned.iter_mut().zip(line).for_each(|(turned, sample)| turned[i] = *sample);
@@ -393,55 +393,93 @@ fn filter_side_by_side(values: &mut [f64], lines: usize) {
     if length < 2 {
         return;
     }
-    let pole = 3.0_f64.sqrt() - 2.0;
-    let gain = (1.0 - pole) * (1.0 - 1.0 / pole);
-    start_causal(values, lines, length, pole, gain);
-    for n in 1..length {
-        let (before, from) = values.split_at_mut(n * lines);
-        for (value, previous) in from[..lines].iter_mut().zip(&before[(n - 1) * lines..]) {
-            *value = *value * gain + pole * previous;
-        }
-    }
-    let (before, last) = values.split_at_mut((length - 1) * lines);
-    for (value, previous) in last.iter_mut().zip(&before[(length - 2) * lines..]) {
-        *value = (pole / (pole * pole - 1.0)) * (pole * previous + *value);
-    }
-    for n in (0..length - 1).rev() {
-        let (until, after) = values.split_at_mut((n + 1) * lines);
-        for (value, next) in until[n * lines..].iter_mut().zip(after.iter()) {
-            *value = pole * (next - *value);
-        }
+    let mut first = 0;
+    while first < lines {
+        first += match lines - first {
+            16.. => filter_together::<16>(values, lines, first),
+            8.. => filter_together::<8>(values, lines, first),
+            4.. => filter_together::<4>(values, lines, first),
+            _ => filter_together::<1>(values, lines, first),
+        };
     }
 }
 
-/// The first value of the causal recursion: the sum Σ zⁿ·x(n) over the mirrored line, cut where ITK cuts it.
+/// The recursions for `LINES` lines from `first` on, whose last values stay in registers. Returns how many they are.
 #[inline(always)]
-fn start_causal(values: &mut [f64], lines: usize, length: usize, pole: f64, gain: f64) {
+fn filter_together<const LINES: usize>(values: &mut [f64], lines: usize, first: usize) -> usize {
+    let length = values.len() / lines;
+    let pole = 3.0_f64.sqrt() - 2.0;
+    let gain = (1.0 - pole) * (1.0 - 1.0 / pole);
+    let place = |n: usize| n * lines + first..n * lines + first + LINES;
+    let row = |values: &[f64], n: usize| -> [f64; LINES] {
+        let mut row = [0.0; LINES];
+        row.copy_from_slice(&values[place(n)]);
+        row
+    };
+    let mut last = causal_start(length, pole, gain, |n| row(values, n));
+    values[place(0)].copy_from_slice(&last);
+    let mut before = last;
+    for n in 1..length {
+        let samples = row(values, n);
+        before = last;
+        for i in 0..LINES {
+            last[i] = samples[i] * gain + pole * before[i];
+        }
+        values[place(n)].copy_from_slice(&last);
+    }
+    for i in 0..LINES {
+        last[i] = (pole / (pole * pole - 1.0)) * (pole * before[i] + last[i]);
+    }
+    values[place(length - 1)].copy_from_slice(&last);
+    for n in (0..length - 1).rev() {
+        let causal = row(values, n);
+        for i in 0..LINES {
+            last[i] = pole * (last[i] - causal[i]);
+        }
+        values[place(n)].copy_from_slice(&last);
+    }
+    LINES
+}
+
+/// The first values of the causal recursion: the sum Σ zⁿ·x(n) over the mirrored line, cut where ITK cuts it. `row`
+/// gives the samples n of the lines.
+#[inline(always)]
+fn causal_start<const LINES: usize>(
+    length: usize,
+    pole: f64,
+    gain: f64,
+    row: impl Fn(usize) -> [f64; LINES],
+) -> [f64; LINES] {
     const TOLERANCE: f64 = 1e-10;
     let horizon = (TOLERANCE.ln() / pole.abs().ln()).ceil() as usize;
-    let (first, rest) = values.split_at_mut(lines);
-    // Adds the samples n of all lines.
-    let add = |first: &mut [f64], n: usize, factor: f64| {
-        for (start, sample) in first.iter_mut().zip(&rest[(n - 1) * lines..]) {
-            *start += factor * (sample * gain);
+    let mut start = row(0);
+    for start in &mut start {
+        *start *= gain;
+    }
+    let mut add = |n: usize, factor: f64| {
+        let samples = row(n);
+        for i in 0..LINES {
+            start[i] += factor * (samples[i] * gain);
         }
     };
-    first.iter_mut().for_each(|start| *start *= gain);
     let mut power = pole;
     if horizon < length {
         for n in 1..horizon {
-            add(first, n, power);
+            add(n, power);
             power *= pole;
         }
-        return;
+        return start;
     }
     let mut mirrored = pole.powf((length - 1) as f64);
-    add(first, length - 1, mirrored);
+    add(length - 1, mirrored);
     mirrored *= mirrored / pole;
     for n in 1..length - 1 {
-        add(first, n, power + mirrored);
+        add(n, power + mirrored);
         power *= pole;
         mirrored /= pole;
     }
-    first.iter_mut().for_each(|start| *start /= 1.0 - power * power);
+    for start in &mut start {
+        *start /= 1.0 - power * power;
+    }
+    start
 }
