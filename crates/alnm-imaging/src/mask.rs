@@ -232,7 +232,10 @@ fn mask_of(image: Image, path: &Path) -> Result<Mask> {
 
 /// The voxels of a label, as the label 1.
 fn only(mask: Mask, label: u32) -> Mask {
-    Mask::Narrow(with_labels!(mask.borrowed(), labels => labels.map(|&voxel| u8::from(u32::from(voxel) == label))))
+    fn of<L: Label>(labels: &Volume<L>, label: u32) -> Volume<u8> {
+        labels.map(|&voxel| u8::from(voxel.into() == label))
+    }
+    with_labels!(mask.borrowed(), labels => of(labels, label)).into()
 }
 
 /// Checks that each voxel is a label.

@@ -129,7 +129,7 @@ pub(crate) fn region_values<T: Voxel>(volume: &Volume<T>, mask: &LabelMap, label
 /// Which voxels of a box have the label, in raster order.
 pub(crate) fn region_mask(mask: MaskRef<'_>, label: u32, bounding_box: VoxelBox) -> Vec<bool> {
     let shape = mask.geometry().shape();
-    with_labels!(mask, labels => bounding_box.cut_slice(labels.as_slice(), shape, |voxel| u32::from(voxel) == label))
+    with_labels!(mask, labels => bounding_box.cut_slice(labels.as_slice(), shape, |voxel| has_label(voxel, label)))
 }
 
 /// The voxels of a box that have the label, as runs along x in raster order of the box.
@@ -144,5 +144,9 @@ pub(crate) fn region_runs(mask: MaskRef<'_>, label: u32, bounding_box: VoxelBox)
 
 /// How many voxels have the label.
 fn voxel_count(mask: MaskRef<'_>, label: u32) -> usize {
-    with_labels!(mask, labels => labels.as_slice().iter().filter(|&&voxel| u32::from(voxel) == label).count())
+    with_labels!(mask, labels => labels.as_slice().iter().filter(|&&voxel| has_label(voxel, label)).count())
+}
+
+fn has_label<L: Label>(voxel: L, label: u32) -> bool {
+    voxel.into() == label
 }
