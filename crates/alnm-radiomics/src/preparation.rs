@@ -17,21 +17,21 @@ use crate::warning::Warning;
 /// A mask as it was given, or as a step made it.
 pub(crate) enum PreparedMask<'a> {
     Given(MaskRef<'a>),
-    Made(LabelMap),
+    Made(Box<LabelMap>),
 }
 
 impl PreparedMask<'_> {
     pub(crate) fn borrowed(&self) -> MaskRef<'_> {
         match self {
             Self::Given(mask) => *mask,
-            Self::Made(mask) => mask.into(),
+            Self::Made(mask) => (&**mask).into(),
         }
     }
 
     pub(crate) fn into_label_map(self) -> LabelMap {
         match self {
             Self::Given(mask) => mask.widened().into_owned(),
-            Self::Made(mask) => mask,
+            Self::Made(mask) => *mask,
         }
     }
 }
@@ -85,7 +85,7 @@ impl<'a> Prepared<'a> {
         if let Some((corrected, difference)) = corrected {
             warnings.push(Warning::MaskCorrected { difference: difference.to_string() });
             diagnostics.extend(described(&corrected, "corrected")?);
-            mask = PreparedMask::Made(corrected);
+            mask = PreparedMask::Made(Box::new(corrected));
         }
         let mut shape_mask = None;
         if let Some(range) = &settings.resegment_range {
@@ -93,7 +93,7 @@ impl<'a> Prepared<'a> {
             let region = region_box(&resegmented, label)?;
             bounding_box = check_mask(image.geometry(), (&resegmented).into(), label, region, settings)?.bounding_box;
             diagnostics.extend(described(&resegmented, "resegmented")?);
-            let before = std::mem::replace(&mut mask, PreparedMask::Made(resegmented));
+            let before = std::mem::replace(&mut mask, PreparedMask::Made(Box::new(resegmented)));
             shape_mask = (!settings.resegment_shape).then_some(before);
         }
         Ok(Self { image, mask, shape_mask, bounding_box, diagnostics, warnings })
@@ -126,7 +126,7 @@ fn on_grid<'a>(
             diagnostics.extend(of_mask.entries);
         }
         let region = region_box(&resampled.mask, label)?;
-        let (image, mask) = (Cow::Owned(resampled.image), PreparedMask::Made(resampled.mask));
+        let (image, mask) = (Cow::Owned(resampled.image), PreparedMask::Made(Box::new(resampled.mask)));
         return Ok(OnGrid { image, mask, region, diagnostics, warnings });
     }
     if !settings.pre_crop {
@@ -135,12 +135,12 @@ fn on_grid<'a>(
     let checked = check_mask(image.geometry(), mask, label, region, settings)?;
     let mut mask = PreparedMask::Given(mask);
     if let Some((corrected, difference)) = checked.corrected {
-        mask = PreparedMask::Made(corrected);
+        mask = PreparedMask::Made(Box::new(corrected));
         warnings.push(Warning::MaskCorrected { difference: difference.to_string() });
     }
     let mask = mask.borrowed();
     let kept = checked.bounding_box.grown(settings.pad_distance, mask.geometry().size());
     let (image, mask) = (Cow::Owned(crop_image(&image, &kept)?), mask.cropped(&kept)?.into_label_map());
     let region = region_box(&mask, label)?;
-    Ok(OnGrid { image, mask: PreparedMask::Made(mask), region, diagnostics, warnings })
+    Ok(OnGrid { image, mask: PreparedMask::Made(Box::new(mask)), region, diagnostics, warnings })
 }

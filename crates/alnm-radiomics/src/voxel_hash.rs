@@ -68,7 +68,7 @@ impl Message<'_> {
     fn byte_count(&self) -> usize {
         match self {
             Self::Bytes(bytes) => bytes.len(),
-            Self::Labels(labels) => size_of_val::<[u8]>(labels) * size_of::<u32>(),
+            Self::Labels(labels) => labels.len() * size_of::<u32>(),
         }
     }
 
