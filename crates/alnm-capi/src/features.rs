@@ -3,7 +3,7 @@
 use std::ffi::{CString, c_char};
 use std::ptr;
 
-use alnm_radiomics::{Extractor, Parameters};
+use alnm_radiomics::{Extractor, Image, MaskRef, Parameters};
 
 use crate::border::{AlnmStatus, Failure, borrowed, guarded, hand_out, on_threads, take_back, text};
 use crate::image::AlnmImage;
@@ -78,9 +78,16 @@ pub unsafe extern "C" fn alnm_extract(
         let (image, mask) = unsafe { (borrowed(image, "image")?, borrowed(mask, "mask")?) };
         // SAFETY: promised by the caller.
         let parameters = unsafe { borrowed(parameters, "parameters") }?;
-        let mask = mask.0.label_map()?;
+        let label_map;
+        let mask = match &mask.0 {
+            Image::U8(labels) => MaskRef::from(labels),
+            other => {
+                label_map = other.label_map()?;
+                MaskRef::from(&label_map)
+            }
+        };
         let extractor = Extractor::new(parameters.0.clone());
-        let extraction = on_threads(threads, || Ok(extractor.execute(&image.0, &mask, label)?))?;
+        let extraction = on_threads(threads, || Ok(extractor.execute(&image.0, mask, label)?))?;
         Ok(AlnmFeatures {
             names: extraction.features.iter().map(|feature| c_text(&feature.id.name())).collect(),
             values: extraction.features.iter().map(|feature| feature.value).collect(),

@@ -1,13 +1,12 @@
 //! Reading masks: label maps of every image format, and the regions of DICOM segmentations and structure sets.
 
+pub(crate) mod narrow;
 pub(crate) mod note;
 pub(crate) mod on_grid;
 pub(crate) mod params;
 pub(crate) mod region;
 
 use std::path::Path;
-
-use bytemuck::allocation::cast_vec;
 
 #[cfg(feature = "dicom")]
 use crate::dicom::MaskFile;
@@ -16,11 +15,12 @@ use crate::file::Source;
 #[cfg(feature = "dicom")]
 use crate::format::FileFormat;
 use crate::volume::{Image, LabelMap, Volume, Voxel};
-use crate::voxel_data::{NamedSegment, of_voxels};
-use crate::with_volume;
+use crate::voxel_data::NamedSegment;
+use crate::{with_labels, with_volume};
 
 use on_grid::onto_grid;
 
+pub use narrow::{Label, Mask, MaskRef};
 pub use note::{MaskNote, ReadMask};
 pub use params::{ContourEdge, CrossingContours, MaskParams, MaskReader};
 pub use region::{MaskProblem, MaskRegion, RegionChoice};
@@ -49,10 +49,36 @@ impl MaskReader {
     /// # Errors
     /// As [`MaskReader::read`].
     pub fn read_with_notes(&self, source: Source) -> Result<ReadMask> {
+        self.read_mask(source).map(ReadMask::widened)
+    }
+
+    /// As [`MaskReader::read_source`], with labels of one byte where they have room.
+    ///
+    /// # Errors
+    /// As [`MaskReader::read`].
+    ///
+    /// ```
+    /// use alnm_imaging::file::Source;
+    /// use alnm_imaging::mask::{Mask, MaskParams};
+    /// use alnm_imaging::{Geometry, Volume, write_image};
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let path = folder.path().join("mask.nrrd");
+    /// let labels = Volume::filled(Geometry::axis_aligned([4, 4, 2], [1.0; 3])?, 7_i16);
+    /// write_image(&path, &labels.into())?;
+    /// let mask = MaskParams::default().check()?.read_narrow(Source::open(&path)?)?;
+    /// assert!(matches!(mask, Mask::Narrow(labels) if labels.as_slice() == [7_u8; 32]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn read_narrow(&self, source: Source) -> Result<Mask> {
+        self.read_mask(source).map(|read| read.mask)
+    }
+
+    fn read_mask(&self, source: Source) -> Result<ReadMask<Mask>> {
         let path = source.path().to_owned();
         #[cfg(feature = "dicom")]
         let source = match self.read_dicom(source)? {
-            DicomContent::Mask(mask) => return Ok(mask),
+            DicomContent::Mask(drawn) => return Ok(drawn.into()),
             DicomContent::Image(image) => return self.label_map(&path, image),
             DicomContent::Other(source) => source,
         };
@@ -89,7 +115,7 @@ impl MaskReader {
     }
 
     /// One segment of a file that names its segments, in whatever layer it lies.
-    fn segment(&self, source: Source, segments: &[NamedSegment]) -> Result<ReadMask> {
+    fn segment(&self, source: Source, segments: &[NamedSegment]) -> Result<ReadMask<Mask>> {
         let path = source.path().to_owned();
         let regions: Vec<MaskRegion> = (1..)
             .zip(segments)
@@ -98,8 +124,8 @@ impl MaskReader {
         let chosen = MaskRegion::choose(&regions, self.params().region.as_ref());
         let chosen = chosen.map_err(|problem| FileProblem::from(problem).at(&path))?[0].label as usize - 1;
         let NamedSegment { label, layer, ref name, .. } = segments[chosen];
-        let voxels = labels_of(source.read_layer(layer)?, &path)?;
-        self.on_grid(voxels.map(|&voxel| u32::from(voxel == label)), &path, |_| format!("{name:?}"))
+        let layer = mask_of(source.read_layer(layer)?, &path)?;
+        self.on_grid(only(layer, label), &path, |_| format!("{name:?}"))
     }
 
     #[cfg(feature = "dicom")]
@@ -121,27 +147,29 @@ impl MaskReader {
     }
 
     /// The region and grid asked for, of an image whose voxels are labels.
-    fn label_map(&self, path: &Path, image: Image) -> Result<ReadMask> {
-        let mut mask = labels_of(image, path)?;
+    fn label_map(&self, path: &Path, image: Image) -> Result<ReadMask<Mask>> {
+        let mut mask = mask_of(image, path)?;
         let mut chosen_label = None;
         if let Some(choice) = &self.params().region {
-            let present = crate::region::labels(&mask, 64).into_iter();
+            let present = mask.borrowed().labels(64).into_iter();
             let regions: Vec<MaskRegion> =
                 present.map(|label| MaskRegion { label, number: i64::from(label), name: String::new() }).collect();
             let chosen =
                 MaskRegion::choose(&regions, Some(choice)).map_err(|problem| FileProblem::from(problem).at(path))?;
             let wanted = chosen[0].label;
-            mask = mask.map(|&voxel| u32::from(voxel == wanted));
+            mask = only(mask, wanted);
             chosen_label = Some(wanted);
         }
         self.on_grid(mask, path, |label| format!("label {}", chosen_label.unwrap_or(label)))
     }
 
     /// A mask of a file on the grid asked for; `name` gives the words for the region of a label.
-    fn on_grid(&self, mask: LabelMap, path: &Path, name: impl Fn(u32) -> String) -> Result<ReadMask> {
+    fn on_grid(&self, mask: Mask, path: &Path, name: impl Fn(u32) -> String) -> Result<ReadMask<Mask>> {
         match &self.params().grid {
-            Some(grid) if grid.difference(mask.geometry(), 1e-6).is_some() => onto_grid(&mask, grid, path, name),
-            _ => Ok(mask.into()),
+            Some(grid) if grid.difference(mask.borrowed().geometry(), 1e-6).is_some() => {
+                onto_grid(mask.borrowed(), grid, path, name)
+            }
+            _ => Ok(ReadMask { mask, notes: Vec::new() }),
         }
     }
 }
@@ -192,30 +220,26 @@ impl Image {
             Self::U8(volume) => Ok(volume.map(|&label| label.into())),
             Self::U16(volume) => Ok(volume.map(|&label| label.into())),
             Self::U32(volume) => Ok(volume.clone()),
-            other => with_volume!(other, volume => label_map(volume)),
-        }
-    }
-
-    /// As [`Image::label_map`], of an image that was just read, in its memory where voxels are as wide as labels.
-    fn into_label_map(self) -> Result<LabelMap, FileProblem> {
-        match self {
-            Self::U32(volume) => Ok(volume),
-            Self::I32(volume) if volume.as_slice().iter().fold(0, |any, &voxel| any | voxel) >= 0 => {
-                let grid = volume.geometry().clone();
-                let (voxels, _) = volume.into_data().into_raw_vec_and_offset();
-                of_voxels::<u32>(cast_vec(voxels), &grid)?.into_label_map()
-            }
-            other => Ok(other.label_map()?),
+            other => with_volume!(other, volume => check_labels(volume).map(|()| volume.cast())),
         }
     }
 }
 
 /// The image of a file as a mask; a voxel that is no label is a fault of that file.
-fn labels_of(image: Image, path: &Path) -> Result<LabelMap> {
-    image.into_label_map().map_err(|problem| problem.at(path))
+fn mask_of(image: Image, path: &Path) -> Result<Mask> {
+    Mask::of_image(image).map_err(|problem| problem.at(path))
 }
 
-fn label_map<T: Voxel>(volume: &Volume<T>) -> Result<LabelMap> {
+/// The voxels of a label, as the label 1.
+fn only(mask: Mask, label: u32) -> Mask {
+    fn of<L: Label>(labels: &Volume<L>, label: u32) -> Volume<u8> {
+        labels.map(|&voxel| u8::from(voxel.into() == label))
+    }
+    with_labels!(mask.borrowed(), labels => of(labels, label)).into()
+}
+
+/// Checks that each voxel is a label.
+fn check_labels<T: Voxel>(volume: &Volume<T>) -> Result<()> {
     let is_label = |value: f64| value >= 0.0 && value <= f64::from(u32::MAX) && value.fract() == 0.0;
     if let Some(position) = volume.as_slice().iter().position(|voxel| !is_label(voxel.to_f64())) {
         return Err(ImagingError::InvalidVoxel {
@@ -225,5 +249,5 @@ fn label_map<T: Voxel>(volume: &Volume<T>) -> Result<LabelMap> {
             requirement: "the voxels of a mask are whole numbers from 0 to 4294967295",
         });
     }
-    Ok(volume.cast())
+    Ok(())
 }

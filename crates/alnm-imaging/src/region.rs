@@ -10,8 +10,9 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{ImagingError, Result};
+use crate::mask::{Label, MaskRef};
 use crate::volume::{Image, LabelMap, Volume, Voxel};
-use crate::with_volume;
+use crate::{vectorised, with_volume};
 
 pub use crate::voxel_box::VoxelBox;
 pub use outline::{OutlineEdge, outline_edges};
@@ -23,34 +24,57 @@ pub use roi::Roi;
 /// # Errors
 /// [`ImagingError::EmptyRegion`] when no voxel has the label.
 pub fn bounding_box(mask: &LabelMap, label: u32) -> Result<VoxelBox> {
+    MaskRef::from(mask).bounding_box(label)
+}
+
+/// The smallest box that holds every voxel with the label; none where no voxel has it.
+pub(crate) fn box_of_label<L: Label>(mask: &Volume<L>, label: u32) -> Option<VoxelBox> {
+    let label = L::try_from(label).ok()?;
     let [width, height, _] = mask.geometry().size();
     let boxes = mask.as_slice().par_chunks(width * height).enumerate().filter_map(|(z, slice)| {
-        let mut found: Option<[usize; 4]> = None;
-        // Most rows lie outside of the region, and looking for whether is faster than for where.
-        for (y, row) in slice.chunks(width).enumerate().filter(|(_, row)| row.contains(&label)) {
-            let Some(first) = row.iter().position(|&voxel| voxel == label) else { continue };
-            let last = row.iter().rposition(|&voxel| voxel == label).unwrap_or(first);
-            found = Some(match found {
-                None => [first, last, y, y],
-                Some([x0, x1, y0, _]) => [x0.min(first), x1.max(last), y0, y],
-            });
-        }
-        found.map(|[x0, x1, y0, y1]| [[x0, x1], [y0, y1], [z, z]])
+        let [x0, x1, y0, y1] = vectorised!(pulp::Arch::new(), limits_in_slice(slice, width, label))?;
+        Some([[x0, x1], [y0, y1], [z, z]])
     });
-    let whole =
-        boxes.reduce_with(|a, b| std::array::from_fn(|axis| [a[axis][0].min(b[axis][0]), a[axis][1].max(b[axis][1])]));
-    match whole {
-        Some(limits) => Ok(VoxelBox::new(limits.map(|[low, _]| low), limits.map(|[low, high]| high - low + 1))),
-        None => Err(Roi::empty("bounding box", mask, label)),
+    let limits = boxes
+        .reduce_with(|a, b| std::array::from_fn(|axis| [a[axis][0].min(b[axis][0]), a[axis][1].max(b[axis][1])]))?;
+    Some(VoxelBox::new(limits.map(|[low, _]| low), limits.map(|[low, high]| high - low + 1)))
+}
+
+/// First and last x and y of the voxels with the label in a slice of rows of `width` voxels.
+#[inline(always)]
+fn limits_in_slice<L: Label>(slice: &[L], width: usize, label: L) -> Option<[usize; 4]> {
+    let mut found: Option<[usize; 4]> = None;
+    for (y, row) in slice.chunks(width).enumerate() {
+        // Most rows lie outside of the region, and looking for whether is faster than for where.
+        let mut is_inside = false;
+        for &voxel in row {
+            is_inside |= voxel == label;
+        }
+        if !is_inside {
+            continue;
+        }
+        let Some(first) = row.iter().position(|&voxel| voxel == label) else { continue };
+        let last = row.iter().rposition(|&voxel| voxel == label).unwrap_or(first);
+        found = Some(match found {
+            None => [first, last, y, y],
+            Some([x0, x1, y0, _]) => [x0.min(first), x1.max(last), y0, y],
+        });
     }
+    found
 }
 
 /// The labels that occur in a mask, ascending, without 0; at most `limit` of them.
 #[must_use]
 pub fn labels(mask: &LabelMap, limit: usize) -> Vec<u32> {
+    MaskRef::from(mask).labels(limit)
+}
+
+/// As [`labels`].
+pub(crate) fn labels_up_to<L: Label>(mask: &Volume<L>, limit: usize) -> Vec<u32> {
     let mut found = std::collections::BTreeSet::new();
     let mut previous = 0;
     for &voxel in mask.as_slice() {
+        let voxel = voxel.into();
         if voxel != previous && voxel != 0 && found.len() < limit {
             found.insert(voxel);
         }
@@ -117,7 +141,7 @@ pub fn largest_cross_section(mask: &LabelMap, label: u32) -> Result<CrossSection
     // Of equal maxima `max_by_key` gives the last, so the slices are gone through from the last to the first.
     let largest = (0..depth).rev().map(|z| (z, count(z))).max_by_key(|(_, voxels)| *voxels);
     let Some((slice, voxels)) = largest.filter(|(_, voxels)| *voxels > 0) else {
-        return Err(Roi::empty("largest cross-section", mask, label));
+        return Err(Roi::empty("largest cross-section", mask.into(), label));
     };
     let plane = crop(mask, &VoxelBox::new([0, 0, slice], [width, height, 1]))?;
     let in_plane = bounding_box(&plane, label)?;

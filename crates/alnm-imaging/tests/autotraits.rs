@@ -16,7 +16,7 @@ use alnm_imaging::kinetics::tofts::{InputFunction, SignalModel, ToftsFitter, Tof
 use alnm_imaging::kinetics::{
     CurveAnalysis, KineticMaps, RegionCurve, RegionKinetics, VoxelKinetics, VoxelKineticsParams,
 };
-use alnm_imaging::mask::{MaskParams, MaskProblem, MaskReader, MaskRegion, RegionChoice};
+use alnm_imaging::mask::{Mask, MaskParams, MaskProblem, MaskReader, MaskRef, MaskRegion, RegionChoice};
 use alnm_imaging::n4::{BiasField, ControlGrid, Foreground, N4, N4Iteration, N4Level, N4Params, N4Result};
 use alnm_imaging::region::{
     Components, Connectivity, CrossSection, RingDrawing, RingLimits, RingParams, Rings, Roi, VoxelBox,
@@ -84,7 +84,9 @@ fn public_types_are_send_sync_and_unpin() {
         Landmark<'_>,
         MaskParams,
         MaskProblem,
+        Mask,
         MaskReader,
+        MaskRef<'_>,
         MaskRegion,
         N4,
         N4Iteration,

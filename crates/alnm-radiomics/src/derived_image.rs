@@ -5,6 +5,7 @@ use alnm_imaging::{Geometry, Image, PixelType, Voxel, with_volume};
 
 use crate::error::{RadiomicsError, Result};
 use crate::filter::{box_values, gradient, lbp2d, lbp3d, log, pointwise, wavelet};
+use crate::grey_values::GreyValues;
 use crate::image_type::ImageType;
 use crate::parameter_error::ParameterError;
 use crate::parameters::{Settings, Sigma};
@@ -19,7 +20,7 @@ pub(crate) struct DerivedImage {
     /// Name that the columns start with, such as `wavelet-LLH`.
     pub(crate) name: String,
     /// The values in raster order.
-    pub(crate) values: Vec<f64>,
+    pub(crate) values: GreyValues,
     /// Whether the image holds single-precision numbers.
     pub(crate) single_precision: bool,
 }
@@ -34,8 +35,9 @@ pub(crate) struct DerivedImages {
 }
 
 impl DerivedImages {
-    fn single(name: &str, values: Vec<f64>, single_precision: bool) -> Self {
-        Self { images: vec![DerivedImage { name: name.to_owned(), values, single_precision }], warnings: Vec::new() }
+    fn single(name: &str, values: impl Into<GreyValues>, single_precision: bool) -> Self {
+        let image = DerivedImage { name: name.to_owned(), values: values.into(), single_precision };
+        Self { images: vec![image], warnings: Vec::new() }
     }
 }
 
@@ -62,7 +64,7 @@ pub(crate) fn derive(
     let cut = || box_values(image, part);
     let largest = || with_volume!(image, volume => pointwise::largest_magnitude(volume.as_slice().iter().map(|&voxel| Voxel::to_f64(voxel))));
     Ok(match image_type {
-        ImageType::Original => DerivedImages::single("original", cut(), single),
+        ImageType::Original => DerivedImages::single("original", GreyValues::of_box(image, part), single),
         ImageType::Square => DerivedImages::single("square", pointwise::square(&cut(), largest()), false),
         ImageType::SquareRoot => DerivedImages::single("squareroot", pointwise::square_root(&cut(), largest()), false),
         ImageType::Logarithm => DerivedImages::single("logarithm", pointwise::logarithm(&cut(), largest()), false),
@@ -105,10 +107,10 @@ pub(crate) fn image_names(
     }
 }
 
-fn gradient_magnitude(image: &Image, settings: &Settings, part: VoxelBox) -> Vec<f64> {
+fn gradient_magnitude(image: &Image, settings: &Settings, part: VoxelBox) -> Vec<f32> {
     let [x, y, z] = image.geometry().spacing();
     let spacing = if settings.gradient_use_spacing { [z, y, x] } else { [1.0; 3] };
-    gradient::magnitude(image, spacing, part).into_iter().map(f64::from).collect()
+    gradient::magnitude(image, spacing, part)
 }
 
 fn laplacians(image: &Image, settings: &Settings, part: VoxelBox) -> DerivedImages {
@@ -126,7 +128,7 @@ fn laplacians(image: &Image, settings: &Settings, part: VoxelBox) -> DerivedImag
         let values = log::laplacian_of_gaussian(image, width, part);
         derived.images.push(DerivedImage {
             name: laplacian_name(sigma),
-            values: values.into_iter().map(f64::from).collect(),
+            values: values.into(),
             single_precision: true,
         });
     }
@@ -176,7 +178,7 @@ fn sub_bands_of(name: &str, image: &Image, settings: &Settings, part: VoxelBox) 
     let bands = transform.apply(image, part);
     let named = |band: wavelet::SubBand| DerivedImage {
         name: band_name(settings, name, band.level, &band.letters),
-        values: band.values,
+        values: band.values.into(),
         single_precision: single,
     };
     Ok(bands.into_iter().map(named).collect())
@@ -253,6 +255,7 @@ fn patterns_on_spheres(image: &Image, settings: &Settings, part: VoxelBox, insid
     let mut images = pattern.images(image, part, inside);
     let kurtosis = images.pop().unwrap_or_default();
     let levels = (1..).map(sphere_name).zip(images).chain([(SPHERE_KURTOSIS.to_owned(), kurtosis)]);
-    let images = levels.map(|(name, values)| DerivedImage { name, values, single_precision: false }).collect();
+    let images = levels.map(|(name, values)| DerivedImage { name, values: values.into(), single_precision: false });
+    let images = images.collect();
     DerivedImages { images, warnings: Vec::new() }
 }

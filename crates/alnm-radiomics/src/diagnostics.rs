@@ -1,17 +1,18 @@
 //! What PyRadiomics reports about image and mask together with the features.
 
 use std::fmt;
+use std::ops::Range;
 
-use alnm_imaging::region::{VoxelBox, bounding_box};
+use alnm_imaging::mask::MaskRef;
+use alnm_imaging::region::VoxelBox;
 use alnm_imaging::vectorised;
 use alnm_imaging::{Extremes, Image, LabelMap, Voxel, with_volume};
 use serde::Serialize;
 
 use crate::error::Result;
-use crate::level_map::runs;
 use crate::parameters::{Parameters, Settings};
 use crate::python_text::{float, tuple};
-use crate::region::region_values;
+use crate::region::{region_runs, region_values};
 use crate::summation::sum;
 
 /// An entry of the diagnostics.
@@ -145,10 +146,19 @@ pub(crate) fn of_image(image: &Image, stage: &str, hash: Option<String>) -> Vec<
 
 /// What there is to say of a mask but for its region.
 pub(crate) enum MaskStage<'a> {
-    /// As it was given.
-    Given { hash: String, region: VoxelBox },
-    /// What a step made, with the image on its grid.
-    Made { image: &'a Image },
+    /// As it was given, with the hash of its voxels and the box around its region.
+    Given { mask: MaskRef<'a>, hash: String, region: VoxelBox },
+    /// What a step made, with the image on its grid, whose grey values in the region are described.
+    Made { mask: &'a LabelMap, image: &'a Image },
+}
+
+impl<'a> MaskStage<'a> {
+    fn mask(&self) -> MaskRef<'a> {
+        match *self {
+            Self::Given { mask, .. } => mask,
+            Self::Made { mask, .. } => mask.into(),
+        }
+    }
 }
 
 /// A mask's region, described.
@@ -158,32 +168,32 @@ pub(crate) struct DescribedMask {
     pub(crate) components: usize,
 }
 
-/// Describes a mask's region at a stage of the extraction: the mask as it was given, with the hash of its voxels and
-/// the box around its region, or what steps made of it, with the grey values of `image` in the region.
-pub(crate) fn of_mask(what: MaskStage<'_>, mask: &LabelMap, label: u32, stage: &str) -> Result<DescribedMask> {
+/// Describes a mask's region at a stage of the extraction.
+pub(crate) fn of_mask(what: MaskStage<'_>, label: u32, stage: &str) -> Result<DescribedMask> {
+    let mask = what.mask();
     let geometry = mask.geometry();
     let dimension = geometry.dimension();
     let mut entries = Vec::new();
     let mut push = |name: &str, value| entries.push(entry(format_args!("Mask-{stage}_{name}"), value));
     let region = match &what {
-        MaskStage::Given { hash, region } => {
+        MaskStage::Given { hash, region, .. } => {
             push("Hash", DiagnosticValue::Text(hash.clone()));
             *region
         }
-        MaskStage::Made { .. } => bounding_box(mask, label)?,
+        MaskStage::Made { .. } => mask.bounding_box(label)?,
     };
     push("Spacing", floats(&geometry.spacing()[..dimension]));
     push("Size", integers(&geometry.size()[..dimension]));
     let limits: Vec<usize> = region.start()[..dimension].iter().chain(&region.size()[..dimension]).copied().collect();
     push("BoundingBox", integers(&limits));
-    let inside = inside_box(mask, label, &region);
-    let voxels = inside.iter().filter(|inside| **inside).count();
+    let runs = region_runs(mask, label, region);
+    let voxels: usize = runs.iter().map(ExactSizeIterator::len).sum();
     push("VoxelNum", DiagnosticValue::Integer(voxels as i64));
     let [_, height, width] = region.shape();
-    let components = component_count(&inside, region.shape());
+    let components = component_count(&runs, region.shape());
     push("VolumeNum", DiagnosticValue::Integer(components as i64));
     let mut centre = region.start().map(|start| (start * voxels) as u64);
-    for run in runs(&inside, region.shape()) {
+    for run in &runs {
         let (row, count) = (run.start / width, run.len() as u64);
         // First to last x, in pairs of the same sum.
         centre[0] += (run.start % width + (run.end - 1) % width) as u64 * count / 2;
@@ -193,7 +203,7 @@ pub(crate) fn of_mask(what: MaskStage<'_>, mask: &LabelMap, label: u32, stage: &
     let centre = centre.map(|sum| sum as f64 / voxels as f64);
     push("CenterOfMassIndex", floats(&centre[..dimension]));
     push("CenterOfMass", floats(&geometry.index_to_point(centre)[..dimension]));
-    if let MaskStage::Made { image } = what {
+    if let MaskStage::Made { image, mask } = what {
         let values = with_volume!(image, volume => region_values(volume, mask, label));
         entries.extend(Summary::of(&values).entries(&format!("Mask-{stage}")));
     }
@@ -202,8 +212,9 @@ pub(crate) fn of_mask(what: MaskStage<'_>, mask: &LabelMap, label: u32, stage: &
 
 /// How many separate parts a region has.
 pub(crate) fn separate_parts(mask: &LabelMap, label: u32) -> Result<usize> {
-    let region = bounding_box(mask, label)?;
-    Ok(component_count(&inside_box(mask, label, &region), region.shape()))
+    let mask = MaskRef::from(mask);
+    let region = mask.bounding_box(label)?;
+    Ok(component_count(&region_runs(mask, label, region), region.shape()))
 }
 
 /// Voxels in numbers.
@@ -255,11 +266,6 @@ fn integers(values: &[usize]) -> DiagnosticValue {
     DiagnosticValue::Integers(values.iter().map(|&value| value as i64).collect())
 }
 
-/// Which voxels of a box have the label, in raster order.
-fn inside_box(mask: &LabelMap, label: u32, region: &VoxelBox) -> Vec<bool> {
-    region.cut_slice(mask.as_slice(), mask.geometry().shape(), |voxel| voxel == label)
-}
-
 /// A run of voxels along x.
 #[derive(Clone, Copy)]
 struct Run {
@@ -267,13 +273,12 @@ struct Run {
     end: usize,
 }
 
-/// How many separate parts the voxels that are `inside` a box of `shape` (z, y, x) make, voxels being connected with
-/// all their neighbours. Runs along x are joined to the runs that they touch in the four rows before.
-fn component_count(inside: &[bool], shape: [usize; 3]) -> usize {
-    let [_, height, width] = shape;
-    let in_box = runs(inside, shape);
+/// How many separate parts the voxels of runs along x in a box of `shape` (z, y, x) make, voxels being connected with
+/// all their neighbours. Runs are joined to those that they touch in the four rows before.
+fn component_count(in_box: &[Range<usize>], shape: [usize; 3]) -> usize {
+    let [depth, height, width] = shape;
     let row_end = |row: usize| in_box.partition_point(|run| run.start < row * width);
-    let first_of_row: Vec<usize> = (0..=inside.len() / width).map(row_end).collect();
+    let first_of_row: Vec<usize> = (0..=depth * height).map(row_end).collect();
     // Ends of runs relative to their rows.
     let runs: Vec<Run> =
         in_box.iter().map(|run| Run { start: run.start % width, end: run.start % width + run.len() }).collect();
@@ -324,6 +329,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::level_map::runs;
 
     /// Parts found by filling them one after the other.
     fn filled(inside: &[bool], shape: [usize; 3]) -> usize {
@@ -369,7 +375,7 @@ mod tests {
             seeds in prop::collection::vec(0u8..3, 120),
         ) {
             let inside: Vec<bool> = seeds[..shape.iter().product()].iter().map(|&seed| seed == 0).collect();
-            prop_assert_eq!(component_count(&inside, shape), filled(&inside, shape));
+            prop_assert_eq!(component_count(&runs(&inside, shape), shape), filled(&inside, shape));
         }
     }
 }

@@ -5,10 +5,11 @@
 //! number of edges that are not above the value (`numpy.digitize`).
 
 use alnm_imaging::vector::whole_part;
-use alnm_imaging::{Extremes, vectorised};
+use alnm_imaging::{Extremes, Voxel, vectorised};
 use serde::Serialize;
 
 use crate::error::{RadiomicsError, Result};
+use crate::grey_values::{GreyValues, with_values};
 use crate::level_map::{Cell, Cells};
 
 /// The way in which grey values are assigned to bins.
@@ -58,20 +59,26 @@ impl Binning {
     }
 
     /// [`Binning::discretise`] with levels in bytes where they have room.
-    pub(crate) fn discretise_narrowly(self, values: &[f64], single_precision: bool) -> Result<NarrowlyDiscretised> {
-        let (edges, extremes) = self.edges(values, single_precision)?;
-        let bins = edges.bins();
-        // No level is higher than the number of bins.
-        let levels = if bins < usize::from(u8::MAX) {
-            Cells::Narrow(edges.levels(values))
-        } else {
-            Cells::Wide(edges.levels(values))
-        };
-        Ok(NarrowlyDiscretised { levels, bins, extremes })
+    pub(crate) fn discretise_narrowly(
+        self,
+        values: &GreyValues,
+        single_precision: bool,
+    ) -> Result<NarrowlyDiscretised> {
+        with_values!(values, values => {
+            let (edges, extremes) = self.edges(values, single_precision)?;
+            let bins = edges.bins();
+            // No level is higher than the number of bins.
+            let levels = if bins < usize::from(u8::MAX) {
+                Cells::Narrow(edges.levels(values))
+            } else {
+                Cells::Wide(edges.levels(values))
+            };
+            Ok(NarrowlyDiscretised { levels, bins, extremes })
+        })
     }
 
     /// The edges between the values' levels, and the smallest and the largest value.
-    fn edges(self, values: &[f64], single_precision: bool) -> Result<(Edges, [f64; 2])> {
+    fn edges<T: Voxel>(self, values: &[T], single_precision: bool) -> Result<(Edges, [f64; 2])> {
         let (minimum, maximum) = range(values)?;
         let edges = match self {
             Self::Width(width) => Edges::OfWidth(WidthEdges::new(minimum, maximum, width)?),
@@ -102,7 +109,7 @@ impl Edges {
         }
     }
 
-    fn levels<C: Cell>(&self, values: &[f64]) -> Vec<C> {
+    fn levels<T: Voxel, C: Cell>(&self, values: &[T]) -> Vec<C> {
         match self {
             Self::OfWidth(edges) => vectorised!(pulp::Arch::new(), edges.levels(values)),
             Self::OfCount(edges) => edges.levels(values),
@@ -111,14 +118,14 @@ impl Edges {
 }
 
 /// The smallest and the largest value.
-fn range(values: &[f64]) -> Result<(f64, f64)> {
+fn range<T: Voxel>(values: &[T]) -> Result<(f64, f64)> {
     let extremes = Extremes::of(values);
     if extremes.is_some_and(|extremes| !extremes.is_finite)
-        && let Some(&value) = values.iter().find(|value| !value.is_finite())
+        && let Some(value) = values.iter().map(|value| value.to_f64()).find(|value| !value.is_finite())
     {
         return Err(RadiomicsError::NonFinite { value });
     }
-    Ok(extremes.map_or((f64::INFINITY, f64::NEG_INFINITY), |extremes| (extremes.low, extremes.high)))
+    Ok(extremes.map_or((f64::INFINITY, f64::NEG_INFINITY), |extremes| (extremes.low.to_f64(), extremes.high.to_f64())))
 }
 
 /// Edges `low + i · step` as `numpy.arange(low, maximum + 2 · width, width)` has them.
@@ -144,9 +151,9 @@ impl WidthEdges {
     /// For each value the number of edges that are not above it: a first guess by division, which rounding makes wrong
     /// by one at most, put right against the edges themselves. No value lies below the first edge or beyond the last.
     #[inline(always)]
-    fn levels<C: Cell>(&self, values: &[f64]) -> Vec<C> {
+    fn levels<T: Voxel, C: Cell>(&self, values: &[T]) -> Vec<C> {
         let inverse = 1.0 / self.step;
-        let level = |&value: &f64| {
+        let level = |value: f64| {
             let guess = whole_part((value - self.low) * inverse);
             let below = |index: i32| i32::from(self.low + f64::from(index) * self.step <= value);
             (guess + below(guess) + below(guess + 1)) as u32
@@ -158,10 +165,10 @@ impl WidthEdges {
 /// What `level` makes of each value. Unlike `collect`, a loop is always inlined and so takes the vector instructions of
 /// its caller.
 #[inline(always)]
-fn mapped<C: Cell>(values: &[f64], level: impl Fn(&f64) -> u32) -> Vec<C> {
+fn mapped<T: Voxel, C: Cell>(values: &[T], level: impl Fn(f64) -> u32) -> Vec<C> {
     let mut levels = vec![C::default(); values.len()];
     for (to, value) in levels.iter_mut().zip(values) {
-        *to = C::narrowed(level(value));
+        *to = C::narrowed(level(value.to_f64()));
     }
     levels
 }
@@ -238,25 +245,25 @@ impl CountEdges {
     }
 
     /// For each value the number of edges that are not above it.
-    fn levels<C: Cell>(&self, values: &[f64]) -> Vec<C> {
+    fn levels<T: Voxel, C: Cell>(&self, values: &[T]) -> Vec<C> {
         if !self.evenly_spaced {
-            let level = |&value: &f64| C::narrowed(self.edges.partition_point(|&edge| edge <= value) as u32);
-            return values.iter().map(level).collect();
+            let level = |value: f64| C::narrowed(self.edges.partition_point(|&edge| edge <= value) as u32);
+            return values.iter().map(|value| level(value.to_f64())).collect();
         }
         if self.single_precision {
-            vectorised!(pulp::Arch::new(), self.even_levels::<true, C>(values))
+            vectorised!(pulp::Arch::new(), self.even_levels::<true, T, C>(values))
         } else {
-            vectorised!(pulp::Arch::new(), self.even_levels::<false, C>(values))
+            vectorised!(pulp::Arch::new(), self.even_levels::<false, T, C>(values))
         }
     }
 
     /// Division says how many edges but the first are not above a value, to within one where an edge is near; comparing
     /// with the edges puts it right. They are computed anew instead of looked up. No value reaches the last edge.
     #[inline(always)]
-    fn even_levels<const SINGLE: bool, C: Cell>(&self, values: &[f64]) -> Vec<C> {
+    fn even_levels<const SINGLE: bool, T: Voxel, C: Cell>(&self, values: &[T]) -> Vec<C> {
         let bins = self.edges.len() as i32 - 1;
         let (origin, inverse) = (self.edges[0], 1.0 / self.step);
-        let level = |&value: &f64| {
+        let level = |value: f64| {
             let guess = whole_part(((value - origin) * inverse).max(0.0)).min(bins);
             let passed = |index: i32| i32::from(index < bins) & i32::from(self.edge::<SINGLE>(index) <= value);
             (guess + passed(guess) + passed(guess + 1)) as u32
@@ -286,7 +293,7 @@ mod tests {
             width in prop_oneof![Just(0.1), Just(25.0), 0.05f64..30.0],
         ) {
             prop_assert_eq!(Binning::Width(width).discretise(&values, false).unwrap().levels, counted(&values, width));
-            let narrow = Binning::Width(width).discretise_narrowly(&values, false).unwrap().levels;
+            let narrow = Binning::Width(width).discretise_narrowly(&values.clone().into(), false).unwrap().levels;
             prop_assert_eq!(narrow.widened().into_owned(), counted(&values, width));
         }
     }
@@ -301,7 +308,7 @@ mod tests {
             let (minimum, maximum) = range(&values).unwrap();
             let edges = count_edges(minimum, maximum, count as usize, single);
             let expected: Vec<u32> = values.iter().map(|&value| edges.iter().filter(|&&edge| edge <= value).count() as u32).collect();
-            let narrow = Binning::Count(count).discretise_narrowly(&values, single).unwrap().levels;
+            let narrow = Binning::Count(count).discretise_narrowly(&values.clone().into(), single).unwrap().levels;
             prop_assert_eq!(narrow.widened().into_owned(), expected.clone());
             prop_assert_eq!(Binning::Count(count).discretise(&values, single).unwrap().levels, expected);
         }

@@ -3,6 +3,7 @@
 use std::ops::{ControlFlow, Range};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use alnm_imaging::mask::MaskRef;
 use alnm_imaging::region::VoxelBox;
 use alnm_imaging::{Geometry, Image, LabelMap, Volume};
 use ndarray::Array3;
@@ -119,7 +120,7 @@ impl<'a> Stage<'a> {
     fn new(prepared: Prepared<'a>, label: u32, margin: usize) -> Result<Self> {
         let geometry = prepared.image.geometry();
         let part = prepared.bounding_box.grown(margin, geometry.size());
-        let inside = region_mask(&prepared.mask, label, part);
+        let inside = region_mask(prepared.mask.borrowed(), label, part);
         let box_geometry = geometry.part(&part)?;
         let runs = runs(&inside, part.shape());
         Ok(Self { prepared, part, inside, runs, box_geometry })
@@ -141,7 +142,8 @@ impl<'a> Stage<'a> {
 
     /// The grey levels of a derived image, 0 outside the region.
     fn levels(&self, image: &DerivedImage, settings: &Settings) -> Result<Vec<u32>> {
-        let values: Vec<f64> = self.runs.iter().flat_map(|run| &image.values[run.clone()]).copied().collect();
+        let values = image.values.doubles();
+        let values: Vec<f64> = self.runs.iter().flat_map(|run| &values[run.clone()]).copied().collect();
         let discretised = settings.binning().discretise(&values, image.single_precision)?;
         let mut levels = vec![0; self.inside.len()];
         let mut remaining = discretised.levels.as_slice();
@@ -225,7 +227,7 @@ impl Extractor {
     /// [`RadiomicsError`] for a label that is absent, an image and a mask on different grids, a region that is too
     /// small or has no neighbours at the distances asked for, voxels that are not finite, and values that cannot be
     /// discretised. Where both profiles are asked for, what one refuses ends the extraction.
-    pub fn execute(&self, image: &Image, mask: &LabelMap, label: u32) -> Result<Extraction> {
+    pub fn execute<'a>(&self, image: &Image, mask: impl Into<MaskRef<'a>>, label: u32) -> Result<Extraction> {
         self.execute_observed(image, mask, label, &|_| ControlFlow::Continue(()))
     }
 
@@ -234,20 +236,21 @@ impl Extractor {
     ///
     /// # Errors
     /// As [`Extractor::execute`]; [`RadiomicsError::Cancelled`] when the observer breaks off.
-    pub fn execute_observed(
+    pub fn execute_observed<'a>(
         &self,
         image: &Image,
-        mask: &LabelMap,
+        mask: impl Into<MaskRef<'a>>,
         label: u32,
         observer: &(dyn Fn(&ImageProgress<'_>) -> ControlFlow<()> + Sync),
     ) -> Result<Extraction> {
+        let mask = mask.into();
         in_thread_pool(|| self.features_of_profiles(image, mask, label, observer))
     }
 
     fn features_of_profiles(
         &self,
         image: &Image,
-        mask: &LabelMap,
+        mask: MaskRef<'_>,
         label: u32,
         observer: &(dyn Fn(&ImageProgress<'_>) -> ControlFlow<()> + Sync),
     ) -> Result<Extraction> {
@@ -288,9 +291,18 @@ impl Extractor {
     /// assert_eq!(images.discretised[0].0, "wavelet-LLH");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn filtered_images(&self, image: &Image, mask: &LabelMap, label: u32) -> Result<FilteredImages> {
+    pub fn filtered_images<'a>(
+        &self,
+        image: &Image,
+        mask: impl Into<MaskRef<'a>>,
+        label: u32,
+    ) -> Result<FilteredImages> {
+        self.images_of_profile(image, mask.into(), label)
+    }
+
+    fn images_of_profile(&self, image: &Image, mask: MaskRef<'_>, label: u32) -> Result<FilteredImages> {
         if let Some(profile) = self.parameters.ibsi().filter(|_| !self.parameters.asks_for_pyradiomics()) {
-            let images = profile.images(image, mask, label)?;
+            let images = profile.images(image, &mask.widened(), label)?;
             let name = || IBSI_IMAGE.to_owned();
             return Ok(FilteredImages {
                 image: images.image,
@@ -307,12 +319,12 @@ impl Extractor {
         for (image, settings) in images {
             let levels = Array3::from_shape_vec(shape, stage.levels(&image, settings)?).map_err(too_large)?;
             discretised.push((image.name.clone(), Volume::new(levels, stage.box_geometry.clone())?));
-            let values = Array3::from_shape_vec(shape, image.values).map_err(too_large)?;
+            let values = Array3::from_shape_vec(shape, image.values.into_doubles()).map_err(too_large)?;
             filtered.push((image.name, Volume::new(values, stage.box_geometry.clone())?));
         }
         Ok(FilteredImages {
             image: stage.prepared.image.into_owned(),
-            mask: stage.prepared.mask.into_owned(),
+            mask: stage.prepared.mask.into_label_map(),
             filtered,
             discretised,
         })
@@ -328,7 +340,7 @@ impl Extractor {
     pub(crate) fn derived_images<'a>(
         &'a self,
         image: &'a Image,
-        mask: &'a LabelMap,
+        mask: MaskRef<'a>,
         label: u32,
         margin: usize,
     ) -> Result<Derived<'a>> {
@@ -355,7 +367,7 @@ impl Extractor {
 
     /// Checks image and mask as they were given. The box around the region on the mask's grid, where the profile of
     /// PyRadiomics is asked for.
-    fn check_input(&self, image: &Image, mask: &LabelMap, label: u32) -> Result<Option<VoxelBox>> {
+    fn check_input(&self, image: &Image, mask: MaskRef<'_>, label: u32) -> Result<Option<VoxelBox>> {
         let checked = || check_label(mask, label, self.parameters.allows_full_masks());
         let region = if self.parameters.asks_for_pyradiomics() { Some(checked()?) } else { None };
         image.check_finite()?;
@@ -366,7 +378,7 @@ impl Extractor {
     fn describe(
         &self,
         image: &Image,
-        mask: &LabelMap,
+        mask: MaskRef<'_>,
         label: u32,
         region: Option<VoxelBox>,
     ) -> Result<InputDescription> {
@@ -377,7 +389,7 @@ impl Extractor {
         }
         let [hash_of_image, hash_of_mask] = voxel_hashes(image, mask);
         let (of_mask, of_image) = rayon::join(
-            || diagnostics::of_mask(MaskStage::Given { hash: hash_of_mask, region }, mask, label, "original"),
+            || diagnostics::of_mask(MaskStage::Given { mask, hash: hash_of_mask, region }, label, "original"),
             || diagnostics::of_image(image, "original", Some(hash_of_image)),
         );
         let of_mask = of_mask?;
@@ -397,7 +409,7 @@ impl Extractor {
     fn evaluate(
         &self,
         image: &Image,
-        mask: &LabelMap,
+        mask: MaskRef<'_>,
         label: u32,
         region: Option<VoxelBox>,
         observer: &(dyn Fn(&ImageProgress<'_>) -> ControlFlow<()> + Sync),
@@ -471,12 +483,12 @@ impl Extractor {
         &self,
         profile: &IbsiProfile,
         image: &Image,
-        mask: &LabelMap,
+        mask: MaskRef<'_>,
         label: u32,
         progress: &Progress<'_>,
     ) -> Result<ProfileFeatures> {
         progress.check()?;
-        let prepared = profile.prepare(image, mask, label)?;
+        let prepared = profile.prepare(image, &mask.widened(), label)?;
         let diagnostics = self.ibsi_diagnostics(&prepared);
         let discretised = profile.discretise(&prepared)?;
         let warnings = profile.warnings(&prepared, &discretised);

@@ -16,11 +16,12 @@
 //! ```
 
 use alnm_imaging::vector::whole_part;
-use alnm_imaging::{Extremes, vectorised};
+use alnm_imaging::{Extremes, Voxel, vectorised};
 
 use crate::entropy::information;
 use crate::error::Result;
 use crate::feature::{ClassValue, FeatureClass, Formula, Selection};
+use crate::grey_values::{GreyValues, with_values};
 use crate::ibsi::definition::{intensity_histogram, statistics};
 use crate::level_map::Cell;
 use crate::summation::{sum_of, sum_of_next, sums_of};
@@ -57,7 +58,7 @@ pub struct FirstOrder {
 #[derive(Debug, Clone)]
 enum Deviations {
     /// Of these values.
-    Of(Vec<f64>),
+    Of(GreyValues),
     Known(KnownDeviations),
 }
 
@@ -89,6 +90,16 @@ pub(crate) struct Means {
     pub(crate) about_mean: [f64; 4],
 }
 
+impl Means {
+    /// Of values, to which `shift` is added in the energy.
+    fn of<T: Voxel>(values: &[T], shift: f64) -> Self {
+        let count = values.len() as f64;
+        let [total, energy] = sums_of(values, |x| value_and_energy(x, shift));
+        let mean = total / count;
+        Self { mean, energy, about_mean: sums_of(values, |x| about_mean(x, mean)).map(|sum| sum / count) }
+    }
+}
+
 /// The terms of the sum of values and of their energy.
 #[inline(always)]
 pub(crate) fn value_and_energy(x: f64, shift: f64) -> [f64; 2] {
@@ -113,33 +124,28 @@ impl FirstOrder {
     /// The values of a region, their grey `levels`, the `shift` added to values in energies (`voxelArrayShift`) and the
     /// volume of a voxel in mm³.
     pub fn new(values: &[f64], levels: &[u32], shift: f64, voxel_volume: f64) -> Self {
-        Self::of(values.to_vec(), extremes(values), &level_counts(levels), shift, voxel_volume)
+        Self::of(values.to_vec().into(), extremes(values), &level_counts(levels), shift, voxel_volume)
     }
 
     /// [`FirstOrder::new`] with values that it may keep, their smallest and largest, and the number of voxels of each
     /// level that occurs, ascending by level.
     pub(crate) fn of(
-        values: Vec<f64>,
+        values: GreyValues,
         extremes: [f64; 2],
         level_counts: &[u32],
         shift: f64,
         voxel_volume: f64,
     ) -> Self {
         let total = level_counts.iter().map(|&voxels| voxels as usize).sum::<usize>() as f64;
-        let percentiles = Ranks::of(&values, extremes);
+        let (count, percentiles) = with_values!(&values, values => (values.len(), Ranks::of(values, extremes)));
         let level_counts = level_counts.iter().map(|&voxels| voxels as usize);
-        let order =
-            Order::new(extremes, percentiles, values.len(), level_counts, |count| information(count as f64 / total));
+        let order = Order::new(extremes, percentiles, count, level_counts, |count| information(count as f64 / total));
         Self::of_values(values, order, shift, voxel_volume)
     }
 
     /// A region of values whose order is known.
-    pub(crate) fn of_values(values: Vec<f64>, order: Order, shift: f64, voxel_volume: f64) -> Self {
-        let count = values.len() as f64;
-        let [total, energy] = sums_of(&values, |x| value_and_energy(x, shift));
-        let mean = total / count;
-        let about_mean = sums_of(&values, |x| about_mean(x, mean)).map(|sum| sum / count);
-        let means = Means { mean, energy, about_mean };
+    pub(crate) fn of_values(values: GreyValues, order: Order, shift: f64, voxel_volume: f64) -> Self {
+        let (count, means) = with_values!(&values, values => (values.len() as f64, Means::of(values, shift)));
         Self::with(count, Deviations::Of(values), means, order, voxel_volume)
     }
 
@@ -182,7 +188,7 @@ impl FirstOrder {
     /// spread. PyRadiomics leaves what rounding makes of it.
     pub(crate) fn without_rounded_spread(values: Vec<f64>) -> Self {
         let extremes = extremes(&values);
-        let mut distribution = Self::of(values, extremes, &[], 0.0, 1.0);
+        let mut distribution = Self::of(values.into(), extremes, &[], 0.0, 1.0);
         distribution.leave_out_rounded_spread();
         distribution
     }
@@ -229,7 +235,9 @@ impl FirstOrder {
     /// Σ |X - P_50| / N.
     pub(crate) fn median_absolute_deviation(&self) -> f64 {
         match &self.deviations {
-            Deviations::Of(values) => sum_of(values, |x| (x - self.median).abs()) / self.count,
+            Deviations::Of(values) => {
+                with_values!(values, values => sum_of(values, |x| (x - self.median).abs())) / self.count
+            }
             Deviations::Known(deviations) => deviations.from_median,
         }
     }
@@ -247,12 +255,12 @@ impl FirstOrder {
     /// Mean absolute deviation of the values between the 10th and the 90th percentile; NaN when there is none.
     pub(crate) fn robust_mean_absolute_deviation(&self) -> f64 {
         match &self.deviations {
-            Deviations::Of(values) => self.robust_deviation_of(values),
+            Deviations::Of(values) => with_values!(values, values => self.robust_deviation_of(values)),
             Deviations::Known(deviations) => deviations.robust,
         }
     }
 
-    fn robust_deviation_of(&self, values: &[f64]) -> f64 {
+    fn robust_deviation_of<T: Voxel>(&self, values: &[T]) -> f64 {
         let central = CentralValues::new(values, [self.p10, self.p90]);
         let count = vectorised!(pulp::Arch::new(), central.count());
         let mean = central.sum_of(count, |x| x) / count as f64;
@@ -263,8 +271,8 @@ impl FirstOrder {
 /// The values between the 10th and the 90th percentile, in their order. They are looked for a few at a time, so that
 /// those of a large region need no memory of their own.
 #[derive(Clone)]
-struct CentralValues<'a> {
-    remaining: &'a [f64],
+struct CentralValues<'a, T> {
+    remaining: &'a [T],
     p10: f64,
     p90: f64,
     /// Some that have been found, of which the first `given` have been given.
@@ -272,15 +280,15 @@ struct CentralValues<'a> {
     given: usize,
 }
 
-impl<'a> CentralValues<'a> {
-    fn new(values: &'a [f64], [p10, p90]: [f64; 2]) -> Self {
+impl<'a, T: Voxel> CentralValues<'a, T> {
+    fn new(values: &'a [T], [p10, p90]: [f64; 2]) -> Self {
         Self { remaining: values, p10, p90, found: Vec::new(), given: 0 }
     }
 
     /// How many there are.
     #[inline(always)]
     fn count(&self) -> usize {
-        self.remaining.iter().fold(0, |count, &x| count + usize::from(is_central(x, self.p10, self.p90)))
+        self.remaining.iter().fold(0, |count, x| count + usize::from(is_central(x.to_f64(), self.p10, self.p90)))
     }
 
     /// The sum of a term of each of them.
@@ -311,7 +319,7 @@ impl<'a> CentralValues<'a> {
         found.resize(BLOCK, 0.0);
         // Without a branch, which would be guessed wrongly at every tenth value.
         let mut count = 0;
-        for &x in block {
+        for x in block.iter().map(|x| x.to_f64()) {
             found[count] = x;
             count += usize::from(is_central(x, *p10, *p90));
         }
@@ -372,10 +380,10 @@ impl Ranks {
 
     /// Percentiles of the values, of which there is at least one, between their extremes. Values are put into intervals
     /// first, so that only those in the interval of a rank have to be ordered.
-    fn of(values: &[f64], [low, high]: [f64; 2]) -> [f64; 5] {
+    fn of<T: Voxel>(values: &[T], [low, high]: [f64; 2]) -> [f64; 5] {
         let intervals = (values.len() / 64).clamp(1, 4096);
         let scale = if high > low { intervals as f64 / (high - low) } else { 0.0 };
-        let interval = |value: f64| whole_part((value - low) * scale).min(intervals as i32 - 1) as u32;
+        let interval = |value: T| whole_part((value.to_f64() - low) * scale).min(intervals as i32 - 1) as u32;
         let mut tally = Tally::new(intervals);
         let mut of_block = [0; BLOCK];
         vectorised!(pulp::Arch::new(), {
@@ -411,7 +419,11 @@ impl Ranks {
                     *to = interval(value);
                 }
                 near.extend(
-                    block.iter().zip(&of_block).filter(|(_, of)| wanted[**of as usize]).map(|(&value, _)| value),
+                    block
+                        .iter()
+                        .zip(&of_block)
+                        .filter(|(_, of)| wanted[**of as usize])
+                        .map(|(value, _)| value.to_f64()),
                 );
             }
         });

@@ -216,17 +216,6 @@ impl ImageTexture<'_> {
     }
 }
 
-/// Leaves the values of the voxels of `runs`, in their order.
-fn keep_runs(values: &mut Vec<f64>, runs: &[Range<usize>]) {
-    let mut kept = 0;
-    for run in runs {
-        values.copy_within(run.clone(), kept);
-        kept += run.len();
-    }
-    values.truncate(kept);
-    values.shrink_to_fit();
-}
-
 /// The features of the classes that are `wanted`, shape left out, in their order.
 pub(crate) fn image_features(
     image: DerivedImage,
@@ -235,7 +224,7 @@ pub(crate) fn image_features(
     region: &BoxedRegion<'_>,
 ) -> Result<ImageFeatures> {
     let DerivedImage { name, mut values, single_precision } = image;
-    keep_runs(&mut values, region.runs);
+    values.keep_runs(region.runs);
     let NarrowlyDiscretised { levels, bins, extremes } =
         settings.binning().discretise_narrowly(&values, single_precision)?;
     let is_textured = wanted.iter().any(|(class, _)| matches!(class.source(), ValueSource::Texture(_)));

@@ -64,6 +64,9 @@ pub(crate) use with_cells;
 pub(crate) trait Cell: Copy + Ord + Default + Into<u32> + Send + Sync + TallyCell {
     /// The number, which has room.
     fn narrowed(number: u32) -> Self;
+
+    /// Numbers of this width.
+    fn cells(numbers: Vec<Self>) -> Cells;
 }
 
 impl Cell for u8 {
@@ -71,12 +74,20 @@ impl Cell for u8 {
     fn narrowed(number: u32) -> Self {
         number as Self
     }
+
+    fn cells(numbers: Vec<Self>) -> Cells {
+        Cells::Narrow(numbers)
+    }
 }
 
 impl Cell for u32 {
     #[inline(always)]
     fn narrowed(number: u32) -> Self {
         number
+    }
+
+    fn cells(numbers: Vec<Self>) -> Cells {
+        Cells::Wide(numbers)
     }
 }
 
@@ -327,24 +338,33 @@ pub(crate) fn in_groups<T: Send>(
 
 /// The voxels that are `inside` a box of `shape` (z, y, x) as runs along x, in raster order.
 pub(crate) fn runs(inside: &[bool], shape: [usize; 3]) -> Vec<Range<usize>> {
+    runs_in_rows(inside.chunks_exact(shape[2]), true)
+}
+
+/// The voxels that equal `inside` as runs, which are counted from the first row on; all rows are as long.
+pub(crate) fn runs_in_rows<'a, T: PartialEq + Copy + 'a>(
+    rows: impl Iterator<Item = &'a [T]>,
+    inside: T,
+) -> Vec<Range<usize>> {
     let mut runs = Vec::new();
-    for (row, voxels) in inside.chunks_exact(shape[2]).enumerate() {
+    for (row, voxels) in rows.enumerate() {
+        let before = row * voxels.len();
         let mut x = 0;
-        while let Some(start) = first(&voxels[x..], true).map(|gap| x + gap) {
-            let length = first(&voxels[start..], false).unwrap_or(shape[2] - start);
+        while let Some(start) = first(&voxels[x..], |voxel| voxel == inside).map(|gap| x + gap) {
+            let length = first(&voxels[start..], |voxel| voxel != inside).unwrap_or(voxels.len() - start);
             x = start + length;
-            runs.push(row * shape[2] + start..row * shape[2] + x);
+            runs.push(before + start..before + x);
         }
     }
     runs
 }
 
-/// The first place that is `wanted`; several are looked at together.
-fn first(voxels: &[bool], wanted: bool) -> Option<usize> {
+/// The place of the first voxel that is wanted; several are looked at together.
+fn first<T: Copy>(voxels: &[T], is_wanted: impl Fn(T) -> bool) -> Option<usize> {
     const TOGETHER: usize = 16;
-    let holds = |part: &[bool]| part.iter().fold(false, |found, &voxel| found | (voxel == wanted));
+    let holds = |part: &[T]| part.iter().fold(false, |found, &voxel| found | is_wanted(voxel));
     let passed = voxels.chunks_exact(TOGETHER).take_while(|part| !holds(part)).count() * TOGETHER;
-    voxels[passed..].iter().position(|&voxel| voxel == wanted).map(|place| passed + place)
+    voxels[passed..].iter().position(|&voxel| is_wanted(voxel)).map(|place| passed + place)
 }
 
 /// Neighbour offsets at the given Chebyshev distances that fit into a grid of `shape` (z, y, x), without steps along

@@ -16,6 +16,7 @@ pub mod gldm;
 mod gldzm;
 pub mod glrlm;
 pub mod glszm;
+mod grey_values;
 pub mod ibsi;
 mod image_features;
 mod image_type;
@@ -51,6 +52,7 @@ mod weighting;
 mod windows;
 mod zones;
 
+pub use alnm_imaging::mask::{Mask, MaskRef};
 pub use alnm_imaging::{Geometry, Image, LabelMap, Volume};
 
 pub use diagnostics::{Diagnostic, DiagnosticValue};

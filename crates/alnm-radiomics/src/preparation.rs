@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use alnm_imaging::region::{VoxelBox, bounding_box as region_box, crop, crop_image};
+use alnm_imaging::mask::MaskRef;
+use alnm_imaging::region::{VoxelBox, bounding_box as region_box, crop_image};
 use alnm_imaging::resample::{RoiResamplingParams, resample_roi};
 use alnm_imaging::{Image, LabelMap};
 
@@ -13,12 +14,34 @@ use crate::parameters::Settings;
 use crate::region::{CheckedMask, check_inside, check_mask, resegment};
 use crate::warning::Warning;
 
+/// A mask as it was given, or as a step made it.
+pub(crate) enum PreparedMask<'a> {
+    Given(MaskRef<'a>),
+    Made(Box<LabelMap>),
+}
+
+impl PreparedMask<'_> {
+    pub(crate) fn borrowed(&self) -> MaskRef<'_> {
+        match self {
+            Self::Given(mask) => *mask,
+            Self::Made(mask) => (&**mask).into(),
+        }
+    }
+
+    pub(crate) fn into_label_map(self) -> LabelMap {
+        match self {
+            Self::Given(mask) => mask.widened().into_owned(),
+            Self::Made(mask) => *mask,
+        }
+    }
+}
+
 /// Image and mask after all preparation.
 pub(crate) struct Prepared<'a> {
     pub(crate) image: Cow<'a, Image>,
-    pub(crate) mask: Cow<'a, LabelMap>,
+    pub(crate) mask: PreparedMask<'a>,
     /// The mask that shape is computed on, where it is another.
-    pub(crate) shape_mask: Option<Cow<'a, LabelMap>>,
+    pub(crate) shape_mask: Option<PreparedMask<'a>>,
     pub(crate) bounding_box: VoxelBox,
     /// What the steps made, where it is reported.
     pub(crate) diagnostics: Vec<Diagnostic>,
@@ -28,7 +51,7 @@ pub(crate) struct Prepared<'a> {
 /// Image and mask on the grid of the features.
 struct OnGrid<'a> {
     image: Cow<'a, Image>,
-    mask: Cow<'a, LabelMap>,
+    mask: PreparedMask<'a>,
     /// The box around the region.
     region: VoxelBox,
     diagnostics: Vec<Diagnostic>,
@@ -39,7 +62,7 @@ impl<'a> Prepared<'a> {
     /// Prepares the region that `label` marks, in the box `region` of the mask.
     pub(crate) fn new(
         image: &'a Image,
-        mask: &'a LabelMap,
+        mask: MaskRef<'a>,
         label: u32,
         region: VoxelBox,
         settings: &Settings,
@@ -55,21 +78,22 @@ impl<'a> Prepared<'a> {
             if !settings.additional_info {
                 return Ok(Vec::new());
             }
-            Ok(diagnostics::of_mask(MaskStage::Made { image: &image }, mask, label, stage)?.entries)
+            Ok(diagnostics::of_mask(MaskStage::Made { image: &image, mask }, label, stage)?.entries)
         };
-        let CheckedMask { corrected, mut bounding_box } = check_mask(image.geometry(), &mask, label, region, settings)?;
+        let CheckedMask { corrected, mut bounding_box } =
+            check_mask(image.geometry(), mask.borrowed(), label, region, settings)?;
         if let Some((corrected, difference)) = corrected {
             warnings.push(Warning::MaskCorrected { difference: difference.to_string() });
             diagnostics.extend(described(&corrected, "corrected")?);
-            mask = Cow::Owned(corrected);
+            mask = PreparedMask::Made(Box::new(corrected));
         }
         let mut shape_mask = None;
         if let Some(range) = &settings.resegment_range {
-            let resegmented = resegment(&image, &mask, label, range, settings.resegment_mode)?;
+            let resegmented = resegment(&image, &mask.borrowed().widened(), label, range, settings.resegment_mode)?;
             let region = region_box(&resegmented, label)?;
-            bounding_box = check_mask(image.geometry(), &resegmented, label, region, settings)?.bounding_box;
+            bounding_box = check_mask(image.geometry(), (&resegmented).into(), label, region, settings)?.bounding_box;
             diagnostics.extend(described(&resegmented, "resegmented")?);
-            let before = std::mem::replace(&mut mask, Cow::Owned(resegmented));
+            let before = std::mem::replace(&mut mask, PreparedMask::Made(Box::new(resegmented)));
             shape_mask = (!settings.resegment_shape).then_some(before);
         }
         Ok(Self { image, mask, shape_mask, bounding_box, diagnostics, warnings })
@@ -79,7 +103,7 @@ impl<'a> Prepared<'a> {
 /// Resamples or crops image and mask, as the settings ask for.
 fn on_grid<'a>(
     image: Cow<'a, Image>,
-    mask: &'a LabelMap,
+    mask: MaskRef<'a>,
     label: u32,
     region: VoxelBox,
     settings: &Settings,
@@ -97,25 +121,26 @@ fn on_grid<'a>(
         let resampled = resample_roi(&image, mask, label, &resampling)?;
         if settings.additional_info {
             diagnostics.extend(diagnostics::of_image(&resampled.image, "interpolated", None));
-            let made = MaskStage::Made { image: &resampled.image };
-            let of_mask = diagnostics::of_mask(made, &resampled.mask, label, "interpolated")?;
+            let made = MaskStage::Made { image: &resampled.image, mask: &resampled.mask };
+            let of_mask = diagnostics::of_mask(made, label, "interpolated")?;
             diagnostics.extend(of_mask.entries);
         }
         let region = region_box(&resampled.mask, label)?;
-        let (image, mask) = (Cow::Owned(resampled.image), Cow::Owned(resampled.mask));
+        let (image, mask) = (Cow::Owned(resampled.image), PreparedMask::Made(Box::new(resampled.mask)));
         return Ok(OnGrid { image, mask, region, diagnostics, warnings });
     }
-    let mut mask = Cow::Borrowed(mask);
     if !settings.pre_crop {
-        return Ok(OnGrid { image, mask, region, diagnostics, warnings });
+        return Ok(OnGrid { image, mask: PreparedMask::Given(mask), region, diagnostics, warnings });
     }
-    let checked = check_mask(image.geometry(), &mask, label, region, settings)?;
+    let checked = check_mask(image.geometry(), mask, label, region, settings)?;
+    let mut mask = PreparedMask::Given(mask);
     if let Some((corrected, difference)) = checked.corrected {
-        mask = Cow::Owned(corrected);
+        mask = PreparedMask::Made(Box::new(corrected));
         warnings.push(Warning::MaskCorrected { difference: difference.to_string() });
     }
+    let mask = mask.borrowed();
     let kept = checked.bounding_box.grown(settings.pad_distance, mask.geometry().size());
-    let (image, mask) = (Cow::Owned(crop_image(&image, &kept)?), crop(&mask, &kept)?);
+    let (image, mask) = (Cow::Owned(crop_image(&image, &kept)?), mask.cropped(&kept)?.into_label_map());
     let region = region_box(&mask, label)?;
-    Ok(OnGrid { image, mask: Cow::Owned(mask), region, diagnostics, warnings })
+    Ok(OnGrid { image, mask: PreparedMask::Made(Box::new(mask)), region, diagnostics, warnings })
 }

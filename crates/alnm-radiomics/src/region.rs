@@ -1,33 +1,32 @@
 //! The region of interest: checks, correction and resegmentation of the mask.
 
-use alnm_imaging::region::{VoxelBox, bounding_box, labels};
-use alnm_imaging::resample::{Interpolator, resample};
-use alnm_imaging::{Geometry, GeometryDifference, Image, LabelMap, PixelType, with_volume};
+use std::ops::Range;
+
+use alnm_imaging::mask::{Label, MaskRef};
+use alnm_imaging::region::VoxelBox;
+use alnm_imaging::{Geometry, GeometryDifference, Image, LabelMap, PixelType, Volume, Voxel, with_labels, with_volume};
 
 use crate::error::{RadiomicsError, Result};
+use crate::level_map::runs_in_rows;
 use crate::parameters::{ResegmentMode, Settings};
 use crate::summation::{sum, sum_of};
 
-/// Voxels that are compared at once.
-const COMPARED: usize = 256;
-
 /// Checks that the mask holds the label and, unless it may cover the whole image, sets something apart. Returns the box
 /// around the region.
-pub(crate) fn check_label(mask: &LabelMap, label: u32, may_cover_all: bool) -> Result<VoxelBox> {
-    let voxels = mask.as_slice();
-    let covers_all = label > 0 && may_cover_all && voxels.first() == Some(&label);
-    // Several voxels are compared at once, without a branch for each.
-    let all_are = |first: u32| {
-        voxels.chunks(COMPARED).all(|voxels| voxels.iter().fold(true, |same, &voxel| same & (voxel == first)))
-    };
-    if !covers_all
-        && let Some(&first) = voxels.first()
-        && all_are(first)
-    {
-        return Err(RadiomicsError::NoLabels { value: first });
+pub(crate) fn check_label(mask: MaskRef<'_>, label: u32, may_cover_all: bool) -> Result<VoxelBox> {
+    let only_value = with_labels!(mask, labels => only_value(labels.as_slice()));
+    if let Some(value) = only_value.filter(|&value| label == 0 || !may_cover_all || value != label) {
+        return Err(RadiomicsError::NoLabels { value });
     }
-    let region = if label == 0 { None } else { bounding_box(mask, label).ok() };
-    region.ok_or_else(|| RadiomicsError::LabelAbsent { label, present: labels(mask, 16) })
+    let region = if label == 0 { None } else { mask.bounding_box(label).ok() };
+    region.ok_or_else(|| RadiomicsError::LabelAbsent { label, present: mask.labels(16) })
+}
+
+/// The value of all voxels, where they have but one.
+fn only_value<L: Label>(voxels: &[L]) -> Option<u32> {
+    let (&first, others) = voxels.split_first()?;
+    // Each is compared with the one before, as bytes in memory.
+    (others == &voxels[..others.len()]).then(|| first.into())
 }
 
 /// A mask on the image's grid with the box around its region.
@@ -43,7 +42,7 @@ pub(crate) struct CheckedMask {
 /// box `region` of the mask, is large enough.
 pub(crate) fn check_mask(
     image: &Geometry,
-    mask: &LabelMap,
+    mask: MaskRef<'_>,
     label: u32,
     region: VoxelBox,
     settings: &Settings,
@@ -53,20 +52,20 @@ pub(crate) fn check_mask(
         Some(difference) if !settings.correct_mask => return Err(RadiomicsError::GeometryMismatch(difference)),
         Some(difference) => {
             check_inside(image, mask.geometry(), &region)?;
-            Some((resample(mask, image, Interpolator::Nearest, 0)?, difference))
+            Some((mask.resampled(image)?.into_label_map(), difference))
         }
     };
     let bounding_box = match &corrected {
-        Some((corrected, _)) => bounding_box(corrected, label)?,
+        Some((corrected, _)) => MaskRef::from(corrected).bounding_box(label)?,
         None => region,
     };
-    let region = corrected.as_ref().map_or(mask, |(corrected, _)| corrected);
+    let region = corrected.as_ref().map_or(mask, |(corrected, _)| corrected.into());
     let found = bounding_box.size().iter().filter(|&&size| size > 1).count();
     if found == 0 || found < settings.minimum_roi_dimensions {
         return Err(RadiomicsError::TooFewDimensions { found, minimum: settings.minimum_roi_dimensions });
     }
     if let Some(minimum) = settings.minimum_roi_size {
-        let voxels = region.as_slice().iter().filter(|&&voxel| voxel == label).count();
+        let voxels = voxel_count(region, label);
         if voxels <= minimum {
             return Err(RadiomicsError::TooFewVoxels { voxels, minimum });
         }
@@ -117,21 +116,37 @@ pub(crate) fn resegment(
     let (lower, upper) = (rounded(limits[0]), limits.get(1).map_or(f64::INFINITY, |&limit| rounded(limit)));
     let mut kept = inside.iter().map(|&value| (lower..=upper).contains(&value));
     let resegmented = mask.map(|&voxel| if voxel == label && kept.next().unwrap_or(false) { label } else { 0 });
-    let voxels = resegmented.as_slice().iter().filter(|&&voxel| voxel == label).count();
+    let voxels = voxel_count((&resegmented).into(), label);
     if voxels <= 1 { Err(RadiomicsError::Resegmented { voxels }) } else { Ok(resegmented) }
 }
 
 /// Values of the region's voxels, in raster order.
-pub(crate) fn region_values<T: alnm_imaging::Voxel>(
-    volume: &alnm_imaging::Volume<T>,
-    mask: &LabelMap,
-    label: u32,
-) -> Vec<f64> {
+pub(crate) fn region_values<T: Voxel>(volume: &Volume<T>, mask: &LabelMap, label: u32) -> Vec<f64> {
     let voxels = volume.as_slice().iter().zip(mask.as_slice());
     voxels.filter(|(_, voxel)| **voxel == label).map(|(value, _)| value.to_f64()).collect()
 }
 
 /// Which voxels of a box have the label, in raster order.
-pub(crate) fn region_mask(mask: &LabelMap, label: u32, bounding_box: VoxelBox) -> Vec<bool> {
-    bounding_box.cut_slice(mask.as_slice(), mask.geometry().shape(), |voxel| voxel == label)
+pub(crate) fn region_mask(mask: MaskRef<'_>, label: u32, bounding_box: VoxelBox) -> Vec<bool> {
+    let shape = mask.geometry().shape();
+    with_labels!(mask, labels => bounding_box.cut_slice(labels.as_slice(), shape, |voxel| has_label(voxel, label)))
+}
+
+/// The voxels of a box that have the label, as runs along x in raster order of the box.
+pub(crate) fn region_runs(mask: MaskRef<'_>, label: u32, bounding_box: VoxelBox) -> Vec<Range<usize>> {
+    fn runs<L: Label>(mask: &Volume<L>, label: u32, bounding_box: VoxelBox) -> Vec<Range<usize>> {
+        let Ok(label) = L::try_from(label) else { return Vec::new() };
+        let rows = bounding_box.rows(mask.geometry().shape());
+        runs_in_rows(rows.map(|row| &mask.as_slice()[row]), label)
+    }
+    with_labels!(mask, labels => runs(labels, label, bounding_box))
+}
+
+/// How many voxels have the label.
+fn voxel_count(mask: MaskRef<'_>, label: u32) -> usize {
+    with_labels!(mask, labels => labels.as_slice().iter().filter(|&&voxel| has_label(voxel, label)).count())
+}
+
+fn has_label<L: Label>(voxel: L, label: u32) -> bool {
+    voxel.into() == label
 }

@@ -278,7 +278,7 @@ impl SeriesExtractor {
             return (ordered(columns, known.features), None);
         }
         let found =
-            finite_part(image, region).and_then(|(voxels, mask)| self.of_images.execute(&voxels, &mask, region.label));
+            finite_part(image, region).and_then(|(voxels, mask)| self.of_images.execute(&voxels, &*mask, region.label));
         match found {
             Ok(extraction) => (ordered(columns, &extraction.features), None),
             Err(error) => {

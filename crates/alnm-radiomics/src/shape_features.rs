@@ -26,8 +26,9 @@ impl ShapeFeatures {
         settings: &Settings,
         classes: &[(FeatureClass, Selection)],
     ) -> Result<Self> {
-        let geometry = prepared.mask.geometry();
-        let of_shape = prepared.shape_mask.as_ref().map(|mask| region_mask(mask, label, prepared.bounding_box));
+        let geometry = prepared.mask.borrowed().geometry();
+        let of_shape =
+            prepared.shape_mask.as_ref().map(|mask| region_mask(mask.borrowed(), label, prepared.bounding_box));
         let inside = of_shape.as_deref().unwrap_or(inside);
         let size = prepared.bounding_box.shape();
         let [x, y, z] = geometry.spacing();

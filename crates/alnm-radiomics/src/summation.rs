@@ -1,6 +1,6 @@
 //! Sums that are accurate, fast and the same on every machine.
 
-use alnm_imaging::vectorised;
+use alnm_imaging::{Voxel, vectorised};
 
 /// Values up to which running sums are used instead of halves.
 const BLOCK: usize = 128;
@@ -13,13 +13,13 @@ const LANES: usize = 8;
 
 /// The sum of `term(v)` over all values, with the additions in the order of numpy's pairwise summation: the values of a
 /// flat region differ from their mean by rounding alone, and skewness and kurtosis show it.
-pub(crate) fn sum_of(values: &[f64], term: impl Fn(f64) -> f64 + Copy) -> f64 {
+pub(crate) fn sum_of<T: Voxel>(values: &[T], term: impl Fn(f64) -> f64 + Copy) -> f64 {
     let [sum] = sums_of(values, |value| [term(value)]);
     sum
 }
 
 /// [`sum_of`] for several terms in one pass.
-pub(crate) fn sums_of<const N: usize>(values: &[f64], terms: impl Fn(f64) -> [f64; N] + Copy) -> [f64; N] {
+pub(crate) fn sums_of<T: Voxel, const N: usize>(values: &[T], terms: impl Fn(f64) -> [f64; N] + Copy) -> [f64; N] {
     if values.len() > BLOCK {
         let (left, right) = values.split_at(left_part(values.len()));
         let (left, right) = (sums_of(left, terms), sums_of(right, terms));
@@ -30,7 +30,8 @@ pub(crate) fn sums_of<const N: usize>(values: &[f64], terms: impl Fn(f64) -> [f6
 
 /// [`sums_of`] for at most [`BLOCK`] values.
 #[inline(always)]
-fn sums_of_block<const N: usize>(values: &[f64], terms: impl Fn(f64) -> [f64; N] + Copy) -> [f64; N] {
+fn sums_of_block<T: Voxel, const N: usize>(values: &[T], terms: impl Fn(f64) -> [f64; N] + Copy) -> [f64; N] {
+    let terms = |value: T| terms(value.to_f64());
     if values.len() < LANES {
         return values.iter().map(|&v| terms(v)).fold([0.0; N], |sums, v| std::array::from_fn(|k| sums[k] + v[k]));
     }

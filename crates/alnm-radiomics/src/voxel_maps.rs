@@ -1,9 +1,11 @@
 //! Maps of features: each voxel of the region gets the features of its neighbourhood.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::{ControlFlow, Range};
 
-use alnm_imaging::{Image, LabelMap, Volume};
+use alnm_imaging::mask::MaskRef;
+use alnm_imaging::{Image, Volume};
 use ndarray::Array3;
 
 use crate::derived_image::DerivedImage;
@@ -76,7 +78,12 @@ impl Extractor {
     /// assert_eq!(extraction.maps[0].map.geometry().size(), [5, 6, 6]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn execute_voxel_based(&self, image: &Image, mask: &LabelMap, label: u32) -> Result<MapExtraction> {
+    pub fn execute_voxel_based<'a>(
+        &self,
+        image: &Image,
+        mask: impl Into<MaskRef<'a>>,
+        label: u32,
+    ) -> Result<MapExtraction> {
         self.execute_voxel_based_observed(image, mask, label, &|_| ControlFlow::Continue(()))
     }
 
@@ -85,13 +92,14 @@ impl Extractor {
     ///
     /// # Errors
     /// As [`Extractor::execute_voxel_based`]; [`RadiomicsError::Cancelled`] when the observer breaks off.
-    pub fn execute_voxel_based_observed(
+    pub fn execute_voxel_based_observed<'a>(
         &self,
         image: &Image,
-        mask: &LabelMap,
+        mask: impl Into<MaskRef<'a>>,
         label: u32,
         observer: &(dyn Fn(&MapProgress<'_>) -> ControlFlow<()> + Sync),
     ) -> Result<MapExtraction> {
+        let mask = mask.into();
         in_thread_pool(|| self.maps_of_profiles(image, mask, label, observer))
     }
 
@@ -99,7 +107,7 @@ impl Extractor {
     fn maps_of_profiles(
         &self,
         image: &Image,
-        mask: &LabelMap,
+        mask: MaskRef<'_>,
         label: u32,
         observer: &MapObserver<'_>,
     ) -> Result<MapExtraction> {
@@ -122,11 +130,11 @@ impl Extractor {
         &self,
         profile: &IbsiProfile,
         image: &Image,
-        mask: &LabelMap,
+        mask: MaskRef<'_>,
         label: u32,
         observer: &MapObserver<'_>,
     ) -> Result<MapExtraction> {
-        let prepared = profile.prepare(image, mask, label)?;
+        let prepared = profile.prepare(image, &mask.widened(), label)?;
         let discretised = profile.discretise(&prepared)?;
         let warnings = profile.warnings(&prepared, &discretised);
         let shape = prepared.geometry.shape();
@@ -143,7 +151,7 @@ impl Extractor {
     fn pyradiomics_maps(
         &self,
         image: &Image,
-        mask: &LabelMap,
+        mask: MaskRef<'_>,
         label: u32,
         observer: &MapObserver<'_>,
     ) -> Result<MapExtraction> {
@@ -213,7 +221,7 @@ fn leave_out_incomplete(
 
 /// The discretised box that neighbourhoods are cut from.
 struct Kernels<'a> {
-    image: &'a DerivedImage,
+    values: Cow<'a, [f64]>,
     settings: &'a Settings,
     region: &'a BoxedRegion<'a>,
     /// 0 where voxels do not count.
@@ -230,9 +238,9 @@ impl<'a> Kernels<'a> {
         watch: RowWatch<'a>,
     ) -> Result<Self> {
         let counts = |voxel: usize| !settings.masked_kernel || region.inside[voxel];
-        let values: Vec<f64> =
-            (0..image.values.len()).filter(|&voxel| counts(voxel)).map(|voxel| image.values[voxel]).collect();
-        let discretised = settings.binning().discretise(&values, image.single_precision)?;
+        let values = image.values.doubles();
+        let counted: Vec<f64> = (0..values.len()).filter(|&voxel| counts(voxel)).map(|voxel| values[voxel]).collect();
+        let discretised = settings.binning().discretise(&counted, image.single_precision)?;
         let highest = discretised.levels.iter().copied().max().unwrap_or(0);
         let mut occurs = vec![false; highest as usize + 1];
         for &level in &discretised.levels {
@@ -241,8 +249,8 @@ impl<'a> Kernels<'a> {
         let scale = LevelScale { highest, count: occurs.into_iter().filter(|occurs| *occurs).count() };
         let mut remaining = discretised.levels.into_iter();
         let level = |voxel: usize| if counts(voxel) { remaining.next().unwrap_or(0) } else { 0 };
-        let levels = (0..image.values.len()).map(level).collect();
-        Ok(Self { image, settings, region, levels, scale, watch })
+        let levels = (0..values.len()).map(level).collect();
+        Ok(Self { values, settings, region, levels, scale, watch })
     }
 
     /// First and one past the last voxel of the neighbourhood along an axis.
@@ -313,7 +321,7 @@ impl<'a> Kernels<'a> {
         Some(match class {
             FeatureClass::FirstOrder => selection.of(class, first_order::FORMULAS).and_then(|formulas| {
                 let shift = self.settings.voxel_array_shift as f64;
-                let ranked = RankedValues::new(&self.image.values, &self.levels);
+                let ranked = RankedValues::new(&self.values, &self.levels);
                 grid.fill(self.rows(), maps, || {
                     FirstOrderWindows::new(&formulas, definitions, &ranked, shift, self.region.voxel_volume)
                 })
@@ -387,7 +395,7 @@ impl<'a> Kernels<'a> {
         match class.source() {
             ValueSource::Values => {
                 let counted: Vec<usize> = members().filter(|&member| self.levels[member] > 0).collect();
-                let values: Vec<f64> = counted.iter().map(|&member| self.image.values[member]).collect();
+                let values: Vec<f64> = counted.iter().map(|&member| self.values[member]).collect();
                 let levels: Vec<u32> = counted.iter().map(|&member| self.levels[member]).collect();
                 let shift = self.settings.voxel_array_shift as f64;
                 let kernel = first_order::FirstOrder::new(&values, &levels, shift, self.region.voxel_volume);
@@ -457,10 +465,10 @@ mod tests {
             let hash = |voxel: usize| (voxel as u32 ^ seed).wrapping_mul(0x9E37_79B9).rotate_left(13).wrapping_mul(0x85EB_CA6B) >> 16;
             let voxels: usize = shape.iter().product();
             // Values in steps of 0.5, so that bins of width 1 hold different ones.
-            let values = (0..voxels).map(|voxel| f64::from(hash(voxel) % (2 * levels)) / 2.0 - 3.0).collect();
+            let values: Vec<f64> = (0..voxels).map(|voxel| f64::from(hash(voxel) % (2 * levels)) / 2.0 - 3.0).collect();
             let mut inside: Vec<bool> = (0..voxels).map(|voxel| hash(voxel + voxels) % 4 >= holes).collect();
             inside[voxels / 2] = true;
-            let image = DerivedImage { name: "original".to_owned(), values, single_precision: false };
+            let image = DerivedImage { name: "original".to_owned(), values: values.into(), single_precision: false };
             let settings = Settings::default()
                 .with_bin_width(1.0)
                 .with_kernel_radius(radius)

@@ -1,11 +1,12 @@
 //! Zones: connected groups of voxels of one level, which the size zone and the distance zone matrix count.
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::OnceLock;
 
 use alnm_imaging::vectorised;
 
-use crate::level_map::{Cell, LevelMap, Offset, with_cells};
+use crate::level_map::{Cell, Cells, LevelMap, Offset, with_cells};
 use crate::size_matrix::{SizeCell, SizeMatrix};
 
 /// The zones of a region. A zone is found in pieces, each of which has a number; the zone's own is the lowest of them.
@@ -16,10 +17,35 @@ pub(crate) struct Zones {
     pieces: Vec<u32>,
     /// By piece, the number of its zone.
     zone_of: Vec<u32>,
-    /// By piece, the position of its level.
-    levels: Vec<u32>,
+    /// By piece, the position of its level + 1.
+    levels: Cells,
     /// By piece, its voxels; at the number of a zone, those of the zone.
     sizes: Vec<u32>,
+    /// Zones that ended planes before, whose pieces have been forgotten.
+    ended: ZoneCounts,
+}
+
+/// How many zones of each level have each extent.
+#[derive(Debug, Clone)]
+struct ZoneCounts {
+    /// Of extents up to [`SMALL`], by level and extent.
+    small: Vec<u32>,
+    /// Level and extent of each of the others.
+    large: Vec<(u32, u32)>,
+}
+
+impl ZoneCounts {
+    fn new(levels: usize) -> Self {
+        Self { small: vec![0; levels * SMALL], large: Vec::new() }
+    }
+
+    fn add(&mut self, level: u32, extent: u32) {
+        if extent as usize <= SMALL {
+            self.small[level as usize * SMALL + extent as usize - 1] += 1;
+        } else {
+            self.large.push((level, extent));
+        }
+    }
 }
 
 /// Whether it is kept which zone each voxel belongs to.
@@ -33,16 +59,17 @@ impl Zones {
     /// The zones of voxels that are connected with their neighbours at `offsets`, which come in opposite pairs and
     /// reach no farther than the next plane. [`Zones::by_distance`] needs their places.
     pub(crate) fn new(map: &LevelMap, offsets: Vec<Offset>, places: KeptPlaces) -> Self {
+        // A piece takes up to twelve bytes.
+        const MOST_PIECES: usize = 1 << 20;
+        Self::with_pieces(map, offsets, places, MOST_PIECES)
+    }
+
+    /// [`Zones::new`] that forgets zones which have ended, where places are not kept, after a plane that brings the
+    /// pieces to `most_pieces`.
+    fn with_pieces(map: &LevelMap, offsets: Vec<Offset>, places: KeptPlaces, most_pieces: usize) -> Self {
         let predecessors = Predecessors::new(map, offsets);
-        let mut zones = with_cells!(&map.cells, cells => Self::pieces(map, cells, &predecessors, places));
-        // A piece goes on from one with a lower number, so one pass leads to the lowest.
-        for piece in 0..zones.zone_of.len() {
-            let zone = zones.zone_of[zones.zone_of[piece] as usize] as usize;
-            zones.zone_of[piece] = zone as u32;
-            if zone != piece {
-                zones.sizes[zone] += zones.sizes[piece];
-            }
-        }
+        let mut zones = with_cells!(&map.cells, cells => Self::pieces(map, cells, &predecessors, places, most_pieces));
+        join_pieces(&mut zones.zone_of, &mut zones.sizes);
         zones
     }
 
@@ -68,16 +95,11 @@ impl Zones {
 
     /// The matrix of an extent that is given by the number of the zone.
     fn by_extent(&self, map: &LevelMap, extents: &[u32]) -> SizeMatrix {
-        let mut small = vec![0u32; map.gray_levels.len() * SMALL];
-        let mut large: Vec<(u32, u32)> = Vec::new();
+        let mut counts = self.ended.clone();
         for zone in (0..self.zone_of.len()).filter(|&piece| self.zone_of[piece] as usize == piece) {
-            let (level, extent) = (self.levels[zone], extents[zone]);
-            if extent as usize <= SMALL {
-                small[level as usize * SMALL + extent as usize - 1] += 1;
-            } else {
-                large.push((level, extent));
-            }
+            counts.add(self.levels.at(zone) - 1, extents[zone]);
         }
+        let ZoneCounts { small, mut large } = counts;
         large.sort_unstable();
         let mut cells = Vec::new();
         for (level, small) in small.chunks_exact(SMALL).enumerate() {
@@ -96,27 +118,44 @@ impl Zones {
 
     /// The pieces that a pass over the voxels in raster order finds, each with the one that it goes on from: a voxel
     /// belongs to the piece of a predecessor with its level, and joins those of others.
-    fn pieces<C: Cell>(map: &LevelMap, cells: &[C], predecessors: &Predecessors, places: KeptPlaces) -> Self {
+    fn pieces<C: Cell>(
+        map: &LevelMap,
+        cells: &[C],
+        predecessors: &Predecessors,
+        places: KeptPlaces,
+        most_pieces: usize,
+    ) -> Self {
         let plane = map.plane();
         // Of the plane before and of the one that is looked at, where all predecessors lie.
         let mut near = vec![0u32; 2 * plane];
         let mut near_start = 0;
         let mut pieces = vec![0u32; if places == KeptPlaces::All { cells.len() } else { 0 }];
-        let (mut zone_of, mut levels, mut sizes) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut zone_of, mut levels, mut sizes) = (Vec::new(), Vec::<C>::new(), Vec::new());
         let mut count = 0u32;
+        let mut ended = ZoneCounts::new(map.gray_levels.len());
+        let mut rows_of_plane = 0..0;
         let arch = pulp::Arch::new();
-        for row in &map.rows {
+        for (place, row) in map.rows.iter().enumerate() {
             let start_of_plane = row.start / plane * plane;
             if start_of_plane != near_start {
+                if places == KeptPlaces::None && count as usize >= most_pieces {
+                    zone_of.truncate(count as usize);
+                    let rows = map.rows[rows_of_plane.clone()].iter();
+                    let last = rows.map(|row| plane + row.start - near_start..plane + row.end - near_start);
+                    forget_ended(&mut near, last, &mut zone_of, &mut levels, &mut sizes, &mut ended);
+                    count = zone_of.len() as u32;
+                }
+                rows_of_plane = place..place;
                 // What lies in a plane without voxels of the region is not looked at.
                 near.copy_within(plane.., 0);
                 near_start = start_of_plane;
             }
+            rows_of_plane.end = place + 1;
             let in_near = |voxel: usize| plane + voxel - start_of_plane;
             // Room for as many pieces as may begin in the row, and the next one.
             let room = count as usize + row.len() + 1;
             zone_of.extend(zone_of.len() as u32..room as u32);
-            levels.resize(zone_of.len(), 0);
+            levels.resize(zone_of.len(), C::default());
             sizes.resize(zone_of.len(), 0);
             for start in row.clone().step_by(TOGETHER) {
                 let same = vectorised!(arch, compare_levels(cells, start, &predecessors.steps));
@@ -129,7 +168,7 @@ impl Zones {
                     // Whether a piece begins is guessed wrongly too often for a branch, so the next is always written.
                     let begins = 0u32.wrapping_sub(u32::from(apart == 0));
                     let mut piece = (piece_of(&near, apart) & !begins) | (count & begins);
-                    levels[count as usize] = cells[voxel].into() - 1;
+                    levels[count as usize] = cells[voxel];
                     count += begins & 1;
                     let mut others = apart & apart.wrapping_sub(1);
                     if others > 0 {
@@ -152,8 +191,62 @@ impl Zones {
         zone_of.truncate(count as usize);
         levels.truncate(count as usize);
         sizes.truncate(count as usize);
-        Self { pieces, zone_of, levels, sizes }
+        Self { pieces, zone_of, levels: C::cells(levels), sizes, ended }
     }
+}
+
+/// Gives each piece the number of its zone, and the zones the voxels of their pieces.
+fn join_pieces(zone_of: &mut [u32], sizes: &mut [u32]) {
+    // A piece goes on from one with a lower number, so one pass leads to the lowest.
+    for piece in 0..zone_of.len() {
+        let zone = zone_of[zone_of[piece] as usize] as usize;
+        zone_of[piece] = zone as u32;
+        if zone != piece {
+            sizes[zone] += sizes[piece];
+        }
+    }
+}
+
+/// Counts the zones that no voxel of the last plane belongs to, which is where others may go on, and forgets their
+/// pieces. The voxels of that plane lie in `near` at `last`; the zones that are left keep their order.
+fn forget_ended<C: Cell>(
+    near: &mut [u32],
+    last: impl Iterator<Item = Range<usize>> + Clone,
+    zone_of: &mut Vec<u32>,
+    levels: &mut Vec<C>,
+    sizes: &mut Vec<u32>,
+    ended: &mut ZoneCounts,
+) {
+    join_pieces(zone_of, sizes);
+    let mut goes_on = vec![false; zone_of.len()];
+    for run in last.clone() {
+        for piece in &mut near[run] {
+            *piece = zone_of[*piece as usize];
+            goes_on[*piece as usize] = true;
+        }
+    }
+    let mut kept = 0;
+    for zone in 0..zone_of.len() {
+        if zone_of[zone] as usize != zone {
+            continue;
+        }
+        if goes_on[zone] {
+            (levels[kept], sizes[kept]) = (levels[zone], sizes[zone]);
+            zone_of[zone] = kept as u32;
+            kept += 1;
+        } else {
+            ended.add(levels[zone].into() - 1, sizes[zone]);
+        }
+    }
+    for run in last {
+        for zone in &mut near[run] {
+            *zone = zone_of[*zone as usize];
+        }
+    }
+    zone_of.clear();
+    zone_of.extend(0..kept as u32);
+    levels.truncate(kept);
+    sizes.truncate(kept);
 }
 
 /// Extents up to this are counted in a table.
@@ -295,6 +388,8 @@ mod tests {
             prop_assert_eq!(cells(&zones.by_size(&map)), counted(sizes));
             let without_places = Zones::new(&map, adjacent_offsets(planar.then_some(0)), KeptPlaces::None);
             prop_assert_eq!(without_places.by_size(&map), zones.by_size(&map));
+            let forgetful = Zones::with_pieces(&map, adjacent_offsets(planar.then_some(0)), KeptPlaces::None, 1);
+            prop_assert_eq!(forgetful.by_size(&map), zones.by_size(&map));
             let least = |label: usize| members(label).into_iter().map(|index| distances[index]).min().unwrap();
             let nearest = firsts().map(|label| (levels[label], least(label))).collect();
             prop_assert_eq!(cells(&zones.by_distance(&map, &distances)), counted(nearest));

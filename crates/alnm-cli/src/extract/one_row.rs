@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
-use alnm_imaging::Image;
+use alnm_imaging::{Image, LabelMap};
 use alnm_radiomics::{DeltaKind, NamedImage, NamedRegion, SeriesExtractor};
 use anyhow::{Context, Result, bail, ensure};
 
@@ -49,16 +49,17 @@ pub(super) fn of_case(
     let masks = (0..content.masks.count())
         .map(|place| content.masks.mask(place))
         .collect::<Result<Vec<Cow<'_, LabelledMask>>>>()?;
-    let regions: Vec<(String, &LabelledMask, u32)> = masks
+    let label_maps: Vec<Cow<'_, LabelMap>> = masks.iter().map(|masked| masked.mask.borrowed().widened()).collect();
+    let regions: Vec<(String, &LabelMap, u32)> = masks
         .iter()
-        .map(AsRef::as_ref)
-        .flat_map(|masked: &LabelledMask| {
-            masked.regions.iter().map(move |region| (region.column_name(), masked, region.label))
+        .zip(&label_maps)
+        .flat_map(|(masked, mask)| {
+            masked.regions.iter().map(move |region| (region.column_name(), mask.as_ref(), region.label))
         })
         .collect();
     ensure!(!regions.is_empty(), "the mask has no region");
     let regions: Vec<NamedRegion<'_>> =
-        regions.iter().map(|(name, masked, label)| NamedRegion::new(name, &masked.mask, *label)).collect();
+        regions.iter().map(|(name, mask, label)| NamedRegion::new(name, mask, *label)).collect();
     for remark in masks.iter().flat_map(|masked| &masked.remarks) {
         log.warning(format_args!("case {}: {remark}", case.number));
     }

@@ -193,14 +193,15 @@ impl CaseExtraction<'_> {
             }
             for region in &masked.regions {
                 let own = with_image(&region.columns);
-                let subject = Subject { number, image, mask: &masked.mask, label: region.label, columns: &own };
+                let subject =
+                    Subject { number, image, mask: masked.mask.borrowed(), label: region.label, columns: &own };
                 let computed = caught(|| {
                     memory::check(self.engine, &subject)?;
                     self.engine.features(self.arguments, &subject, self.log)
                 });
                 let computed = computed.map(|RegionFeatures { row, features }| {
                     if self.arguments.sr.is_some() {
-                        let (region, mask) = (region.clone(), masked.mask.clone());
+                        let (region, mask) = (region.clone(), masked.mask.clone().into_label_map());
                         reported.push(ReportedRegion { region, mask, features });
                     }
                     row

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 
 use alnm_imaging::dicom::{MaskFile, Series};
 use alnm_imaging::file::Source;
-use alnm_imaging::mask::{MaskNote, MaskParams, MaskRegion, RegionChoice};
+use alnm_imaging::mask::{Mask, MaskNote, MaskParams, MaskRef, MaskRegion, RegionChoice};
 use alnm_imaging::region::{Connectivity, connected_components};
-use alnm_imaging::{FileFormat, Geometry, Image, LabelMap, Volume, region};
+use alnm_imaging::{FileFormat, Geometry, Image, LabelMap, Volume, region, with_labels};
 use anyhow::{Context, Result, bail, ensure};
 
 use super::arguments::{ExtractArgs, WantedRegions};
@@ -74,7 +74,7 @@ pub(super) enum CaseMasks {
 /// A mask with regions of which each has a label of its own.
 #[derive(Clone)]
 pub(super) struct LabelledMask {
-    pub(super) mask: LabelMap,
+    pub(super) mask: Mask,
     pub(super) regions: Vec<CaseRegion>,
     /// What is worth knowing about how they were drawn.
     pub(super) remarks: Vec<String>,
@@ -112,7 +112,7 @@ pub(super) struct Subject<'a> {
     /// The number of the case.
     pub(super) number: usize,
     pub(super) image: &'a Image,
-    pub(super) mask: &'a LabelMap,
+    pub(super) mask: MaskRef<'a>,
     pub(super) label: u32,
     /// What tells the row from the others of its case, by the names of [`REGION_COLUMNS`].
     pub(super) columns: &'a Row,
@@ -333,7 +333,7 @@ impl CaseMasks {
                 let reader =
                     MaskParams::clone(params).with_region(RegionChoice::Number(regions[place].number)).check()?;
                 let drawn = reader.draw_with_notes(file)?;
-                let masked = LabelledMask::new(drawn.mask, vec![region], *smallest_part)?;
+                let masked = LabelledMask::new(drawn.mask.into(), vec![region], *smallest_part)?;
                 Ok(Cow::Owned(LabelledMask { remarks: texts(&drawn.notes), ..masked }))
             }
         }
@@ -349,7 +349,7 @@ impl CaseMasks {
 
     /// A mask that covers all of a grid.
     fn of_whole(grid: &Geometry, label: u32) -> Self {
-        let mask = Volume::filled(grid.clone(), label);
+        let mask = Volume::filled(grid.clone(), label).into();
         let region = CaseRegion { label, origin: None, columns: Row::new() };
         Self::Labelled(vec![LabelledMask { mask, regions: vec![region], remarks: Vec::new() }])
     }
@@ -374,7 +374,7 @@ impl CaseMasks {
         let Some(file) = file else {
             // A DICOM image whose voxels are labels.
             params.region = choice;
-            let mask = params.check()?.read_source(crate::input::open(&path)?)?;
+            let mask = params.check()?.read_narrow(crate::input::open(&path)?)?;
             return Ok(Self::Labelled(vec![LabelledMask::of_labels(arguments, engine, case, mask)?]));
         };
         let smallest_part = arguments.components;
@@ -382,7 +382,7 @@ impl CaseMasks {
             params.region = choice;
             let drawn = params.check()?.draw_with_notes(&file)?;
             let region = CaseRegion { label: 1, origin: None, columns: Row::new() };
-            let masked = LabelledMask::new(drawn.mask, vec![region], smallest_part)?;
+            let masked = LabelledMask::new(drawn.mask.into(), vec![region], smallest_part)?;
             return Ok(Self::Labelled(vec![LabelledMask { remarks: texts(&drawn.notes), ..masked }]));
         }
         let all = file.regions();
@@ -415,22 +415,23 @@ impl CaseMasks {
 
     /// All regions as one.
     fn united(&self) -> Result<LabelledMask> {
-        let mut union: Option<LabelMap> = None;
+        let mut union: Option<Volume<u8>> = None;
         let mut remarks = Vec::new();
         for place in 0..self.count() {
             let masked = self.mask(place)?.into_owned();
             remarks.extend(masked.remarks);
+            let other = all_labels(masked.mask.borrowed());
             match &mut union {
-                None => union = Some(masked.mask.map(|&voxel| u32::from(voxel != 0))),
+                None => union = Some(other),
                 Some(union) => {
-                    let voxels = union.as_mut_slice().iter_mut().zip(masked.mask.as_slice());
-                    voxels.for_each(|(voxel, &other)| *voxel |= u32::from(other != 0));
+                    let voxels = union.as_mut_slice().iter_mut().zip(other.as_slice());
+                    voxels.for_each(|(voxel, other)| *voxel |= other);
                 }
             }
         }
         let Some(mask) = union else { bail!("the mask holds no region") };
         let region = CaseRegion { label: 1, origin: None, columns: vec![text(LABEL, "union")] };
-        Ok(LabelledMask { mask, regions: vec![region], remarks })
+        Ok(LabelledMask { mask: mask.into(), regions: vec![region], remarks })
     }
 
     /// The label map of a file. Of a segmentation of Slicer that is stored in layers, `--labels` takes all of them.
@@ -450,7 +451,7 @@ impl CaseMasks {
                 let named: Vec<_> = of_layer.map(|segment| (segment.label, segment.name.as_str())).collect();
                 tell_of_others(arguments, engine, case, log, &named);
             }
-            let mask = params.check()?.read_source(source)?;
+            let mask = params.check()?.read_narrow(source)?;
             return Ok(Self::Labelled(vec![LabelledMask::of_labels(arguments, engine, case, mask)?]));
         }
         let path = source.path().to_owned();
@@ -461,7 +462,7 @@ impl CaseMasks {
                 Some(opened) => opened,
                 None => crate::input::open(&path)?,
             };
-            let mask = MaskParams::default().with_channel(layer).check()?.read_source(opened)?;
+            let mask = MaskParams::default().with_channel(layer).check()?.read_narrow(opened)?;
             let of_layer = segments.iter().filter(|segment| segment.layer == layer);
             let regions = of_layer.map(|segment| CaseRegion {
                 label: segment.label,
@@ -525,15 +526,15 @@ fn wanted(regions: &[MaskRegion], labels: &[u32]) -> Result<Vec<MaskRegion>> {
 
 impl LabelledMask {
     /// A mask with these regions, or with `smallest_part` with their connected parts of so many voxels or more.
-    fn new(mask: LabelMap, regions: Vec<CaseRegion>, smallest_part: Option<usize>) -> Result<Self> {
+    fn new(mask: Mask, regions: Vec<CaseRegion>, smallest_part: Option<usize>) -> Result<Self> {
         match smallest_part {
-            Some(smallest) => parts_of(&mask, regions, smallest),
+            Some(smallest) => parts_of(&mask.into_label_map(), regions, smallest),
             None => Ok(Self { mask, regions, remarks: Vec::new() }),
         }
     }
 
     /// The regions that are asked for, of a mask whose labels tell them apart.
-    fn of_labels(arguments: &ExtractArgs, engine: &Engine, case: &Case, mask: LabelMap) -> Result<Self> {
+    fn of_labels(arguments: &ExtractArgs, engine: &Engine, case: &Case, mask: Mask) -> Result<Self> {
         let named =
             |label: u32| CaseRegion { label, origin: Some(label), columns: vec![text(LABEL, label.to_string())] };
         let (mask, regions) = match &arguments.labels {
@@ -542,17 +543,22 @@ impl LabelledMask {
                 (mask, vec![CaseRegion { label, origin: Some(label), columns: Row::new() }])
             }
             Some(WantedRegions::Union) => {
-                let union = mask.map(|&voxel| u32::from(voxel != 0));
+                let union = all_labels(mask.borrowed()).into();
                 (union, vec![CaseRegion { label: 1, origin: None, columns: vec![text(LABEL, "union")] }])
             }
             Some(WantedRegions::Listed(labels)) => (mask, labels.iter().copied().map(named).collect()),
             Some(WantedRegions::EachLabel) => {
-                let regions = region::labels(&mask, usize::MAX).into_iter().map(named).collect();
+                let regions = mask.borrowed().labels(usize::MAX).into_iter().map(named).collect();
                 (mask, regions)
             }
         };
         Self::new(mask, regions, arguments.components)
     }
+}
+
+/// The voxels of all labels, as the label 1.
+fn all_labels(mask: MaskRef<'_>) -> Volume<u8> {
+    with_labels!(mask, labels => labels.map(|&voxel| u8::from(voxel != 0)))
 }
 
 /// The connected parts of regions, largest first, with the numbers of all of them in one mask. Parts of fewer than
@@ -582,5 +588,5 @@ fn parts_of(mask: &LabelMap, regions: Vec<CaseRegion>, smallest: usize) -> Resul
             columns: columns.iter().cloned().chain([text(COMPONENT, part.to_string())]).collect(),
         }));
     }
-    Ok(LabelledMask { mask: numbered, regions: parts, remarks: Vec::new() })
+    Ok(LabelledMask { mask: numbered.into(), regions: parts, remarks: Vec::new() })
 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use alnm_imaging::region::bounding_box;
-use alnm_imaging::{LabelMap, Volume};
+use alnm_imaging::mask::{Label, Mask, MaskRef};
+use alnm_imaging::{Volume, with_labels};
 use alnm_radiomics::{Extractor, RadiomicsError};
 use anyhow::{Result, ensure};
 
@@ -19,7 +19,7 @@ pub(super) const SLICES: &str = "Slices";
 /// not defined in a slice.
 pub(super) fn slice_means(extractor: &Extractor, subject: &Subject<'_>, log: &Log) -> Result<Row> {
     let Subject { number, image, mask, label, .. } = *subject;
-    let region = bounding_box(mask, label)?;
+    let region = mask.bounding_box(label)?;
     let (mut names, mut means) = (Vec::new(), BTreeMap::<String, Mean>::new());
     let (mut slices, mut left_out) = (0u32, 0u32);
     for z in region.ranges_zyx()[0].clone() {
@@ -56,14 +56,17 @@ pub(super) fn slice_means(extractor: &Extractor, subject: &Subject<'_>, log: &Lo
 }
 
 /// The mask with the label in one slice only.
-fn slice_of(mask: &LabelMap, label: u32, z: usize) -> LabelMap {
-    let mut slice = Volume::filled(mask.geometry().clone(), 0);
-    let [_, rows, columns] = mask.geometry().shape();
-    let voxels = z * rows * columns..(z + 1) * rows * columns;
-    for (to, &voxel) in slice.as_mut_slice()[voxels.clone()].iter_mut().zip(&mask.as_slice()[voxels]) {
-        *to = if voxel == label { label } else { 0 };
+fn slice_of(mask: MaskRef<'_>, label: u32, z: usize) -> Mask {
+    fn only<L: Label>(mask: &Volume<L>, label: u32, z: usize) -> Volume<L> {
+        let mut slice = Volume::filled(mask.geometry().clone(), L::default());
+        let [_, rows, columns] = mask.geometry().shape();
+        let voxels = z * rows * columns..(z + 1) * rows * columns;
+        for (to, &voxel) in slice.as_mut_slice()[voxels.clone()].iter_mut().zip(&mask.as_slice()[voxels]) {
+            *to = if voxel.into() == label { voxel } else { L::default() };
+        }
+        slice
     }
-    slice
+    with_labels!(mask, labels => only(labels, label, z).into())
 }
 
 /// Whether a slice holds too little of the region.

@@ -196,7 +196,9 @@ impl Segmentation {
             named.map_or_else(|| format!("segment {label}"), |region| format!("{:?}", region.name))
         };
         match &reader.params().grid {
-            Some(grid) if *grid != *mask.geometry() => onto_grid(&mask, grid, self.path(), name),
+            Some(grid) if *grid != *mask.geometry() => {
+                onto_grid((&mask).into(), grid, self.path(), name).map(ReadMask::widened)
+            }
             _ => Ok(mask.into()),
         }
     }

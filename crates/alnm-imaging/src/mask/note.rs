@@ -2,17 +2,31 @@
 
 use serde::Serialize;
 
+use super::narrow::Mask;
 use super::params::CrossingContours;
 use crate::volume::LabelMap;
 
 /// A mask, with notes on what was unusual about it.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
-pub struct ReadMask {
+pub struct ReadMask<M = LabelMap> {
     /// The labels of the voxels.
-    pub mask: LabelMap,
+    pub mask: M,
     /// What was found odd, and what was done about it.
     pub notes: Vec<MaskNote>,
+}
+
+impl ReadMask<Mask> {
+    /// With the labels of a label map.
+    pub(crate) fn widened(self) -> ReadMask {
+        ReadMask { mask: self.mask.into_label_map(), notes: self.notes }
+    }
+}
+
+impl From<ReadMask> for ReadMask<Mask> {
+    fn from(read: ReadMask) -> Self {
+        Self { mask: read.mask.into(), notes: read.notes }
+    }
 }
 
 impl From<LabelMap> for ReadMask {

@@ -5,13 +5,13 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
+use super::narrow::{Label, Mask, MaskRef};
 use super::note::{MaskNote, ReadMask};
 use super::region::MaskProblem;
 use crate::error::{FileProblem, Result};
 use crate::geometry::Geometry;
-use crate::region::labels;
-use crate::resample::{Interpolator, resample};
-use crate::volume::LabelMap;
+use crate::volume::Volume;
+use crate::with_labels;
 
 /// The voxels of a label.
 #[derive(Debug, Clone, Copy, Default)]
@@ -28,13 +28,14 @@ struct Counted {
 /// [`crate::ImagingError::File`] with the path of the mask: with [`MaskProblem::OffGrid`] when no voxel of any region
 /// is left, and as [`resample`].
 pub(crate) fn onto_grid(
-    mask: &LabelMap,
+    mask: MaskRef<'_>,
     grid: &Geometry,
     path: &Path,
     name: impl Fn(u32) -> String,
-) -> Result<ReadMask> {
-    let moved = resample(mask, grid, Interpolator::Nearest, 0).map_err(|error| FileProblem::from(error).at(path))?;
-    let (before, left) = (counted(mask, grid), labels(&moved, usize::MAX));
+) -> Result<ReadMask<Mask>> {
+    let moved = mask.resampled(grid).map_err(|error| FileProblem::from(error).at(path))?;
+    let before = with_labels!(mask, labels => counted(labels, grid));
+    let left = moved.borrowed().labels(usize::MAX);
     if left.is_empty() && !before.is_empty() {
         let regions = before.keys().map(|&label| name(label)).collect();
         return Err(FileProblem::from(MaskProblem::OffGrid { regions }).at(path));
@@ -51,11 +52,12 @@ pub(crate) fn onto_grid(
 }
 
 /// The voxels of each label, and those of them outside of a grid.
-fn counted(mask: &LabelMap, grid: &Geometry) -> BTreeMap<u32, Counted> {
+fn counted<L: Label>(mask: &Volume<L>, grid: &Geometry) -> BTreeMap<u32, Counted> {
     let [width, height, _] = mask.geometry().size();
-    let of_slice = |(slice, voxels): (usize, &[u32])| {
+    let of_slice = |(slice, voxels): (usize, &[L])| {
         let mut found: BTreeMap<u32, Counted> = BTreeMap::new();
-        for (place, &label) in voxels.iter().enumerate().filter(|(_, label)| **label != 0) {
+        let labels = voxels.iter().map(|&voxel| -> u32 { voxel.into() });
+        for (place, label) in labels.enumerate().filter(|(_, label)| *label != 0) {
             let index = mask.geometry().index_of(slice * width * height + place);
             let counted = found.entry(label).or_default();
             counted.all += 1;

@@ -4,9 +4,10 @@ use std::ops::Range;
 
 use ndarray::Array3;
 
-use super::{VoxelBox, bounding_box, labels};
+use super::{VoxelBox, bounding_box};
 use crate::error::{ImagingError, Result};
 use crate::geometry::Geometry;
+use crate::mask::MaskRef;
 use crate::volume::{LabelMap, Rows, Volume, Voxel};
 
 /// A region of interest: the voxels of a mask that hold one label, of which there is at least one.
@@ -121,7 +122,7 @@ impl<'a> Roi<'a> {
     }
 
     /// The error of a region without a voxel.
-    pub(super) fn empty(operation: &'static str, mask: &LabelMap, label: u32) -> ImagingError {
-        ImagingError::EmptyRegion { operation, label, present: labels(mask, 8) }
+    pub(crate) fn empty(operation: &'static str, mask: MaskRef<'_>, label: u32) -> ImagingError {
+        ImagingError::EmptyRegion { operation, label, present: mask.labels(8) }
     }
 }

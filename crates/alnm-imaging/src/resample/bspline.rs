@@ -5,6 +5,8 @@
 //! part of the image that the grid can see is filtered: the response of the filter falls by |z| per voxel, so that
 //! [`MARGIN`] voxels away nothing is left of it in double precision.
 
+use std::ops::Range;
+
 use ndarray::{Array3, ArrayViewMut1, Axis};
 use rayon::prelude::*;
 
@@ -39,10 +41,10 @@ pub(super) fn sample<T: Voxel>(
         let Some(part) = visible_part(sampling.lines().range(), size) else {
             return Ok(Volume::filled(grid.clone(), outside));
         };
-        let tally = Tally::new(Coefficients::rows(part) + result_rows, observer);
-        let coefficients = Coefficients::new(volume, part, &tally)?;
+        let tally = Tally::new(Coefficients::rows(&part) + result_rows, observer);
+        let coefficients = Coefficients::new(volume, &part, &tally)?;
         return Ok(sample_lines(size, sampling.lines(), grid, outside, &tally, |position| {
-            T::from_f64(coefficients.evaluate(&supports(position, size, part)))
+            T::from_f64(coefficients.evaluate(&supports(position, size, part.kept)))
         }));
     };
     let range = std::array::from_fn(|axis| {
@@ -50,35 +52,48 @@ pub(super) fn sample<T: Voxel>(
         inside.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), p| (low.min(p), high.max(p)))
     });
     let Some(part) = visible_part(range, size) else { return Ok(Volume::filled(grid.clone(), outside)) };
-    let axes = std::array::from_fn(|axis| {
-        let inside =
-            |&position: &f64| is_inside(position, size[axis]).then(|| Support::new(position, size[axis], part[axis].0));
-        positions[axis].iter().map(inside).collect()
-    });
+    let axes = |part: [(usize, usize); 3]| {
+        std::array::from_fn(|axis| {
+            let support = |position: f64| Support::new(position, size[axis], part[axis].0);
+            let inside = |&position: &f64| is_inside(position, size[axis]).then(|| support(position));
+            positions[axis].iter().map(inside).collect()
+        })
+    };
     if is_float {
-        return plane_by_plane(volume, part, &axes, grid, outside, observer);
+        return plane_by_plane(volume, part.filtered, &axes(part.filtered), grid, outside, observer);
     }
-    let tally = Tally::new(Coefficients::rows(part) + result_rows, observer);
-    let coefficients = Coefficients::new(volume, part, &tally)?;
-    let exact = |voxel: [usize; 3]| coefficients.evaluate(&supports(sampling.lines().position(voxel), size, part));
+    let axes = axes(part.kept);
+    let tally = Tally::new(Coefficients::rows(&part) + result_rows, observer);
+    let coefficients = Coefficients::new(volume, &part, &tally)?;
+    let exact = |voxel: [usize; 3]| coefficients.evaluate(&supports(sampling.lines().position(voxel), size, part.kept));
     // A spline moves by less than four times its largest coefficient a voxel.
     let doubt = (1e-12 + 4.0 * sampling.drift()) * coefficients.largest();
     Ok(truncated(&coefficients, &axes, grid, outside, &tally, doubt, exact))
 }
 
-/// First and one-past-last voxel on each axis that can change a value at positions in a range; `None` when the range
-/// lies outside.
-fn visible_part(range: [(f64, f64); 3], size: [usize; 3]) -> Option<[(usize, usize); 3]> {
-    let mut part = [(0, 0); 3];
-    for axis in 0..3 {
+/// The part of an image that values at some positions come from: first and one-past-last voxel on each axis.
+struct VisiblePart {
+    /// The voxels that can change a value.
+    filtered: [(usize, usize); 3],
+    /// Those whose coefficients are kept: along x and y the ones that values are sums of, along z all.
+    kept: [(usize, usize); 3],
+}
+
+/// The part that values at positions in a range come from; `None` when the range lies outside.
+fn visible_part(range: [(f64, f64); 3], size: [usize; 3]) -> Option<VisiblePart> {
+    let within = |axis: usize, reach: usize| {
         let (low, high) = range[axis];
-        if low > high || low > size[axis] as f64 - 0.5 || high < -0.5 {
-            return None;
-        }
-        let reach = MARGIN + SUPPORT;
-        part[axis] = ((low.max(0.0) as usize).saturating_sub(reach), (high.max(0.0) as usize + reach).min(size[axis]));
+        ((low.max(0.0) as usize).saturating_sub(reach), (high.max(0.0) as usize + reach).min(size[axis]))
+    };
+    let is_outside = |axis: usize| {
+        let (low, high) = range[axis];
+        low > high || low > size[axis] as f64 - 0.5 || high < -0.5
+    };
+    if (0..3).any(is_outside) {
+        return None;
     }
-    Some(part)
+    let filtered: [(usize, usize); 3] = std::array::from_fn(|axis| within(axis, MARGIN + SUPPORT));
+    Some(VisiblePart { filtered, kept: [within(0, SUPPORT), within(1, SUPPORT), filtered[2]] })
 }
 
 /// The supports of a position in a part of an image.
@@ -128,33 +143,35 @@ struct Coefficients {
 }
 
 impl Coefficients {
-    /// Rows that are gone through to find the coefficients of a part: once for its planes, once for its depth.
-    fn rows([_, y, z]: [(usize, usize); 3]) -> usize {
-        2 * (y.1 - y.0) * (z.1 - z.0)
+    /// Rows that are gone through to find the coefficients of a part: in its planes, and in the depth of those kept.
+    fn rows(part: &VisiblePart) -> usize {
+        let [_, y, z] = part.filtered.map(|(start, end)| end - start);
+        let (first, end) = part.kept[1];
+        (y + end - first) * z
     }
 
-    fn new<T: Voxel>(volume: &Volume<T>, part: [(usize, usize); 3], tally: &Tally<'_>) -> Result<Self> {
-        let [x, y, z] = part.map(|(start, end)| start..end);
-        let mut values = Array3::<f64>::zeros([z.len(), y.len(), x.len()]);
-        let size = volume.geometry().size();
-        let voxels = volume.as_slice();
-        let (width, plane_size) = (x.len(), x.len() * y.len());
+    fn new<T: Voxel>(volume: &Volume<T>, part: &VisiblePart, tally: &Tally<'_>) -> Result<Self> {
+        let [x, y, z] = part.filtered.map(|(start, end)| start..end);
+        let [columns, rows, _] = part.kept.map(|(start, end)| start..end);
+        let mut values = Array3::<f64>::zeros([z.len(), rows.len(), columns.len()]);
+        let (width, plane_size) = (columns.len(), rows.len() * columns.len());
+        let columns = columns.start - x.start..columns.end - x.start;
         let planes = values.as_slice_mut().expect("a new array has standard layout").par_chunks_mut(plane_size);
         // A plane is converted and filtered along its two axes while it is at hand.
-        let filtered = planes.enumerate().map_init(Vec::new, |scratch, (k, plane)| {
-            for (j, row) in plane.chunks_mut(width).enumerate() {
-                let start = ((z.start + k) * size[1] + y.start + j) * size[0] + x.start;
-                let samples = &voxels[start..start + width];
-                row.iter_mut().zip(samples).for_each(|(value, sample)| *value = sample.to_f64());
-                if let Some(i) = first_not_finite(row) {
-                    return Some(start + i);
+        let filtered = planes.enumerate().map_init(
+            Default::default,
+            |(turned, samples, lines): &mut (Vec<_>, Vec<f64>, Vec<f64>), (k, plane)| {
+                if let Err(position) = read_plane(volume, [x.clone(), y.clone()], z.start + k, samples) {
+                    return Some(position);
                 }
-            }
-            filter_rows(scratch, plane, width);
-            filter_lines(plane, width);
-            tally.advance(y.len());
-            None
-        });
+                lines.resize(y.len() * width, 0.0);
+                filter_rows(turned, samples, x.len(), columns.clone(), lines);
+                filter_lines(lines, width);
+                plane.copy_from_slice(&lines[(rows.start - y.start) * width..][..plane_size]);
+                tally.advance(y.len());
+                None
+            },
+        );
         if let Some(position) = filtered.find_map_first(|found| found) {
             return Err(not_finite(volume, position));
         }
@@ -246,19 +263,13 @@ fn plane_by_plane<T: Voxel>(
     let [width, height, depth] = grid.size();
     // Rows of the planes of the image, of the grid's rows in all of them, and of the grid.
     let tally = Tally::new((y.len() + height) * z.len() + height * depth, observer);
-    let size = volume.geometry().size();
     let mut planes = Array3::<f64>::zeros([z.len(), height, width]);
     let targets = planes.as_slice_mut().expect("a new array has standard layout").par_chunks_mut(width * height);
     let filtered = targets.enumerate().map_init(
         Default::default,
         |(turned, samples, rows): &mut (Vec<_>, Vec<f64>, Vec<f64>), (k, plane)| {
-            samples.clear();
-            for j in y.clone() {
-                let start = ((z.start + k) * size[1] + j) * size[0] + x.start;
-                samples.extend(volume.as_slice()[start..start + x.len()].iter().map(|sample| sample.to_f64()));
-                if let Some(i) = first_not_finite(&samples[samples.len() - x.len()..]) {
-                    return Some(start + i);
-                }
+            if let Err(position) = read_plane(volume, [x.clone(), y.clone()], z.start + k, samples) {
+                return Some(position);
             }
             rows.clear();
             rows.resize(y.len() * width, 0.0);
@@ -296,6 +307,25 @@ fn plane_by_plane<T: Voxel>(
     Ok(result)
 }
 
+/// Reads the part of a plane into `samples`; the position of a voxel that is not finite is the error.
+fn read_plane<T: Voxel>(
+    volume: &Volume<T>,
+    [x, y]: [Range<usize>; 2],
+    z: usize,
+    samples: &mut Vec<f64>,
+) -> Result<(), usize> {
+    let [width, height, _] = volume.geometry().size();
+    samples.clear();
+    for j in y {
+        let start = (z * height + j) * width + x.start;
+        samples.extend(volume.as_slice()[start..start + x.len()].iter().map(|sample| sample.to_f64()));
+        if let Some(i) = first_not_finite(&samples[samples.len() - x.len()..]) {
+            return Err(start + i);
+        }
+    }
+    Ok(())
+}
+
 /// The first value that is not finite. Nearly always there is none, which is found without a branch for each value.
 fn first_not_finite(values: &[f64]) -> Option<usize> {
     let all_finite = values.iter().fold(true, |finite, value| finite & value.is_finite());
@@ -320,11 +350,11 @@ fn combine(target: &mut [f64], sources: [&[f64]; SUPPORT], weights: [f64; SUPPOR
 }
 
 /// Lines of x that are turned, so that they run side by side.
-const LINES: usize = 8;
+const LINES: usize = 16;
 
 /// Turns samples into coefficients along up to [`LINES`] lines of x: coefficient n of line i is `turned[n][i]`.
 fn filter_turned(turned: &mut Vec<[f64; LINES]>, lines: &[f64], width: usize) {
-    turned.clear();
+    // What lies in the places of lines that are missing does not matter.
     turned.resize(width, [0.0; LINES]);
     for (i, line) in lines.chunks(width).enumerate() {
         turned.iter_mut().zip(line).for_each(|(turned, sample)| turned[i] = *sample);
@@ -332,12 +362,12 @@ fn filter_turned(turned: &mut Vec<[f64; LINES]>, lines: &[f64], width: usize) {
     filter_lines(turned.as_flattened_mut(), LINES);
 }
 
-/// Turns samples into coefficients along the lines of x.
-fn filter_rows(turned: &mut Vec<[f64; LINES]>, rows: &mut [f64], width: usize) {
-    for lines in rows.chunks_mut(width * LINES) {
-        filter_turned(turned, lines, width);
-        for (i, line) in lines.chunks_mut(width).enumerate() {
-            line.iter_mut().zip(turned.iter()).for_each(|(value, turned)| *value = turned[i]);
+/// Turns samples into coefficients along the lines of x, of which the ones at `columns` are kept.
+fn filter_rows(turned: &mut Vec<[f64; LINES]>, samples: &[f64], width: usize, columns: Range<usize>, rows: &mut [f64]) {
+    for (samples, rows) in samples.chunks(width * LINES).zip(rows.chunks_mut(columns.len() * LINES)) {
+        filter_turned(turned, samples, width);
+        for (i, row) in rows.chunks_mut(columns.len()).enumerate() {
+            row.iter_mut().zip(&turned[columns.clone()]).for_each(|(value, turned)| *value = turned[i]);
         }
     }
 }
@@ -393,55 +423,93 @@ fn filter_side_by_side(values: &mut [f64], lines: usize) {
     if length < 2 {
         return;
     }
-    let pole = 3.0_f64.sqrt() - 2.0;
-    let gain = (1.0 - pole) * (1.0 - 1.0 / pole);
-    start_causal(values, lines, length, pole, gain);
-    for n in 1..length {
-        let (before, from) = values.split_at_mut(n * lines);
-        for (value, previous) in from[..lines].iter_mut().zip(&before[(n - 1) * lines..]) {
-            *value = *value * gain + pole * previous;
-        }
-    }
-    let (before, last) = values.split_at_mut((length - 1) * lines);
-    for (value, previous) in last.iter_mut().zip(&before[(length - 2) * lines..]) {
-        *value = (pole / (pole * pole - 1.0)) * (pole * previous + *value);
-    }
-    for n in (0..length - 1).rev() {
-        let (until, after) = values.split_at_mut((n + 1) * lines);
-        for (value, next) in until[n * lines..].iter_mut().zip(after.iter()) {
-            *value = pole * (next - *value);
-        }
+    let mut first = 0;
+    while first < lines {
+        first += match lines - first {
+            16.. => filter_together::<16>(values, lines, first),
+            8.. => filter_together::<8>(values, lines, first),
+            4.. => filter_together::<4>(values, lines, first),
+            _ => filter_together::<1>(values, lines, first),
+        };
     }
 }
 
-/// The first value of the causal recursion: the sum Σ zⁿ·x(n) over the mirrored line, cut where ITK cuts it.
+/// The recursions for `LINES` lines from `first` on, whose last values stay in registers. Returns how many they are.
 #[inline(always)]
-fn start_causal(values: &mut [f64], lines: usize, length: usize, pole: f64, gain: f64) {
+fn filter_together<const LINES: usize>(values: &mut [f64], lines: usize, first: usize) -> usize {
+    let length = values.len() / lines;
+    let pole = 3.0_f64.sqrt() - 2.0;
+    let gain = (1.0 - pole) * (1.0 - 1.0 / pole);
+    let place = |n: usize| n * lines + first..n * lines + first + LINES;
+    let row = |values: &[f64], n: usize| -> [f64; LINES] {
+        let mut row = [0.0; LINES];
+        row.copy_from_slice(&values[place(n)]);
+        row
+    };
+    let mut last = causal_start(length, pole, gain, |n| row(values, n));
+    values[place(0)].copy_from_slice(&last);
+    let mut before = last;
+    for n in 1..length {
+        let samples = row(values, n);
+        before = last;
+        for i in 0..LINES {
+            last[i] = samples[i] * gain + pole * before[i];
+        }
+        values[place(n)].copy_from_slice(&last);
+    }
+    for i in 0..LINES {
+        last[i] = (pole / (pole * pole - 1.0)) * (pole * before[i] + last[i]);
+    }
+    values[place(length - 1)].copy_from_slice(&last);
+    for n in (0..length - 1).rev() {
+        let causal = row(values, n);
+        for i in 0..LINES {
+            last[i] = pole * (last[i] - causal[i]);
+        }
+        values[place(n)].copy_from_slice(&last);
+    }
+    LINES
+}
+
+/// The first values of the causal recursion: the sum Σ zⁿ·x(n) over the mirrored line, cut where ITK cuts it. `row`
+/// gives the samples n of the lines.
+#[inline(always)]
+fn causal_start<const LINES: usize>(
+    length: usize,
+    pole: f64,
+    gain: f64,
+    row: impl Fn(usize) -> [f64; LINES],
+) -> [f64; LINES] {
     const TOLERANCE: f64 = 1e-10;
     let horizon = (TOLERANCE.ln() / pole.abs().ln()).ceil() as usize;
-    let (first, rest) = values.split_at_mut(lines);
-    // Adds the samples n of all lines.
-    let add = |first: &mut [f64], n: usize, factor: f64| {
-        for (start, sample) in first.iter_mut().zip(&rest[(n - 1) * lines..]) {
-            *start += factor * (sample * gain);
+    let mut start = row(0);
+    for start in &mut start {
+        *start *= gain;
+    }
+    let mut add = |n: usize, factor: f64| {
+        let samples = row(n);
+        for i in 0..LINES {
+            start[i] += factor * (samples[i] * gain);
         }
     };
-    first.iter_mut().for_each(|start| *start *= gain);
     let mut power = pole;
     if horizon < length {
         for n in 1..horizon {
-            add(first, n, power);
+            add(n, power);
             power *= pole;
         }
-        return;
+        return start;
     }
     let mut mirrored = pole.powf((length - 1) as f64);
-    add(first, length - 1, mirrored);
+    add(length - 1, mirrored);
     mirrored *= mirrored / pole;
     for n in 1..length - 1 {
-        add(first, n, power + mirrored);
+        add(n, power + mirrored);
         power *= pole;
         mirrored /= pole;
     }
-    first.iter_mut().for_each(|start| *start /= 1.0 - power * power);
+    for start in &mut start {
+        *start /= 1.0 - power * power;
+    }
+    start
 }

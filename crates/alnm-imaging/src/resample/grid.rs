@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Interpolator, resample, resample_image};
+use super::{Interpolator, resample_image};
 use crate::error::{ImagingError, Result};
 use crate::geometry::Geometry;
-use crate::region::{VoxelBox, bounding_box, crop, crop_image};
+use crate::mask::MaskRef;
+use crate::region::{VoxelBox, crop_image};
 use crate::volume::{Image, LabelMap};
 
 /// The grid of another spacing that covers the same field of view with the same centre (IBSI: "align grid centres"):
@@ -128,9 +129,15 @@ pub struct ResampledRoi {
 /// # Errors
 /// [`ImagingError::EmptyRegion`] when no voxel has the label; [`ImagingError::InvalidGeometry`] when a spacing is
 /// negative or not finite.
-pub fn roi_grid(mask: &LabelMap, label: u32, spacing: [f64; 3], pad_distance: usize) -> Result<Geometry> {
+pub fn roi_grid<'a>(
+    mask: impl Into<MaskRef<'a>>,
+    label: u32,
+    spacing: [f64; 3],
+    pad_distance: usize,
+) -> Result<Geometry> {
     check_spacing(spacing)?;
-    let region = bounding_box(mask, label)?;
+    let mask = mask.into();
+    let region = mask.bounding_box(label)?;
     let geometry = mask.geometry();
     padded_grid(geometry, &region, kept_spacing(geometry, &region, spacing), pad_distance)
 }
@@ -172,24 +179,29 @@ impl RoiResampling {
     ///
     /// # Errors
     /// As [`roi_grid`] and [`resample`].
-    pub fn apply(&self, image: &Image, mask: &LabelMap, label: u32) -> Result<ResampledRoi> {
+    pub fn apply<'a>(&self, image: &Image, mask: impl Into<MaskRef<'a>>, label: u32) -> Result<ResampledRoi> {
+        self.apply_to(image, mask.into(), label)
+    }
+
+    fn apply_to(&self, image: &Image, mask: MaskRef<'_>, label: u32) -> Result<ResampledRoi> {
         let params = &self.params;
-        let region = bounding_box(mask, label)?;
+        let region = mask.bounding_box(label)?;
         let spacing = kept_spacing(mask.geometry(), &region, params.spacing);
         let is_close = |a: f64, b: f64| (a - b).abs() <= 1e-8 + 1e-5 * b.abs();
         if (0..image.geometry().dimension()).all(|axis| is_close(image.geometry().spacing()[axis], spacing[axis])) {
-            let mask = resample(mask, image.geometry(), Interpolator::Nearest, 0)?;
-            let part = bounding_box(&mask, label)?.grown(params.pad_distance, mask.geometry().size());
+            let mask = mask.resampled(image.geometry())?;
+            let mask = mask.borrowed();
+            let part = mask.bounding_box(label)?.grown(params.pad_distance, mask.geometry().size());
             return Ok(ResampledRoi {
                 image: crop_image(image, &part)?,
-                mask: crop(&mask, &part)?,
+                mask: mask.cropped(&part)?.into_label_map(),
                 interpolated: false,
             });
         }
         let grid = padded_grid(mask.geometry(), &region, spacing, params.pad_distance)?;
         Ok(ResampledRoi {
             image: resample_image(image, &grid, params.interpolator, 0.0)?,
-            mask: resample(mask, &grid, Interpolator::Nearest, 0)?,
+            mask: mask.resampled(&grid)?.into_label_map(),
             interpolated: true,
         })
     }
@@ -213,6 +225,11 @@ impl RoiResampling {
 /// assert!(resampled.interpolated);
 /// # Ok::<(), alnm_imaging::ImagingError>(())
 /// ```
-pub fn resample_roi(image: &Image, mask: &LabelMap, label: u32, params: &RoiResamplingParams) -> Result<ResampledRoi> {
+pub fn resample_roi<'a>(
+    image: &Image,
+    mask: impl Into<MaskRef<'a>>,
+    label: u32,
+    params: &RoiResamplingParams,
+) -> Result<ResampledRoi> {
     params.clone().check()?.apply(image, mask, label)
 }

@@ -141,15 +141,17 @@ impl Recursion {
         let from_left = MINIMUM_LENGTH..wanted.end.max(MINIMUM_LENGTH);
         let from_right = wanted.start.min(line.len() - MINIMUM_LENGTH)..line.len() - MINIMUM_LENGTH;
         let together = from_left.len().min(from_right.len());
+        // The next step takes the last result from registers: from memory it would come as late as it is computed.
+        let (mut from_before, mut from_behind) = (result[from_left.start - 1], scratch[from_right.end]);
         for step in 0..together {
-            self.step_right(line, result, from_left.start + step);
-            self.step_left(line, scratch, from_right.end - 1 - step);
+            from_before = self.step_right(line, result, from_left.start + step, from_before);
+            from_behind = self.step_left(line, scratch, from_right.end - 1 - step, from_behind);
         }
         for i in from_left.skip(together) {
-            self.step_right(line, result, i);
+            from_before = self.step_right(line, result, i, from_before);
         }
         for i in from_right.rev().skip(together) {
-            self.step_left(line, scratch, i);
+            from_behind = self.step_left(line, scratch, i, from_behind);
         }
         for (result, scratch) in result[wanted.clone()].iter_mut().zip(&scratch[wanted.clone()]) {
             for lane in 0..LANES {
@@ -158,20 +160,24 @@ impl Recursion {
         }
     }
 
-    /// Voxel `i` of the recursion that comes from the left, past the first voxels.
+    /// Voxel `i` of the recursion that comes from the left, past the first voxels; `before` is the one before.
     #[inline(always)]
-    fn step_right(&self, line: &[Lanes], result: &mut [Lanes], i: usize) {
+    fn step_right(&self, line: &[Lanes], result: &mut [Lanes], i: usize, before: Lanes) -> Lanes {
         let x = [line[i], line[i - 1], line[i - 2], line[i - 3]];
-        let y = [result[i - 1], result[i - 2], result[i - 3], result[i - 4]];
-        result[i] = step(&x, self.n, &y, self.d);
+        let y = [before, result[i - 2], result[i - 3], result[i - 4]];
+        let value = step(&x, self.n, &y, self.d);
+        result[i] = value;
+        value
     }
 
-    /// Voxel `i` of the recursion that comes from the right, before the last voxels.
+    /// Voxel `i` of the recursion that comes from the right, before the last voxels; `behind` is the one behind.
     #[inline(always)]
-    fn step_left(&self, line: &[Lanes], result: &mut [Lanes], i: usize) {
+    fn step_left(&self, line: &[Lanes], result: &mut [Lanes], i: usize, behind: Lanes) -> Lanes {
         let x = [line[i + 1], line[i + 2], line[i + 3], line[i + 4]];
-        let y = [result[i + 1], result[i + 2], result[i + 3], result[i + 4]];
-        result[i] = step(&x, self.m, &y, self.d);
+        let y = [behind, result[i + 2], result[i + 3], result[i + 4]];
+        let value = step(&x, self.m, &y, self.d);
+        result[i] = value;
+        value
     }
 }
 

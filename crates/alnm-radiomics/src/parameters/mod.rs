@@ -168,7 +168,7 @@ impl Parameters {
     /// let geometry = Geometry::axis_aligned([6, 6, 6], [1.0; 3])?;
     /// let image = Array3::from_shape_fn([6, 6, 6], |(z, y, x)| (40 * z + 15 * y + 7 * x) as i16);
     /// let image = Image::I16(Volume::new(image, geometry.clone())?);
-    /// let mask = Volume::filled(geometry, 1);
+    /// let mask = Volume::filled(geometry, 1_u32);
     /// assert!(Extractor::new(Parameters::default()).execute(&image, &mask, 1).is_err());
     /// let extraction = Extractor::new(Parameters::default().with_full_masks(true)).execute(&image, &mask, 1)?;
     /// assert_eq!(extraction.value("original_shape_VoxelVolume"), Some(216.0));

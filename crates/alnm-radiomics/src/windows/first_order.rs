@@ -331,7 +331,7 @@ impl<'a> FirstOrderWindows<'a> {
             let of_window = |window: usize| values.of_window(window, counts[window]);
             let each = 0..windows.count;
             return each
-                .map(|window| FirstOrder::of_values(of_window(window), order[window], *shift, *voxel_volume))
+                .map(|window| FirstOrder::of_values(of_window(window).into(), order[window], *shift, *voxel_volume))
                 .collect();
         }
         let means = vectorised!(pulp::Arch::new(), values.means(counts, *shift));
