@@ -103,7 +103,7 @@ impl BatchGradients {
         let squares: Vec<f64> = self
             .values
             .iter()
-            .flat_map(|values| values.par_chunks(1 << 16).map(sum_of_squares).collect::<Vec<_>>())
+            .flat_map(|values| values.par_chunks(PIECE).map(sum_of_squares).collect::<Vec<_>>())
             .collect();
         squares.iter().sum::<f64>().sqrt()
     }
@@ -114,11 +114,14 @@ impl BatchGradients {
         if norm > limit {
             let scale = (limit / norm) as f32;
             for values in &mut self.values {
-                values.par_chunks_mut(1 << 16).for_each(|values| values.iter_mut().for_each(|value| *value *= scale));
+                values.par_chunks_mut(PIECE).for_each(|values| values.iter_mut().for_each(|value| *value *= scale));
             }
         }
     }
 }
+
+/// Gradients that a task takes.
+const PIECE: usize = 1 << 16;
 
 /// In double precision, in eight sums that do not wait for each other.
 fn sum_of_squares(values: &[f32]) -> f64 {

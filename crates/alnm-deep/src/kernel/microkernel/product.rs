@@ -158,10 +158,10 @@ impl NextRows {
     #[inline(always)]
     fn line<const ROWS: usize>(&mut self) -> *const f32 {
         let line = self.line;
-        self.row += 1;
-        let back = if self.row == ROWS { ROWS * self.stride - STRIP } else { 0 };
-        self.row = if self.row == ROWS { 0 } else { self.row };
-        self.line = line.wrapping_add(self.stride).wrapping_sub(back);
+        let below = line.wrapping_add(self.stride);
+        let is_last = self.row + 1 == ROWS;
+        self.row = if is_last { 0 } else { self.row + 1 };
+        self.line = if is_last { below.wrapping_sub(ROWS * self.stride).wrapping_add(STRIP) } else { below };
         line
     }
 }
