@@ -34,6 +34,7 @@ fn is_read_of_standard(tag: Tag) -> bool {
             | tags::ACQUISITION_DATE_TIME
             | tags::ACQUISITION_NUMBER
             | tags::ACQUISITION_TIME
+            | tags::ACTUAL_FRAME_DURATION
             | tags::ANGULAR_VIEW_VECTOR
             | tags::BITS_ALLOCATED
             | tags::BITS_STORED
@@ -69,6 +70,7 @@ fn is_read_of_standard(tag: Tag) -> bool {
             | tags::FRAME_ACQUISITION_NUMBER
             | tags::FRAME_CONTENT_SEQUENCE
             | tags::FRAME_OF_REFERENCE_UID
+            | tags::FRAME_REFERENCE_TIME
             | tags::FRAME_TIME
             | tags::FRAME_TIME_VECTOR
             | tags::FRAME_TYPE
@@ -190,6 +192,7 @@ fn is_read_of_standard(tag: Tag) -> bool {
             | tags::TIME_SLICE_VECTOR
             | tags::TIME_SLOT_VECTOR
             | tags::TRIGGER_TIME
+            | tags::SUV_TYPE
             | tags::UNITS
             | tags::WINDOW_CENTER
             | tags::WINDOW_WIDTH

@@ -176,6 +176,18 @@ pub enum SeriesProblem {
         /// What needs it.
         purpose: &'static str,
     },
+    /// An attribute whose value the scaling asked for cannot use.
+    #[error("{}: {attribute} is {value}; {requirement}", file.display())]
+    UnusableAttribute {
+        /// The file.
+        file: PathBuf,
+        /// The attribute.
+        attribute: &'static str,
+        /// Its value.
+        value: String,
+        /// What it must be, or what would mend it.
+        requirement: &'static str,
+    },
     /// Series that are not the phases of one examination.
     #[error("the series {first} and {second} are not phases of one dynamic series: {reason}")]
     NotPhases {

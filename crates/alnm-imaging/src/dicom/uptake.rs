@@ -15,6 +15,8 @@ use super::slice::Slice;
 
 /// Seconds of a day.
 const DAY: f64 = 86_400.0;
+/// Half-lives after which nothing is left to be imaged.
+const LONGEST: f64 = 12.0;
 
 /// By what an uptake is normalised: SUV = activity concentration / (injected activity / norm), the activity decayed to
 /// the time to which the images are.
@@ -89,6 +91,12 @@ pub(super) struct PetScan {
     /// Seconds since 1970, or since midnight where no date is given.
     injection: Option<f64>,
     series_start: Option<f64>,
+    /// Seconds from the time to which the file's activity is decayed to the time at which it was measured.
+    reference: Option<f64>,
+    /// Seconds for which the file was measured.
+    duration: Option<f64>,
+    /// The norm of values in g/ml.
+    stated_norm: Option<String>,
     /// Philips' own factor from counts to standardised values by body weight.
     philips_factor: Option<f64>,
 }
@@ -123,6 +131,9 @@ impl PetScan {
             series_start: text(object, tags::SERIES_TIME)
                 .and_then(|time| seconds_of_time(&time))
                 .map(|time| date(tags::SERIES_DATE) + time),
+            reference: number(object, tags::FRAME_REFERENCE_TIME).map(|milliseconds| milliseconds / 1000.0),
+            duration: positive(tags::ACTUAL_FRAME_DURATION).map(|milliseconds| milliseconds / 1000.0),
+            stated_norm: text(object, tags::SUV_TYPE),
             philips_factor: philips
                 .and_then(|element| private_numbers(element, singles))
                 .and_then(|numbers| numbers.first().copied())
@@ -148,6 +159,9 @@ impl UptakeNorm {
         };
         let scan = slices.first().and_then(|slice| slice.pet.as_deref());
         let scan = scan.ok_or_else(|| missing("Modality PT"))?;
+        let unusable = |attribute: &'static str, value: String, requirement: &'static str| {
+            SeriesProblem::UnusableAttribute { file: file.to_owned(), attribute, value, requirement }
+        };
         let by_weight = |decay: DecayCorrection, factor: f64| -> Result<UptakeScale, SeriesProblem> {
             let weight =
                 if self == Self::BodyWeight { 1.0 } else { scan.weight.ok_or_else(|| missing("PatientWeight"))? };
@@ -156,7 +170,13 @@ impl UptakeNorm {
             Ok(UptakeScale { factor: factor * norm, decay })
         };
         match scan.units.as_deref() {
-            Some("GML") => return by_weight(DecayCorrection::InFile, 1.0),
+            Some("GML") => match scan.stated_norm.as_deref() {
+                None | Some("" | "BW") => return by_weight(DecayCorrection::InFile, 1.0),
+                Some(norm) => {
+                    let requirement = "values in g/ml must be by body weight, BW, to be given by a norm";
+                    return Err(unusable("SUVType", norm.to_owned(), requirement));
+                }
+            },
             Some("CNTS") => {
                 let factor = scan.philips_factor.ok_or_else(|| missing("the SUV factor (7053,xx00) of Philips"))?;
                 return by_weight(DecayCorrection::InFile, factor);
@@ -176,6 +196,13 @@ impl UptakeNorm {
                 // Times without a date may have midnight between them.
                 let seconds = start - injection;
                 let seconds = if seconds < 0.0 { seconds.rem_euclid(DAY) } else { seconds };
+                if seconds > LONGEST * half_life {
+                    let value = format!("{seconds} s before the scan");
+                    let requirement = "after twelve half-lives nothing is left to be imaged, so that its date or that of the \
+                                       series must be corrected, or RadiopharmaceuticalStartDateTime removed where \
+                                       RadiopharmaceuticalStartTime is there";
+                    return Err(unusable("RadiopharmaceuticalStartDateTime", value, requirement));
+                }
                 (injected * (-seconds / half_life).exp2(), DecayCorrection::ToStart { seconds })
             }
             _ => return Err(missing("DecayCorrection START or ADMIN")),
@@ -217,11 +244,24 @@ impl UptakeNorm {
     }
 }
 
-/// The start of the scan: that of the series, unless it was made later from others, as its first acquisition shows.
+/// The start of the scan: that of the series, unless it was made later from others, as its first acquisition shows. Where
+/// the first bed position is not among the files, their times of reference tell how much earlier the scan began.
 fn start(scan: &PetScan, slices: &[Slice]) -> Option<f64> {
     let first = slices.iter().filter_map(|slice| slice.acquisition_time).reduce(f64::min);
     match (scan.series_start, first) {
-        (Some(series), Some(first)) => Some(series.min(first)),
+        (Some(series), Some(first)) if series > first => {
+            // Clocks and rounded times differ by less than a second.
+            let told = slices.first().and_then(|slice| reference_time(scan, slice));
+            Some(told.filter(|told| *told < first - 1.0).unwrap_or(first))
+        }
         (series, first) => series.or(first),
     }
+}
+
+/// The time to which the activity of a slice is decayed: `FrameReferenceTime` before the time at which the mean of its
+/// counts fell.
+fn reference_time(scan: &PetScan, slice: &Slice) -> Option<f64> {
+    let decay = std::f64::consts::LN_2 / scan.half_life? * scan.duration?;
+    let mean_of_counts = scan.duration? * (decay / -(-decay).exp_m1()).ln() / decay;
+    Some(slice.acquisition_time? + mean_of_counts - scan.reference?)
 }

@@ -486,42 +486,95 @@ fn values_in_units_that_are_asked_for() {
     assert!(missing.contains("(2005,xx0E)"), "{missing}");
 }
 
+/// Seconds.
+const HALF_LIFE: f64 = 6586.2;
+
+/// A series of positron emission tomography an hour after the injection. What `scan` and `tracer` name replaces what is
+/// there; `without` is left out.
+fn pet_scan(without: Option<Tag>, scan: &[InMemElement], tracer: &[InMemElement]) -> Folder {
+    let mut folder = Folder::new();
+    let changed = |mut elements: Vec<InMemElement>, others: &[InMemElement]| {
+        elements.retain(|element| others.iter().all(|other| other.header().tag != element.header().tag));
+        elements.extend_from_slice(others);
+        elements.retain(|element| Some(element.header().tag) != without);
+        elements
+    };
+    folder.add_volume(100, |_| {
+        let of_tracer = vec![
+            decimals(tags::RADIONUCLIDE_TOTAL_DOSE, &[370e6]),
+            decimals(tags::RADIONUCLIDE_HALF_LIFE, &[HALF_LIFE]),
+            text(tags::RADIOPHARMACEUTICAL_START_TIME, VR::TM, "090000"),
+        ];
+        let elements = vec![
+            text(tags::MODALITY, VR::CS, "PT"),
+            text(tags::UNITS, VR::CS, "BQML"),
+            text(tags::DECAY_CORRECTION, VR::CS, "START"),
+            text(tags::SERIES_DATE, VR::DA, "20260105"),
+            text(tags::SERIES_TIME, VR::TM, "100000"),
+            text(tags::ACQUISITION_DATE, VR::DA, "20260105"),
+            text(tags::ACQUISITION_TIME, VR::TM, "100130"),
+            text(tags::PATIENT_SEX, VR::CS, "F"),
+            decimals(tags::PATIENT_WEIGHT, &[70.0]),
+            decimals(tags::PATIENT_SIZE, &[1.65]),
+            decimals(tags::RESCALE_SLOPE, &[150.0]),
+            sequence(tags::RADIOPHARMACEUTICAL_INFORMATION_SEQUENCE, vec![dataset(changed(of_tracer, tracer))]),
+        ];
+        changed(elements, scan)
+    });
+    folder
+}
+
+/// The value of a voxel in standardised uptake values, and what is said of them.
+fn uptake(folder: &Folder, norm: UptakeNorm) -> alnm_imaging::Result<(f64, String)> {
+    let choice = VolumeChoice::default().with_values(SeriesValues::Uptake(norm));
+    let series = folder.series().choose(&choice)?;
+    Ok((value(&series.image().unwrap()), series.warnings()[0].to_string()))
+}
+
+#[test]
+fn doubtful_uptake_values_are_refused() {
+    let refused = |folder: Folder| uptake(&folder, UptakeNorm::BodyWeight).unwrap_err().to_string();
+    // Dates of injection and series that are not of one calendar, as after de-identification.
+    let early = [text(tags::RADIOPHARMACEUTICAL_START_DATE_TIME, VR::DT, "20251206090000")];
+    let error = refused(pet_scan(None, &[], &early));
+    assert!(error.contains("RadiopharmaceuticalStartDateTime is 2595600 s before the scan"), "{error}");
+    // A long-lived tracer is imaged days later.
+    let zirconium = [early[0].clone(), decimals(tags::RADIONUCLIDE_HALF_LIFE, &[282_240.0])];
+    assert!(uptake(&pet_scan(None, &[], &zirconium), UptakeNorm::BodyWeight).is_ok());
+    // Values that are normalised otherwise already.
+    let in_grams =
+        |norm: &str| pet_scan(None, &[text(tags::UNITS, VR::CS, "GML"), text(tags::SUV_TYPE, VR::CS, norm)], &[]);
+    let error = refused(in_grams("LBMJAMES128"));
+    assert!(error.contains("SUVType is LBMJAMES128"), "{error}");
+    assert_eq!(uptake(&in_grams("BW"), UptakeNorm::BodyWeight).unwrap().0, 15_000.0);
+}
+
+/// A series that was made two hours later and lacks its first bed position, 150 s of the scan.
+#[test]
+fn the_start_of_a_scan_follows_from_the_time_of_reference() {
+    let duration: f64 = 150.0;
+    let decay = std::f64::consts::LN_2 / HALF_LIFE * duration;
+    let mean_of_counts = duration * (decay / (1.0 - (-decay).exp())).ln() / decay;
+    let later = [
+        text(tags::SERIES_TIME, VR::TM, "120000"),
+        text(tags::ACQUISITION_TIME, VR::TM, "100230"),
+        decimals(tags::ACTUAL_FRAME_DURATION, &[150_000.0]),
+        decimals(tags::FRAME_REFERENCE_TIME, &[150_000.0 + mean_of_counts * 1000.0]),
+    ];
+    let (found, _) = uptake(&pet_scan(None, &later, &[]), UptakeNorm::BodyWeight).unwrap();
+    let expected = 15_000.0 * 70_000.0 / (370e6 * (-3600.0 / HALF_LIFE).exp2());
+    assert!((found / expected - 1.0).abs() < 1e-9, "{found} {expected}");
+    // Without it the first acquisition is all that is known.
+    let (found, _) = uptake(&pet_scan(None, &later[..3], &[]), UptakeNorm::BodyWeight).unwrap();
+    assert!((found / expected / (150.0 / HALF_LIFE).exp2() - 1.0).abs() < 1e-9, "{found} {expected}");
+}
+
 #[test]
 fn uptake_values_are_standardised() {
-    const HALF_LIFE: f64 = 6586.2;
     let scan = |without: Option<Tag>, correction: &str| {
-        let mut folder = Folder::new();
-        folder.add_volume(100, |_| {
-            let tracer = vec![
-                decimals(tags::RADIONUCLIDE_TOTAL_DOSE, &[370e6]),
-                decimals(tags::RADIONUCLIDE_HALF_LIFE, &[HALF_LIFE]),
-                text(tags::RADIOPHARMACEUTICAL_START_TIME, VR::TM, "090000"),
-            ];
-            let tracer = tracer.into_iter().filter(|element| Some(element.header().tag) != without).collect();
-            let mut elements = vec![
-                text(tags::MODALITY, VR::CS, "PT"),
-                text(tags::UNITS, VR::CS, "BQML"),
-                text(tags::DECAY_CORRECTION, VR::CS, correction),
-                text(tags::SERIES_TIME, VR::TM, "100000"),
-                text(tags::ACQUISITION_TIME, VR::TM, "100130"),
-                text(tags::PATIENT_SEX, VR::CS, "F"),
-                decimals(tags::PATIENT_WEIGHT, &[70.0]),
-                decimals(tags::PATIENT_SIZE, &[1.65]),
-                decimals(tags::RESCALE_SLOPE, &[150.0]),
-                sequence(tags::RADIOPHARMACEUTICAL_INFORMATION_SEQUENCE, vec![dataset(tracer)]),
-            ];
-            elements.retain(|element| Some(element.header().tag) != without);
-            elements
-        });
-        folder
+        pet_scan(without, &[text(tags::DECAY_CORRECTION, VR::CS, correction)], &[])
     };
-    let suv = |folder: &Folder, norm: UptakeNorm| {
-        let choice = VolumeChoice::default().with_values(SeriesValues::Uptake(norm));
-        folder
-            .series()
-            .choose(&choice)
-            .map(|series| (value(&series.image().unwrap()), series.warnings()[0].to_string()))
-    };
+    let suv = uptake;
     let near = |found: f64, expected: f64| assert!((found / expected - 1.0).abs() < 1e-12, "{found} {expected}");
     let folder = scan(None, "START");
     let activity = 370e6 * (-3600.0 / HALF_LIFE).exp2();
