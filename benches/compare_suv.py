@@ -174,7 +174,8 @@ def by_alnm(program, folder, kind):
     out = folder.with_suffix(f".{kind}.mha")
     done = subprocess.run([program, "convert", folder, out, "--suv", kind], capture_output=True, text=True)
     if done.returncode:
-        raise SystemExit(done.stderr)
+        print(done.stderr.strip().splitlines()[-1].replace(str(folder), "SERIES"))
+        return None
     return itk.array_from_image(itk.imread(str(out))).astype(float)
 
 
@@ -194,7 +195,7 @@ def by_pysuv(images, kind):
 
 
 def difference(values, others):
-    if others is None:
+    if values is None or others is None:
         return None
     if values.shape != others.shape:
         raise SystemExit(f"the shapes are {values.shape} and {others.shape}; they must be the same")
@@ -224,9 +225,9 @@ def main():
             for kind in KINDS:
                 found, hand, mirp = by_alnm(program, folder, kind), by_hand(images, kind, made), by_mirp(folder, kind)
                 figures = [difference(found, hand), difference(found, mirp), difference(found, by_pysuv(images, kind)), difference(mirp, hand)]
-                print(f"{name} {kind} | {found.max():.5g} | " + " | ".join(map(shown, figures)) + " |", flush=True)
+                print(f"{name} {kind} | {'refused' if found is None else f'{found.max():.5g}'} | " + " | ".join(map(shown, figures)) + " |", flush=True)
                 largest.setdefault(name, []).append(figures)
-                if not figures[0] <= 1e-6:
+                if found is not None and not figures[0] <= 1e-6:
                     wrong.append(f"{made['name']}, {kind}: largest value {found.max():.5g}, by hand {hand.max():.5g}, by MIRP {mirp.max():.5g}")
     print("\n| case | tracer | patient | by hand | MIRP | pysuv | MIRP to hand |\n|---|---|---|---|---|---|---|")
     for name, rows in largest.items():

@@ -162,24 +162,32 @@ impl UptakeNorm {
         let unusable = |attribute: &'static str, value: String, requirement: &'static str| {
             SeriesProblem::UnusableAttribute { file: file.to_owned(), attribute, value, requirement }
         };
-        let by_weight = |decay: DecayCorrection, factor: f64| -> Result<UptakeScale, SeriesProblem> {
-            let weight =
-                if self == Self::BodyWeight { 1.0 } else { scan.weight.ok_or_else(|| missing("PatientWeight"))? };
-            let norm =
-                if self == Self::BodyWeight { 1.0 } else { self.norm(scan, weight, missing)? / (weight * 1000.0) };
-            Ok(UptakeScale { factor: factor * norm, decay })
+        // Values that are normalised already, by another norm.
+        let again = |stated: Self, factor: f64| -> Result<UptakeScale, SeriesProblem> {
+            let decay = DecayCorrection::InFile;
+            if self == stated {
+                return Ok(UptakeScale { factor, decay });
+            }
+            let weight = scan.weight.ok_or_else(|| missing("PatientWeight"))?;
+            let norms = self.norm(scan, weight, missing)? / stated.norm(scan, weight, missing)?;
+            Ok(UptakeScale { factor: factor * norms, decay })
         };
         match scan.units.as_deref() {
-            Some("GML") => match scan.stated_norm.as_deref() {
-                None | Some("" | "BW") => return by_weight(DecayCorrection::InFile, 1.0),
-                Some(norm) => {
-                    let requirement = "values in g/ml must be by body weight, BW, to be given by a norm";
-                    return Err(unusable("SUVType", norm.to_owned(), requirement));
-                }
-            },
+            Some("GML") => {
+                let stated = match scan.stated_norm.as_deref() {
+                    None | Some("" | "BW") => Self::BodyWeight,
+                    Some("LBMJAMES128") => Self::LeanBodyMass,
+                    Some("LBMJANMA") => Self::LeanBodyMassJanmahasatian,
+                    Some(norm) => {
+                        let requirement = "it must be BW, LBMJAMES128 or LBMJANMA to be given by a norm";
+                        return Err(unusable("SUVType", norm.to_owned(), requirement));
+                    }
+                };
+                return again(stated, 1.0);
+            }
             Some("CNTS") => {
                 let factor = scan.philips_factor.ok_or_else(|| missing("the SUV factor (7053,xx00) of Philips"))?;
-                return by_weight(DecayCorrection::InFile, factor);
+                return again(Self::BodyWeight, factor);
             }
             Some("BQML") => {}
             _ => return Err(missing("Units BQML, GML or CNTS")),

@@ -544,9 +544,13 @@ fn doubtful_uptake_values_are_refused() {
     // Values that are normalised otherwise already.
     let in_grams =
         |norm: &str| pet_scan(None, &[text(tags::UNITS, VR::CS, "GML"), text(tags::SUV_TYPE, VR::CS, norm)], &[]);
-    let error = refused(in_grams("LBMJAMES128"));
-    assert!(error.contains("SUVType is LBMJAMES128"), "{error}");
+    let error = refused(in_grams("IBW"));
+    assert!(error.contains("SUVType is IBW"), "{error}");
     assert_eq!(uptake(&in_grams("BW"), UptakeNorm::BodyWeight).unwrap().0, 15_000.0);
+    assert_eq!(uptake(&in_grams("LBMJAMES128"), UptakeNorm::LeanBodyMass).unwrap().0, 15_000.0);
+    let by_weight = uptake(&in_grams("LBMJAMES128"), UptakeNorm::BodyWeight).unwrap().0;
+    let lean = 1.07 * 70.0 - 148.0 * (70.0_f64 / 165.0).powi(2);
+    assert!((by_weight / (15_000.0 * 70.0 / lean) - 1.0).abs() < 1e-12, "{by_weight}");
 }
 
 /// A series that was made two hours later and lacks its first bed position, 150 s of the scan.
