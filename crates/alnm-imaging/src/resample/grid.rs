@@ -178,7 +178,7 @@ impl RoiResampling {
     /// around it.
     ///
     /// # Errors
-    /// As [`roi_grid`] and [`resample`].
+    /// As [`roi_grid`] and [`resample`](super::resample).
     pub fn apply<'a>(&self, image: &Image, mask: impl Into<MaskRef<'a>>, label: u32) -> Result<ResampledRoi> {
         self.apply_to(image, mask.into(), label)
     }
