@@ -230,3 +230,32 @@ fn add_in_order(result: &mut [f32], others: &[f32]) {
         }
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// More channels than are read where they lie, in several groups of outputs and columns and two parts of pixels.
+    #[test]
+    fn wide_layers_agree_with_the_definition() {
+        let layer = Convolution { kernel: 1, stride: 1, padding: 0, inputs: NEAR + 32, outputs: NEAR + 8 };
+        let tensor = |channels: usize, phase: f32| {
+            let shape = [2, 15, 13, channels];
+            let values = (0..shape.iter().product()).map(|index: usize| (index as f32 * 0.37 + phase).sin()).collect();
+            Tensor::new(shape, values).unwrap()
+        };
+        let (input, gradient) = (tensor(layer.inputs, 0.0), tensor(layer.outputs, 1.0));
+        for instructions in Instructions::available() {
+            let got = layer.weight_gradient_by_pixels(&Workspace::new(instructions), &input, &gradient);
+            for (index, got) in got.iter().enumerate().step_by(89) {
+                let (output, column) = (index / layer.inputs, index % layer.inputs);
+                let rows = gradient.as_slice().chunks(layer.outputs).zip(input.as_slice().chunks(layer.inputs));
+                let expected: f64 = rows.map(|(g, x)| f64::from(g[output]) * f64::from(x[column])).sum();
+                assert!(
+                    (f64::from(*got) - expected).abs() < 1e-3,
+                    "{instructions:?} {output} {column} {got} {expected}"
+                );
+            }
+        }
+    }
+}
