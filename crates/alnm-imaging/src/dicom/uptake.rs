@@ -149,6 +149,16 @@ pub(super) struct UptakeScale {
 }
 
 impl UptakeNorm {
+    /// The norm that a value of `SUVType` names; body weight where the attribute is absent (PS3.3 C.8.9.1).
+    fn of_suv_type(name: &str) -> Option<Self> {
+        match name {
+            "" | "BW" => Some(Self::BodyWeight),
+            "LBMJAMES128" => Some(Self::LeanBodyMass),
+            "LBMJANMA" => Some(Self::LeanBodyMassJanmahasatian),
+            _ => None,
+        }
+    }
+
     /// The scale of a series, whose files agree in patient and tracer.
     pub(super) fn scale(self, slices: &[Slice]) -> Result<UptakeScale, SeriesProblem> {
         let file = slices.first().map_or(Path::new(""), Slice::path);
@@ -174,16 +184,10 @@ impl UptakeNorm {
         };
         match scan.units.as_deref() {
             Some("GML") => {
-                let stated = match scan.stated_norm.as_deref() {
-                    None | Some("" | "BW") => Self::BodyWeight,
-                    Some("LBMJAMES128") => Self::LeanBodyMass,
-                    Some("LBMJANMA") => Self::LeanBodyMassJanmahasatian,
-                    Some(norm) => {
-                        let requirement = "it must be BW, LBMJAMES128 or LBMJANMA to be given by a norm";
-                        return Err(unusable("SUVType", norm.to_owned(), requirement));
-                    }
-                };
-                return again(stated, 1.0);
+                let stated = scan.stated_norm.as_deref().unwrap_or_default();
+                let requirement = "it must be BW, LBMJAMES128 or LBMJANMA to be given by a norm";
+                let norm = Self::of_suv_type(stated).ok_or_else(|| unusable("SUVType", stated.to_owned(), requirement));
+                return again(norm?, 1.0);
             }
             Some("CNTS") => {
                 let factor = scan.philips_factor.ok_or_else(|| missing("the SUV factor (7053,xx00) of Philips"))?;
