@@ -12,8 +12,8 @@ time of each slice. The script asserts that this is the time with which the seri
 standard (PS3.3 C.8.9.1): ADMIN takes the injected activity as it is, and values in g/ml are normalised by what SUVType says. pysuv reads
 BQML and START alone and always takes the time of the series; its values by body surface are per m² and multiplied by 10,000 here. Figures
 are the largest differences relative to the other value; MIRP calculates in single precision. A table of each case and kind comes first,
-then one of the largest differences of each case. Where alnm differs from the formula by hand by more than 1e-6, the script says so and ends
-with status 1.
+then one of the largest differences of each case. What alnm refuses is printed as it
+says it. Where alnm differs from the formula by hand by more than 1e-6, the script says so and ends with status 1.
 """
 
 import argparse
